@@ -1,0 +1,137 @@
+// Tensors: creation, properties, copies.
+
+#include "Failure.hpp"
+
+#include <ATen/ops/_local_scalar_dense.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/full.h>
+
+#include <atomic>
+#include <cstring>
+
+using namespace tessera;
+
+void tessera_release(TesseraTensor *tensor) {
+  c10::raw::intrusive_ptr::decref(reinterpret_cast<c10::TensorImpl *>(tensor));
+}
+
+namespace {
+at::Tensor empty_on_cpu(const ptrdiff_t *shape, ptrdiff_t rank, TesseraDType type) {
+  return at::empty(ints(shape, rank), at::TensorOptions().dtype(dtype(type)));
+}
+}  // namespace
+
+TesseraCode tessera_from_bytes(const void *bytes, const ptrdiff_t *shape, ptrdiff_t rank, TesseraDType type, TesseraOut out) {
+  return guarded([&] {
+    at::Tensor tensor = empty_on_cpu(shape, rank, type);
+    if (tensor.nbytes() > 0) std::memcpy(tensor.mutable_data_ptr(), bytes, tensor.nbytes());
+    *out = released(std::move(tensor));
+  });
+}
+
+TesseraCode tessera_from_memory(const void *bytes, const ptrdiff_t *shape, ptrdiff_t rank, TesseraDType type, void (*release)(void *), void *context, TesseraOut out) {
+  return guarded([&] {
+    auto deleter = [release, context](void *) { release(context); };
+    *out = released(at::from_blob(const_cast<void *>(bytes), ints(shape, rank), deleter, at::TensorOptions().dtype(dtype(type))));
+  });
+}
+
+TesseraCode tessera_full(const ptrdiff_t *shape, ptrdiff_t rank, TesseraScalar value, TesseraDType type, TesseraDevice where, TesseraOut out) {
+  return guarded([&] { *out = released(at::full(ints(shape, rank), scalar(value), options(type, where))); });
+}
+
+TesseraCode tessera_arange(TesseraScalar start, TesseraScalar end, TesseraScalar step, TesseraDType type, TesseraDevice where, TesseraOut out) {
+  return guarded([&] { *out = released(at::arange(scalar(start), scalar(end), scalar(step), options(type, where))); });
+}
+
+ptrdiff_t tessera_rank(const TesseraTensor *tensor) { return borrowed(tensor).dim(); }
+
+ptrdiff_t tessera_size(const TesseraTensor *tensor, ptrdiff_t dimension) {
+  return borrowed(tensor).sizes()[static_cast<size_t>(dimension)];
+}
+
+ptrdiff_t tessera_stride(const TesseraTensor *tensor, ptrdiff_t dimension) {
+  return borrowed(tensor).strides()[static_cast<size_t>(dimension)];
+}
+
+ptrdiff_t tessera_count(const TesseraTensor *tensor) { return borrowed(tensor).numel(); }
+
+int32_t tessera_dtype(const TesseraTensor *tensor) { return static_cast<int32_t>(borrowed(tensor).scalar_type()); }
+
+TesseraDevice tessera_device(const TesseraTensor *tensor) {
+  const c10::Device device = borrowed(tensor).device();
+  return device.is_cpu() ? -1 : device.index();
+}
+
+bool tessera_requires_grad(const TesseraTensor *tensor) { return borrowed(tensor).requires_grad(); }
+
+bool tessera_is_contiguous(const TesseraTensor *tensor, TesseraLayout layout) {
+  return borrowed(tensor).is_contiguous(static_cast<c10::MemoryFormat>(layout));
+}
+
+const void *tessera_data(const TesseraTensor *tensor) {
+  const at::Tensor &lent = borrowed(tensor);
+  if (!lent.device().is_cpu() || !lent.is_contiguous()) return nullptr;
+  return lent.const_data_ptr();
+}
+
+TesseraCode tessera_copy_to_bytes(const TesseraTensor *tensor, void *bytes, ptrdiff_t count) {
+  return guarded([&] {
+    const at::Tensor source = borrowed(tensor).detach().to(at::kCPU).contiguous();
+    TORCH_CHECK(static_cast<ptrdiff_t>(source.nbytes()) == count, "the buffer's size is not the tensor's");
+    // A conjugate view has the bytes of the tensor it was made from.
+    const at::Tensor plain = source.resolve_conj().resolve_neg();
+    if (count > 0) std::memcpy(bytes, plain.const_data_ptr(), static_cast<size_t>(count));
+  });
+}
+
+TesseraCode tessera_item(const TesseraTensor *tensor, double *out) {
+  return guarded([&] { *out = borrowed(tensor).item().toDouble(); });
+}
+
+TesseraCode tessera_item_integer(const TesseraTensor *tensor, ptrdiff_t *out) {
+  return guarded([&] { *out = borrowed(tensor).item().toLong(); });
+}
+
+TesseraCode tessera_equal(const TesseraTensor *a, const TesseraTensor *b, bool *out) {
+  return guarded([&] { *out = at::equal(borrowed(a), borrowed(b)); });
+}
+
+TesseraCode tessera_clone(const TesseraTensor *tensor, TesseraOut out) {
+  return guarded([&] { *out = released(borrowed(tensor).detach().clone()); });
+}
+
+TesseraCode tessera_detach(const TesseraTensor *tensor, TesseraOut out) {
+  return guarded([&] { *out = released(borrowed(tensor).detach()); });
+}
+
+TesseraCode tessera_leaf(const TesseraTensor *tensor, bool requires_grad, TesseraOut out) {
+  return guarded([&] { 
+    at::Tensor leaf = borrowed(tensor).detach();
+    leaf.requires_grad_(requires_grad);
+    *out = released(std::move(leaf));
+  });
+}
+
+TesseraCode tessera_to_dtype(const TesseraTensor *tensor, TesseraDType type, TesseraOut out) {
+  return guarded([&] { *out = released(borrowed(tensor).to(dtype(type))); });
+}
+
+TesseraCode tessera_to_device(const TesseraTensor *tensor, TesseraDevice where, TesseraOut out) {
+  return guarded([&] { *out = released(borrowed(tensor).to(device(where))); });
+}
+
+TesseraCode tessera_to_layout(const TesseraTensor *tensor, TesseraLayout layout, TesseraOut out) {
+  return guarded([&] { *out = released(borrowed(tensor).contiguous(static_cast<c10::MemoryFormat>(layout))); });
+}
+
+TesseraCode tessera_write(const TesseraTensor *target, const TesseraTensor *source) {
+  return guarded([&] {
+    const at::Tensor &to = borrowed(target);
+    TORCH_CHECK(to.sizes() == borrowed(source).sizes(), "a value of shape ", borrowed(source).sizes(), " does not fit a slot of shape ", to.sizes());
+    to.detach().copy_(borrowed(source));
+  });
+}

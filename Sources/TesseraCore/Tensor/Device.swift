@@ -1,0 +1,36 @@
+internal import CTessera
+
+/// Where a tensor's elements live and operations on them run.
+public enum Device: Hashable, Sendable, CustomStringConvertible {
+  /// The processor and its memory.
+  case cpu
+  /// An NVIDIA GPU, counted from 0.
+  case cuda(Int)
+
+  /// The number of NVIDIA GPUs that LibTorch can use here.
+  ///
+  /// 0 unless the machine was set up with `./setup --cuda`.
+  public static var cudaCount: Int { Int(tessera_cuda_device_count()) }
+
+  /// The first GPU if there is one, otherwise the CPU.
+  public static var best: Device { cudaCount > 0 ? .cuda(0) : .cpu }
+
+  /// `cpu`, `cuda:0`, …
+  public var description: String {
+    switch self {
+    case .cpu: "cpu"
+    case .cuda(let index): "cuda:\(index)"
+    }
+  }
+
+  var code: TesseraDevice {
+    switch self {
+    case .cpu: -1
+    case .cuda(let index): TesseraDevice(clamping: index)
+    }
+  }
+
+  init(code: TesseraDevice) {
+    self = code < 0 ? .cpu : .cuda(Int(code))
+  }
+}

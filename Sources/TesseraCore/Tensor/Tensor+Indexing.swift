@@ -1,0 +1,123 @@
+internal import CTessera
+
+extension Tensor {
+  /// The slice at one position along a dimension, which disappears.
+  ///
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if there is no such position.
+  public func slice(at index: Int, along dimension: Int = 0) throws -> Tensor {
+    try checkPositions(index...index, along: dimension)
+    return try mapped { tessera_select($0, dimension, index, $1) }
+  }
+
+  /// The slices in a range of positions along a dimension.
+  ///
+  /// - Parameter step: The distance between the positions taken.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if the range leaves the tensor.
+  public func slices(in range: Range<Int>, along dimension: Int = 0, by step: Int = 1) throws
+    -> Tensor
+  {
+    if let last = range.last { try checkPositions(range.lowerBound...last, along: dimension) }
+    return try mapped {
+      tessera_slice($0, dimension, range.lowerBound, range.upperBound, step, $1)
+    }
+  }
+
+  /// Positions come from the caller's code, so unlike LibTorch's own message this one may name them.
+  private func checkPositions(_ positions: ClosedRange<Int>, along dimension: Int) throws {
+    let shape = shape
+    let axis = dimension < 0 ? dimension + shape.count : dimension
+    guard shape.indices.contains(axis) else {
+      throw TensorError(
+        code: .indexOutOfRange, message: "a tensor of shape \(shape) has no dimension \(dimension)")
+    }
+    let valid = -shape[axis]..<shape[axis]
+    guard valid.contains(positions.lowerBound), valid.contains(positions.upperBound) else {
+      throw TensorError(
+        code: .indexOutOfRange,
+        message: """
+          positions \(positions.lowerBound)...\(positions.upperBound) are outside dimension \(axis) \
+          of shape \(shape)
+          """)
+    }
+  }
+
+  /// The slices at the positions in `indices` (`int64`, rank 1), in that order.
+  public func gathered(_ indices: Tensor, along dimension: Int = 0) throws -> Tensor {
+    try mapped(with: indices) { tessera_index_select($0, dimension, $1, $2) }
+  }
+
+  /// For each place in `indices`, the element at that position along the dimension (`torch.gather`).
+  ///
+  /// - Parameter indices: `int64`, of the tensor's rank.
+  public func gatheredElements(_ indices: Tensor, along dimension: Int) throws -> Tensor {
+    try mapped(with: indices) { tessera_gather($0, dimension, $1, $2) }
+  }
+
+  /// The tensor with the elements of `source` written at the positions in `indices` (`torch.scatter`).
+  ///
+  /// - Parameters:
+  ///   - source: Of the shape of `indices`.
+  ///   - indices: `int64`, of the tensor's rank.
+  ///   - dimension: The dimension that positions count along.
+  ///   - adding: Whether to add to the elements there instead; the order of additions to one place is not fixed on GPUs.
+  public func scattered(
+    _ source: Tensor, at indices: Tensor, along dimension: Int, adding: Bool = false
+  ) throws -> Tensor {
+    try withExtendedLifetime((handle, source.handle, indices.handle)) {
+      try Tensor.produced {
+        tessera_scatter(pointer, dimension, indices.pointer, source.pointer, adding, $0)
+      }
+    }
+  }
+
+  /// The elements at the given positions, one index tensor per leading dimension; `nil` takes a whole dimension.
+  ///
+  ///     try image.elements(at: [nil, rows, columns])
+  public func elements(at indices: [Tensor?]) throws -> Tensor {
+    try Tensor.withPointers(indices) { list in
+      try mapped { tessera_index($0, list, indices.count, $1) }
+    }
+  }
+
+  /// The tensor with other values at the given positions.
+  public func replacing(
+    at indices: [Tensor?], with values: Tensor, adding: Bool = false
+  ) throws -> Tensor {
+    try Tensor.withPointers(indices) { list in
+      try mapped(with: values) { tessera_index_put($0, list, indices.count, $1, adding, $2) }
+    }
+  }
+
+  /// The elements where `mask` is true, in row-major order, as rank 1.
+  public func elements(where mask: Tensor) throws -> Tensor {
+    try mapped(with: mask, tessera_masked_select)
+  }
+
+  /// The tensor with one value where `mask` is true.
+  public func filled(_ value: Double, where mask: Tensor) throws -> Tensor {
+    try mapped(with: mask) { tessera_masked_fill($0, $1, value, $2) }
+  }
+
+  /// The positions of the elements that are not zero: `[count, rank]`, `int64`.
+  public func positionsOfNonzero() throws -> Tensor { try mapped(tessera_nonzero) }
+
+  /// 1 at the position that each element names, 0 elsewhere: `[…, classes]`, `int64`.
+  ///
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if an element is outside `0..<classes`.
+  public func oneHot(classes: Int) throws -> Tensor {
+    try named("a class is outside 0..<\(classes)", if: .indexOutOfRange, .invalidArgument) {
+      try mapped { tessera_one_hot($0, classes, $1) }
+    }
+  }
+}
+
+/// Replaces LibTorch's message, for errors whose own would show an element or name nothing useful.
+func named<Result>(
+  _ message: String, if codes: TensorError.Code..., body: () throws -> Result
+) throws -> Result {
+  do {
+    return try body()
+  } catch let error as TensorError where codes.contains(error.code) {
+    throw TensorError(code: .indexOutOfRange, message: message)
+  }
+}
