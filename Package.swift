@@ -19,6 +19,7 @@ let package = Package(
   name: "tessera",
   products: [
     .library(name: "TesseraCore", targets: ["TesseraCore"]),
+    .library(name: "TesseraNN", targets: ["TesseraNN"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -39,6 +40,7 @@ let package = Package(
     ),
     .target(
       name: "TesseraCore", dependencies: ["CTessera", "CZip", system], swiftSettings: strict),
+    .target(name: "TesseraNN", dependencies: ["TesseraCore"], swiftSettings: strict),
   ],
   cxxLanguageStandard: .cxx20
 )

@@ -1,0 +1,75 @@
+internal import CTessera
+
+/// The sum of many tensors of one shape, the same whatever the order of the addends.
+///
+/// Elements are added as 64-bit fixed-point numbers, `round(x · scale)`, and integer addition has no order. An addend can
+/// be taken back exactly.
+///
+/// - Complexity: One pass over each addend; 8 bytes per element.
+public struct ExactSum: Sendable {
+  /// The shape of the addends.
+  public let shape: [Int]
+  /// The largest magnitude that an element may have.
+  public let bound: Double
+  private var sums: [Int64]
+  private let unit: Double
+
+  /// An empty sum.
+  ///
+  /// - Parameters:
+  ///   - shape: The shape of the addends.
+  ///   - bound: The largest magnitude that an element may have, above 0.
+  ///   - totalWeight: The most that the weights of all addends can add up to, above 0.
+  public init(shape: [Int], bound: Double, totalWeight: Double) {
+    precondition(bound > 0 && bound.isFinite, "a bound of \(bound) admits nothing")
+    precondition(totalWeight > 0 && totalWeight.isFinite, "a total weight of \(totalWeight)")
+    self.shape = shape
+    self.bound = bound
+    sums = [Int64](repeating: 0, count: shape.reduce(1, *))
+    // A power of two, so that scaling rounds nothing, with bound · totalWeight · unit ≤ 2^61: every sum fits.
+    let exponent = 61 - (bound.nextUp * totalWeight.nextUp).exponent - 1
+    unit = Double(sign: .plus, exponent: Swift.min(Swift.max(Int(exponent), -900), 900), significand: 1)
+  }
+
+  /// The smallest difference that the sum still sees.
+  public var resolution: Double { 1 / unit }
+
+  /// Adds a tensor, or nothing if an element is not finite or too large.
+  ///
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/numerical`` or ``TensorError/Code/shapeMismatch``.
+  public mutating func add(_ tensor: Tensor, weight: Double) throws {
+    try fold(tensor, weight: weight, subtracting: false)
+  }
+
+  /// Takes back a tensor that was added with this weight.
+  public mutating func subtract(_ tensor: Tensor, weight: Double) throws {
+    try fold(tensor, weight: weight, subtracting: true)
+  }
+
+  private mutating func fold(_ tensor: Tensor, weight: Double, subtracting: Bool) throws {
+    guard tensor.shape == shape else {
+      throw TensorError(
+        code: .shapeMismatch, message: "shape \(tensor.shape) where \(shape) was expected")
+    }
+    let scale = weight * unit
+    try withExtendedLifetime(tensor.handle) {
+      try sums.withUnsafeMutableBufferPointer { buffer in
+        // A tensor without elements has nothing to add.
+        guard let base = buffer.baseAddress, !buffer.isEmpty else { return }
+        try check(tessera_fold(tensor.pointer, scale, bound, subtracting, base, buffer.count))
+      }
+    }
+  }
+
+  /// The sum divided by `weight`: a weighted mean, if it is the sum of the weights.
+  public func quotient(dividingBy weight: Double, dtype: DType) throws -> Tensor {
+    guard !sums.isEmpty else { return try Tensor.zeros(shape, dtype: dtype) }
+    return try Tensor.produced { out in
+      sums.withUnsafeBufferPointer { buffer in
+        guard let base = buffer.baseAddress else { return TESSERA_INTERNAL }
+        return tessera_unfold_sums(
+          base, weight * unit, shape, shape.count, dtype.code, out)
+      }
+    }
+  }
+}

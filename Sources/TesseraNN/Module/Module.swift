@@ -1,0 +1,132 @@
+public import TesseraCore
+
+/// A node of a model: parameters, buffers and other modules, under names.
+///
+/// A module is a final class that keeps what it is made of in stored properties. The property's *type* says what it is:
+///
+///     final class Classifier: Layer {
+///       let features: Conv2d
+///       let head: Linear
+///       init(using generator: Generator) throws {
+///         features = try Conv2d(1, 16, kernel: 3, using: generator)
+///         head = try Linear(16, 10, using: generator)
+///       }
+///       func callAsFunction(_ x: Tensor) throws -> Tensor {
+///         try head(relu(features(x)).mean(along: 2, 3))
+///       }
+///     }
+///
+/// ``Parameter``s are trained and saved, ``Buffer``s are saved, other ``Module``s are walked, as are optionals, arrays and
+/// tuples of these. Numbers, strings, functions and ``Generator``s are left alone. A bare `Tensor`, or a dictionary of
+/// modules (it has no order), stops the program at the first walk with a message that names the property.
+///
+/// The order of declaration is the order of the model's parameters everywhere: in files, on wires, in optimisers.
+///
+/// Properties are found by reflection, so a type that conforms to `CustomReflectable` has to list its ``members`` itself.
+public protocol Module: AnyObject {
+  /// The module's own slots, in declaration order. Found by reflection unless the module lists them itself.
+  var members: [Member] { get }
+}
+
+/// A named slot of a module.
+public struct Member {
+  /// What a slot holds.
+  public enum Content {
+    /// Trained and saved.
+    case parameter(Parameter)
+    /// Saved, not trained.
+    case buffer(Buffer)
+    /// Walked.
+    case module(any Module)
+  }
+
+  /// The property's name; for elements of arrays and tuples followed by `.0`, `.1`, ….
+  public var name: String
+  /// What it holds.
+  public var content: Content
+
+  /// Makes a slot.
+  public init(_ name: String, _ content: Content) {
+    self.name = name
+    self.content = content
+  }
+}
+
+/// A module that maps one tensor to one tensor.
+public protocol Layer: Module {
+  /// The layer's output.
+  ///
+  /// - Throws: ``TensorError`` if the input does not fit the layer.
+  func callAsFunction(_ x: Tensor) throws -> Tensor
+}
+
+extension Module {
+  /// The slots, found by reflection.
+  public var members: [Member] {
+    var found: [Member] = []
+    var mirror: Mirror? = Mirror(reflecting: self)
+    var levels: [Mirror] = []
+    while let level = mirror {
+      levels.append(level)
+      mirror = level.superclassMirror
+    }
+    // A superclass was declared first.
+    for level in levels.reversed() {
+      for child in level.children {
+        Reflection.collect(
+          child.value, named: child.label ?? "", of: String(describing: Self.self), into: &found)
+      }
+    }
+    return found
+  }
+}
+
+private enum Reflection {
+  static func collect(_ value: Any, named name: String, of owner: String, into found: inout [Member]) {
+    switch value {
+    case let parameter as Parameter: found.append(Member(name, .parameter(parameter)))
+    case let buffer as Buffer: found.append(Member(name, .buffer(buffer)))
+    case let module as any Module: found.append(Member(name, .module(module)))
+    case is Tensor:
+      preconditionFailure("\(owner).\(name) is a bare Tensor: declare it as Parameter or Buffer")
+    default: collectChildren(of: value, named: name, of: owner, into: &found)
+    }
+  }
+
+  private static func collectChildren(
+    of value: Any, named name: String, of owner: String, into found: inout [Member]
+  ) {
+    let mirror = Mirror(reflecting: value)
+    switch mirror.displayStyle {
+    case .optional:
+      for child in mirror.children { collect(child.value, named: name, of: owner, into: &found) }
+    case .collection, .tuple:
+      // Long arrays of numbers need no walk: their first element tells.
+      if mirror.displayStyle == .collection, let first = mirror.children.first,
+        !holdsSlots(first.value)
+      {
+        return
+      }
+      for (index, child) in mirror.children.enumerated() {
+        collect(child.value, named: "\(name).\(index)", of: owner, into: &found)
+      }
+    case .dictionary, .set:
+      guard mirror.children.allSatisfy({ !holdsSlots($0.value) }) else {
+        preconditionFailure(
+          "\(owner).\(name) holds modules in a collection without order: use an array")
+      }
+    default: break
+    }
+  }
+
+  /// Whether a slot lies somewhere in the value.
+  private static func holdsSlots(_ value: Any) -> Bool {
+    if value is Parameter || value is Buffer || value is any Module || value is Tensor { return true }
+    let mirror = Mirror(reflecting: value)
+    switch mirror.displayStyle {
+    case .optional, .collection, .tuple, .dictionary, .set:
+      return mirror.children.contains { holdsSlots($0.value) }
+    default: return false
+    }
+  }
+}

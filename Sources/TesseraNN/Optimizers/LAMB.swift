@@ -1,0 +1,47 @@
+public import TesseraCore
+
+/// ``AdamW`` with each layer's step scaled to the layer's size, for large batches (You et al., 2020), by foreach kernels.
+///
+/// The trust ratio `|p| / |step|` is 1 where either is zero.
+public final class LAMB: Optimizer {
+  /// What is trained.
+  public let parameters: [Parameter]
+  /// The step size.
+  public var learningRate: Double
+  /// How much of the running mean and of the running square is kept.
+  public let betas: (mean: Double, square: Double)
+  /// Keeps the divisor away from zero.
+  public let epsilon: Double
+  /// The factor of the parameter that is added to its step, before scaling.
+  public let weightDecay: Double
+  private var moments: Moments
+
+  /// An optimiser for the given parameters.
+  public init(
+    _ parameters: [Parameter], learningRate: Double = 1e-3,
+    betas: (mean: Double, square: Double) = (0.9, 0.999), epsilon: Double = 1e-6,
+    weightDecay: Double = 0.01
+  ) throws {
+    self.parameters = parameters
+    self.learningRate = learningRate
+    self.betas = betas
+    self.epsilon = epsilon
+    self.weightDecay = weightDecay
+    moments = try Moments(["mean", "square"], for: parameters)
+  }
+
+  /// Changes the parameters along the gradients.
+  public func apply(_ gradients: [Tensor]) throws {
+    try check(gradients)
+    moments.advance()
+    try OptimizerKernels(parameters: parameters.map(\.value)).lamb(
+      gradients: gradients, means: moments.tensors[0], squares: moments.tensors[1],
+      step: moments.step, rate: learningRate, betas: betas, decay: weightDecay, epsilon: epsilon)
+  }
+
+  /// The number of steps and the moments.
+  public func state() throws -> ModelState { try moments.state() }
+
+  /// Goes on from a checkpoint.
+  public func load(_ state: ModelState) throws { try moments.load(state) }
+}
