@@ -41,6 +41,8 @@ let package = Package(
     .target(
       name: "TesseraCore", dependencies: ["CTessera", "CZip", system], swiftSettings: strict),
     .target(name: "TesseraNN", dependencies: ["TesseraCore"], swiftSettings: strict),
+    .target(
+      name: "TesseraFederation", dependencies: ["TesseraCore"], swiftSettings: strict),
   ],
   cxxLanguageStandard: .cxx20
 )

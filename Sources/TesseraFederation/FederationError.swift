@@ -1,0 +1,32 @@
+/// A federated run could not go on, or a site's part in it was refused.
+public struct FederationError: Error, Sendable, Hashable, CustomStringConvertible {
+  /// What went wrong, for code that wants to react.
+  public var code: Code
+  /// What went wrong, for a person. Names sites, rounds and tensors, never data.
+  public var message: String
+
+  /// Makes an error.
+  public init(code: Code, message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  /// The message.
+  public var description: String { message }
+
+  /// The kind of failure. A struct, so that a new kind breaks no one.
+  public struct Code: Hashable, Sendable, CustomStringConvertible {
+    private enum Kind: String { case invalidConfiguration, rejectedUpdate, tooFewSites }
+    private var kind: Kind
+
+    /// The name of the kind.
+    public var description: String { kind.rawValue }
+
+    /// A setting is outside what is allowed; the message names it.
+    public static var invalidConfiguration: Self { Self(kind: .invalidConfiguration) }
+    /// An update does not fit the model, or holds what no model may hold.
+    public static var rejectedUpdate: Self { Self(kind: .rejectedUpdate) }
+    /// Fewer sites than the minimum gave a usable update.
+    public static var tooFewSites: Self { Self(kind: .tooFewSites) }
+  }
+}

@@ -1,0 +1,60 @@
+internal import Synchronization
+internal import TesseraCore
+
+/// Folds the answers of one round as they arrive, from any thread, and feeds the workflow.
+final class RoundCollector: Sendable {
+  struct State {
+    var workflow: any Workflow
+    var mean: WeightedMean
+    var actions: [WorkflowAction] = []
+    var contributions: [Contribution] = []
+    var refusals: [Refusal] = []
+  }
+
+  private let state: Mutex<State>
+  private let observe: @Sendable (RunEvent) -> Void
+
+  init(
+    workflow: any Workflow, mean: WeightedMean, observe: @escaping @Sendable (RunEvent) -> Void
+  ) {
+    state = Mutex(State(workflow: workflow, mean: mean))
+    self.observe = observe
+  }
+
+  func receive(_ result: Result<Update, any Error>, from site: Site) {
+    let done = state.withLock { state in
+      switch result {
+      case .success(let update):
+        do {
+          try state.mean.fold(update, from: site)
+          state.contributions.append(
+            Contribution(site: site, weight: update.weight, metrics: update.metrics))
+          state.actions += state.workflow.handle(
+            .accepted(site: site.index, weight: update.weight))
+        } catch {
+          state.refuse(site, "\(error)")
+        }
+      case .failure(let error):
+        state.refuse(site, "\(site.name): \(error)")
+      }
+      return state.contributions.count + state.refusals.count
+    }
+    observe(.answered(site, answers: done))
+  }
+
+  /// What the round came to. In the order of the sites, whatever the order of the answers.
+  func result() -> State {
+    state.withLock { state in
+      state.contributions.sort { $0.site.index < $1.site.index }
+      state.refusals.sort { $0.site.index < $1.site.index }
+      return state
+    }
+  }
+}
+
+extension RoundCollector.State {
+  fileprivate mutating func refuse(_ site: Site, _ reason: String) {
+    refusals.append(Refusal(site: site, reason: reason))
+    actions += workflow.handle(.rejected(site: site.index, reason: reason))
+  }
+}

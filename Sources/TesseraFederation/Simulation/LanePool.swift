@@ -1,0 +1,76 @@
+internal import Synchronization
+internal import TesseraCore
+
+/// Several compute lanes of one thread each, for work that falls into independent parts.
+///
+/// The results do not depend on the number of lanes: each part runs on one thread, alone, from start to end.
+public struct LanePool: Sendable {
+  private let workers: [LaneWorker]
+
+  /// Lanes of one thread each, at least one.
+  public init(lanes: Int) {
+    workers = (0..<max(1, lanes)).map { LaneWorker(name: "tessera.lane.\($0)") }
+  }
+
+  /// The number of lanes.
+  public var count: Int { workers.count }
+
+  /// Runs `body` for each part on some lane, each lane taking the next part that is left.
+  ///
+  /// Stops taking parts once the current task is cancelled; parts under way end as they see fit.
+  public func forEach<Part: Sendable>(
+    _ parts: [Part], _ body: @escaping @Sendable (Part) async -> Void
+  ) async {
+    let next = Atomic(0)
+    await withTaskGroup(of: Void.self) { group in
+      // One hop to each lane, not one for each part.
+      let shared = Shared(next)
+      for worker in workers.prefix(parts.count) {
+        group.addTask { await worker.drain(parts, shared, body) }
+      }
+    }
+  }
+
+  /// The results of `body` for each part, in the order of the parts.
+  ///
+  /// - Throws: The error of the first part, in order, that failed; `CancellationError` if parts were left out.
+  public func map<Part: Sendable, Output: Sendable>(
+    _ parts: [Part], _ body: @escaping @Sendable (Part) async throws -> Output
+  ) async throws -> [Output] {
+    let results = Mutex([Result<Output, any Error>?](repeating: nil, count: parts.count))
+    let box = Shared(results)
+    await forEach(Array(parts.enumerated())) { index, part in
+      let result: Result<Output, any Error>
+      do { result = .success(try await body(part)) } catch { result = .failure(error) }
+      box.value.withLock { $0[index] = result }
+    }
+    return try box.value.withLock { try $0.map { try ($0 ?? .failure(CancellationError())).get() } }
+  }
+}
+
+/// A non-copyable value with several owners.
+private final class Shared<Value: ~Copyable & Sendable>: Sendable {
+  let value: Value
+  init(_ value: consuming Value) { self.value = value }
+}
+
+/// Runs parts on its own lane.
+private actor LaneWorker {
+  private let lane: ComputeLane
+  nonisolated var unownedExecutor: UnownedSerialExecutor { lane.asUnownedSerialExecutor() }
+
+  init(name: String) {
+    lane = ComputeLane(name: name, threads: 1)
+  }
+
+  func drain<Part: Sendable>(
+    _ parts: [Part], _ next: Shared<Atomic<Int>>,
+    _ body: nonisolated(nonsending) @Sendable (Part) async -> Void
+  ) async {
+    while !Task.isCancelled {
+      let index = next.value.wrappingAdd(1, ordering: .relaxed).oldValue
+      guard index < parts.count else { return }
+      await body(parts[index])
+    }
+  }
+}
