@@ -18,8 +18,13 @@ let system = Target.Dependency.product(name: "SystemPackage", package: "swift-sy
 let package = Package(
   name: "tessera",
   products: [
+    .library(name: "Tessera", targets: ["Tessera"]),
     .library(name: "TesseraCore", targets: ["TesseraCore"]),
     .library(name: "TesseraNN", targets: ["TesseraNN"]),
+    .library(name: "TesseraData", targets: ["TesseraData"]),
+    .library(name: "TesseraRun", targets: ["TesseraRun"]),
+    .library(name: "TesseraFederation", targets: ["TesseraFederation"]),
+    .executable(name: "tessera", targets: ["TesseraCLI"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -31,6 +36,7 @@ let package = Package(
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(
       name: "CJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
     .target(
       name: "CTessera",
@@ -42,7 +48,24 @@ let package = Package(
       name: "TesseraCore", dependencies: ["CTessera", "CZip", system], swiftSettings: strict),
     .target(name: "TesseraNN", dependencies: ["TesseraCore"], swiftSettings: strict),
     .target(
-      name: "TesseraFederation", dependencies: ["TesseraCore"], swiftSettings: strict),
+      name: "TesseraData", dependencies: ["TesseraCore", "CZlib", system], swiftSettings: strict),
+    .target(
+      name: "TesseraRun",
+      dependencies: ["TesseraCore", system, .product(name: "Crypto", package: "swift-crypto")],
+      swiftSettings: strict),
+    .target(
+      name: "TesseraFederation", dependencies: ["TesseraCore", "TesseraNN", "TesseraData"],
+      swiftSettings: strict),
+    .target(
+      name: "Tessera", dependencies: ["TesseraCore", "TesseraNN", "TesseraData"],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "TesseraCLI",
+      dependencies: [
+        "TesseraCore", "TesseraNN", "TesseraData", "TesseraRun", "TesseraFederation", system,
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
   ],
   cxxLanguageStandard: .cxx20
 )

@@ -21,12 +21,11 @@ public struct LanePool: Sendable {
   public func forEach<Part: Sendable>(
     _ parts: [Part], _ body: @escaping @Sendable (Part) async -> Void
   ) async {
-    let next = Atomic(0)
+    let next = Shared(Atomic(0))
     await withTaskGroup(of: Void.self) { group in
       // One hop to each lane, not one for each part.
-      let shared = Shared(next)
       for worker in workers.prefix(parts.count) {
-        group.addTask { await worker.drain(parts, shared, body) }
+        group.addTask { await worker.drain(parts, next, body) }
       }
     }
   }
@@ -37,14 +36,13 @@ public struct LanePool: Sendable {
   public func map<Part: Sendable, Output: Sendable>(
     _ parts: [Part], _ body: @escaping @Sendable (Part) async throws -> Output
   ) async throws -> [Output] {
-    let results = Mutex([Result<Output, any Error>?](repeating: nil, count: parts.count))
-    let box = Shared(results)
+    let results = Shared(Mutex([Result<Output, any Error>?](repeating: nil, count: parts.count)))
     await forEach(Array(parts.enumerated())) { index, part in
       let result: Result<Output, any Error>
       do { result = .success(try await body(part)) } catch { result = .failure(error) }
-      box.value.withLock { $0[index] = result }
+      results.value.withLock { $0[index] = result }
     }
-    return try box.value.withLock { try $0.map { try ($0 ?? .failure(CancellationError())).get() } }
+    return try results.value.withLock { try $0.map { try ($0 ?? .failure(CancellationError())).get() } }
   }
 }
 

@@ -1,0 +1,21 @@
+import CReference
+import Foundation
+
+@main
+struct Main {
+  static func main() async throws {
+    let arguments = CommandLine.arguments.dropFirst()
+    let rounds = arguments.dropFirst().first.flatMap { Int($0) } ?? 15
+    switch arguments.first {
+    case "step": try TrainingStep.run(rounds: rounds)
+    case "fold": try Folding.run(rounds: rounds)
+    case "sites": try await ManySites.run(rounds: rounds)
+    case "add-ours": try Additions.ours(rounds)
+    case "add-theirs": Additions.theirs(rounds)
+    default:
+      FileHandle.standardError.write(
+        Data("usage: TesseraBenchmarks step|fold|sites|add-ours|add-theirs [rounds]\n".utf8))
+      exit(64)
+    }
+  }
+}

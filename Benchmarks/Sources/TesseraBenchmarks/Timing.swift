@@ -1,0 +1,44 @@
+import Foundation
+
+/// Seconds that `body` takes.
+func seconds(_ body: () throws -> Void) rethrows -> Double {
+  let start = ContinuousClock.now
+  try body()
+  let elapsed = ContinuousClock.now - start
+  return Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
+}
+
+func median(_ values: [Double]) -> Double {
+  let sorted = values.sorted()
+  let middle = sorted.count / 2
+  return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}
+
+/// Two medians of interleaved runs, so that a disturbance of the machine meets both.
+func compare(
+  rounds: Int, ours: () throws -> Double, theirs: () throws -> Double
+) rethrows -> (ours: Double, theirs: Double, ratio: Double) {
+  var a: [Double] = []
+  var b: [Double] = []
+  for round in 0..<rounds {
+    // Who goes first alternates.
+    if round % 2 == 0 {
+      a.append(try ours())
+      b.append(try theirs())
+    } else {
+      b.append(try theirs())
+      a.append(try ours())
+    }
+  }
+  return (median(a), median(b), median(zip(a, b).map { $0 / $1 }))
+}
+
+/// One line of results: the figure, the peer's or the limit's, the ratio, and whether the bar holds.
+func report(_ name: String, ours: String, theirs: String, ratio: Double, limit: Double) {
+  let verdict = ratio <= limit ? "holds" : "MISSED"
+  print(
+    "\(name): ours \(ours), against \(theirs): "
+      + String(format: "ratio %.3f (bar %.2f, %@)", ratio, limit, verdict))
+}
+
+func milliseconds(_ value: Double) -> String { String(format: "%.3f ms", value * 1e3) }

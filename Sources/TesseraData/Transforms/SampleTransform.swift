@@ -1,0 +1,14 @@
+public import TesseraCore
+
+/// A change to images on their way into a batch.
+///
+/// A sample's result depends on the sample and its key alone, never on the other samples of the batch, so that results do not
+/// depend on batch sizes or workers.
+public protocol SampleTransform: Sendable {
+  /// The changed images.
+  ///
+  /// - Parameters:
+  ///   - batch: `[batch, channels, height, width]`, `float32`.
+  ///   - keys: One for each sample, for what is drawn.
+  func callAsFunction(_ batch: Tensor, keys: [RandomKey]) throws -> Tensor
+}

@@ -1,0 +1,50 @@
+internal import Crypto
+internal import Foundation
+public import SystemPackage
+public import TesseraCore
+
+/// SHA-256 digests of what a run reads and makes, as hexadecimal text.
+public enum Digest {
+  /// The digest of a tensor: of its name, dtype, shape and elements.
+  public static func sha256(of tensor: Tensor, named name: String) throws -> String {
+    var hash = SHA256()
+    let head = "\(name)\0\(tensor.dtype)\0\(tensor.shape.map(String.init).joined(separator: ","))\0"
+    hash.update(data: Data(head.utf8))
+    try tensor.withBytes { hash.update(bufferPointer: $0) }
+    return text(hash.finalize())
+  }
+
+  /// The digests of a model's tensors, and of the model: of their digests, in the model's order.
+  public static func sha256(
+    of state: ModelState
+  ) throws -> (model: String, tensors: [String: String]) {
+    var hash = SHA256()
+    var tensors: [String: String] = [:]
+    for (name, tensor) in state.entries {
+      let digest = try sha256(of: tensor, named: name)
+      tensors[name] = digest
+      hash.update(data: Data(digest.utf8))
+    }
+    return (text(hash.finalize()), tensors)
+  }
+
+  /// The digest of a file's bytes.
+  ///
+  /// - Throws: ``RunError`` if it cannot be read.
+  public static func sha256(ofFile path: FilePath) throws -> String {
+    guard let file = FileHandle(forReadingAtPath: path.string) else {
+      throw RunError(code: .notARecord, message: "cannot read \(path)")
+    }
+    defer { try? file.close() }
+    var hash = SHA256()
+    while let chunk = try file.read(upToCount: 1 << 20), !chunk.isEmpty { hash.update(data: chunk) }
+    return text(hash.finalize())
+  }
+
+  private static func text(_ digest: SHA256.Digest) -> String {
+    digest.map { byte in
+      let hex = String(byte, radix: 16)
+      return hex.count == 1 ? "0" + hex : hex
+    }.joined()
+  }
+}

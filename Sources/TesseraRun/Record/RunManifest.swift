@@ -1,0 +1,186 @@
+/// What a run was and what it did: the contents of `run.json`.
+///
+/// Everything that a repetition needs and everything that it is compared by. Times are for people, and are not compared.
+public struct RunManifest: Codable, Sendable, Equatable {
+  /// The version of this format.
+  public var format = 1
+  /// What was run: `quickstart`.
+  public var kind: String
+  /// Where the run stands.
+  public var status = Status.running
+  /// Why it failed, if it did.
+  public var message: String?
+  /// The settings, by the names of the command's options.
+  public var configuration: [String: String]
+  /// What all random numbers derive from.
+  public var seed: UInt64
+  /// The versions of Tessera, LibTorch, Swift and the system.
+  public var versions: [String: String]
+  /// When the run began, in ISO 8601.
+  public var started: String
+  /// When it ended, in ISO 8601.
+  public var finished: String?
+  /// What it was trained and measured on.
+  public var datasets: [Dataset] = []
+  /// What the classes are called.
+  public var classNames: [String] = []
+  /// Who took part.
+  public var sites: [Site] = []
+  /// The digest of the model that the first round started from.
+  public var initialModel = ""
+  /// The rounds that are done, in order.
+  public var rounds: [Round] = []
+  /// Accuracies of what the run is compared with, by name: one per epoch.
+  public var curves: [String: [Double]] = [:]
+  /// The final accuracies, best explained first.
+  public var results: [Result] = []
+  /// The SHA-256 of `model.safetensors`.
+  public var modelDigest: String?
+  /// How long training took in all, in seconds, over all sessions.
+  public var trainingSeconds = 0.0
+
+  /// Where a run stands.
+  public enum Status: String, Codable, Sendable {
+    /// Under way, or killed.
+    case running
+    /// Stopped by its user; it can be resumed.
+    case interrupted
+    /// Done.
+    case finished
+    /// Ended by an error.
+    case failed
+  }
+
+  /// A data set that was used.
+  public struct Dataset: Codable, Sendable, Equatable {
+    /// What it is called.
+    public var name: String
+    /// How many examples it has.
+    public var examples: Int
+    /// The SHA-256 of each of its files, by file name.
+    public var files: [String: String]
+
+    /// Makes an entry.
+    public init(name: String, examples: Int, files: [String: String]) {
+      self.name = name
+      self.examples = examples
+      self.files = files
+    }
+  }
+
+  /// A site that took part.
+  public struct Site: Codable, Sendable, Equatable {
+    /// Its name.
+    public var name: String
+    /// How many examples it has.
+    public var examples: Int
+    /// How many of each class.
+    public var labelCounts: [Int]
+
+    /// Makes an entry.
+    public init(name: String, examples: Int, labelCounts: [Int]) {
+      self.name = name
+      self.examples = examples
+      self.labelCounts = labelCounts
+    }
+  }
+
+  /// A round that is done.
+  public struct Round: Codable, Sendable, Equatable {
+    /// Its number, from 1.
+    public var round: Int
+    /// The digest of the global model after it.
+    public var model: String
+    /// The digest of each tensor of that model.
+    public var tensors: [String: String]
+    /// Whose updates were used.
+    public var contributors: [Contributor]
+    /// Whose were not.
+    public var rejected: [Rejection]
+    /// The sites' mean training loss.
+    public var trainingLoss: Double?
+    /// The global model's loss on the test data.
+    public var loss: Double
+    /// The global model's accuracy on the test data, in `0...1`.
+    public var accuracy: Double
+    /// How long it took.
+    public var seconds: Double
+    /// How many images were trained on per second.
+    public var imagesPerSecond: Double
+
+    /// Makes an entry.
+    public init(
+      round: Int, model: String, tensors: [String: String], contributors: [Contributor],
+      rejected: [Rejection], trainingLoss: Double?, loss: Double, accuracy: Double,
+      seconds: Double, imagesPerSecond: Double
+    ) {
+      self.round = round
+      self.model = model
+      self.tensors = tensors
+      self.contributors = contributors
+      self.rejected = rejected
+      self.trainingLoss = trainingLoss
+      self.loss = loss
+      self.accuracy = accuracy
+      self.seconds = seconds
+      self.imagesPerSecond = imagesPerSecond
+    }
+  }
+
+  /// A site whose update was used.
+  public struct Contributor: Codable, Sendable, Equatable {
+    /// The site's name.
+    public var site: String
+    /// How much its update counted.
+    public var weight: Double
+    /// Its mean training loss.
+    public var loss: Double?
+
+    /// Makes an entry.
+    public init(site: String, weight: Double, loss: Double?) {
+      self.site = site
+      self.weight = weight
+      self.loss = loss
+    }
+  }
+
+  /// A site whose answer was not used.
+  public struct Rejection: Codable, Sendable, Equatable {
+    /// The site's name.
+    public var site: String
+    /// Why not.
+    public var reason: String
+
+    /// Makes an entry.
+    public init(site: String, reason: String) {
+      self.site = site
+      self.reason = reason
+    }
+  }
+
+  /// A final accuracy.
+  public struct Result: Codable, Sendable, Equatable {
+    /// What was measured.
+    public var name: String
+    /// The share of test examples classified rightly, in `0...1`.
+    public var accuracy: Double
+
+    /// Makes an entry.
+    public init(name: String, accuracy: Double) {
+      self.name = name
+      self.accuracy = accuracy
+    }
+  }
+
+  /// A manifest of a run that begins.
+  public init(
+    kind: String, configuration: [String: String], seed: UInt64, versions: [String: String],
+    started: String
+  ) {
+    self.kind = kind
+    self.configuration = configuration
+    self.seed = seed
+    self.versions = versions
+    self.started = started
+  }
+}
