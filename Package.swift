@@ -54,7 +54,8 @@ let package = Package(
       dependencies: ["TesseraCore", system, .product(name: "Crypto", package: "swift-crypto")],
       swiftSettings: strict),
     .target(
-      name: "TesseraFederation", dependencies: ["TesseraCore", "TesseraNN", "TesseraData"],
+      name: "TesseraFederation",
+      dependencies: ["TesseraCore", "TesseraNN", "TesseraData", "TesseraRun", system],
       swiftSettings: strict),
     .target(
       name: "Tessera", dependencies: ["TesseraCore", "TesseraNN", "TesseraData"],

@@ -34,3 +34,6 @@ public enum Device: Hashable, Sendable, CustomStringConvertible {
     self = code < 0 ? .cpu : .cuda(Int(code))
   }
 }
+
+/// The version of LibTorch that this program runs on.
+public var libTorchVersion: String { String(cString: tessera_libtorch_version()) }

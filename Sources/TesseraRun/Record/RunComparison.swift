@@ -5,6 +5,12 @@ public struct RunDifference: Sendable, Equatable, CustomStringConvertible {
   /// What differs: a tensor's name, or a field of the record.
   public var what: String
 
+  /// Makes a difference.
+  public init(round: Int, what: String) {
+    self.round = round
+    self.what = what
+  }
+
   /// `round 3: tensor 'conv1.weight'`.
   public var description: String { round == 0 ? what : "round \(round): \(what)" }
 

@@ -1,0 +1,84 @@
+internal import Foundation
+internal import TesseraFederation
+internal import TesseraRun
+
+/// Turns an experiment's events into lines, and knows how much is left.
+struct RunProgress {
+  private var rounds = 0
+  private var total = 0.0
+  private var done = 0.0
+  private var begin = ContinuousClock.now
+  private var round = 0
+  private var sites = 0
+  private var answers = 0
+  private var last: RunManifest.Round?
+  private var comparisons = 0
+  private var compared = 0
+
+  mutating func start(_ experiment: ImageExperiment, after earlier: RunManifest) {
+    rounds = experiment.configuration.rounds
+    let share = Double(experiment.plannedImages) / 3
+    // The comparisons take twice what the federation takes; what an earlier session did is not counted.
+    total = share * 2 + share * Double(rounds - earlier.rounds.count) / Double(rounds)
+    begin = .now
+  }
+
+  /// What stays, and what is shown until the next event.
+  mutating func handle(_ event: ExperimentEvent) -> (line: String?, status: String?) {
+    switch event {
+    case .roundStarted(let number, let asked):
+      round = number
+      sites = asked
+      answers = 0
+      return (nil, roundStatus)
+    case .siteAnswered(let count, let images):
+      // Answers may overtake each other on their way here.
+      answers = max(answers, count)
+      done += Double(images)
+      return (nil, roundStatus)
+    case .roundFinished(let entry):
+      last = entry
+      let text = """
+        round \(pad(entry.round, rounds))/\(rounds)  sites \(entry.contributors.count)/\(sites)  \
+        \(measured(entry))  \(left)
+        """
+      return (entry.rejected.reduce(text) { $0 + "\n  not used: \($1.reason)" }, nil)
+    case .comparisonsStarted(let count):
+      comparisons = count
+      return (count > 0 ? "Comparing: each site alone, and all data in one place …" : nil, nil)
+    case .comparisonAdvanced(let images):
+      done += Double(images)
+      return (nil, comparisonStatus)
+    case .comparisonFinished(let name, let accuracy):
+      compared += 1
+      let text = "\(name): \(String(format: "%.1f %%", accuracy * 100))"
+      return ("  \(text)  (\(compared)/\(comparisons), \(left))", comparisonStatus)
+    }
+  }
+
+  private var roundStatus: String {
+    "round \(pad(round, rounds))/\(rounds)  sites \(answers)/\(sites)  "
+      + (last.map { measured($0) + "  " } ?? "") + left
+  }
+
+  private var comparisonStatus: String {
+    "comparing  \(compared)/\(comparisons) done  \(left)"
+  }
+
+  private func measured(_ entry: RunManifest.Round) -> String {
+    String(
+      format: "loss %.3f  accuracy %.1f %%  %@ images/s", entry.loss, entry.accuracy * 100,
+      grouped(Int(entry.imagesPerSecond)))
+  }
+
+  private var left: String {
+    let passed = ContinuousClock.now - begin
+    let seconds = Double(passed.components.seconds) + Double(passed.components.attoseconds) * 1e-18
+    guard let estimate = TimeLeft.estimate(done: done, of: total, after: seconds) else { return "" }
+    return "\(TimeLeft.text(estimate)) left"
+  }
+
+  private func pad(_ number: Int, _ of: Int) -> String {
+    String(repeating: " ", count: max("\(of)".count - "\(number)".count, 0)) + "\(number)"
+  }
+}

@@ -1,0 +1,218 @@
+internal import Foundation
+internal import TesseraCore
+internal import TesseraData
+internal import TesseraNN
+public import TesseraRun
+
+/// What happens during an experiment, for those who watch. Arrives from any thread.
+public enum ExperimentEvent: Sendable {
+  /// A round has begun; so many sites are asked.
+  case roundStarted(Int, sites: Int)
+  /// A site has answered; so many have by now, and so many images were trained on since the last event.
+  case siteAnswered(answers: Int, images: Int)
+  /// A round is done and saved.
+  case roundFinished(RunManifest.Round)
+  /// The trainings that the federation is compared with have begun.
+  case comparisonsStarted(count: Int)
+  /// One of them has used so many more images.
+  case comparisonAdvanced(images: Int)
+  /// One of them is done.
+  case comparisonFinished(name: String, accuracy: Double)
+}
+
+extension ImageExperiment {
+  /// The name of the curve with all data in one place.
+  public static let centralName = "all data in one place"
+
+  /// Runs, or goes on with, an experiment, saving after each round.
+  ///
+  /// - Parameters:
+  ///   - record: Where to save; a new record, or that of an interrupted run of the same configuration.
+  ///   - observe: Is told what happens.
+  ///   - checkRound: Is called after each round; throwing ends the run.
+  /// - Returns: The finished manifest, which is saved too.
+  /// - Throws: `CancellationError` if the task was cancelled. The record then says `interrupted` and can be resumed.
+  public func run(
+    in record: RunRecord,
+    comparisons: Bool = true,
+    observe: @escaping @Sendable (ExperimentEvent) -> Void = { _ in },
+    checkRound: (RunManifest) throws -> Void = { _ in }
+  ) async throws -> RunManifest {
+    var manifest = try record.manifest()
+    let start = ContinuousClock.now
+    let before = manifest.trainingSeconds
+    func elapsed() -> Double { before + (ContinuousClock.now - start).inSeconds }
+    do {
+      manifest.status = .running
+      manifest.message = nil
+      let model = try await federate(record, &manifest, observe, elapsed, checkRound)
+      if comparisons { try await compare(record, &manifest, observe) }
+      manifest.trainingSeconds = elapsed()
+      try model.write(to: record.modelFile, metadata: ["producer": "tessera"])
+      manifest.modelDigest = try Digest.sha256(ofFile: record.modelFile)
+      manifest.status = .finished
+      manifest.finished = Date().ISO8601Format()
+      manifest.results = results(of: manifest)
+      try record.write(manifest)
+      removeCheckpoints(in: record, except: nil)
+      return manifest
+    } catch {
+      manifest.trainingSeconds = elapsed()
+      manifest.status = error is CancellationError ? .interrupted : .failed
+      manifest.message = error is CancellationError ? nil : "\(error)"
+      // The first error is the one to report, even if the disk refuses this too.
+      try? record.write(manifest)
+      throw error
+    }
+  }
+
+  private func federate(
+    _ record: RunRecord, _ manifest: inout RunManifest,
+    _ observe: @escaping @Sendable (ExperimentEvent) -> Void, _ elapsed: () -> Double,
+    _ checkRound: (RunManifest) throws -> Void
+  ) async throws -> ModelState {
+    let initial = try training.initialState(key: key)
+    let done = manifest.rounds.count
+    let start = try done == 0 ? initial : checkpoint(in: record, manifest, like: initial)
+    if done >= configuration.rounds { return start }
+    let executor = ClassifierExecutor(
+      training: training, partition: partition, epochs: configuration.epochs)
+    let controller = Controller(
+      transport: InProcessTransport(sites: sites, executor: executor, pool: pool),
+      workflow: try FedAvg(
+        rounds: configuration.rounds, sites: sites.count, minimumSites: 1, key: key["workflow"]),
+      key: key["federated"])
+    let epochs = configuration.epochs
+    var saved = manifest
+    let outcome = try await controller.run(from: start, after: done) { state in
+      try await evaluate(state)
+    } observe: { event in
+      switch event {
+      case .roundStarted(let round, let sites): observe(.roundStarted(round, sites: sites))
+      case .answered(let site, let answers):
+        observe(.siteAnswered(answers: answers, images: site.exampleCount * epochs))
+      }
+    } finishRound: { result in
+      let entry = try Self.entry(for: result, epochs: epochs)
+      saved.rounds.append(entry)
+      saved.trainingSeconds = elapsed()
+      try save(result.model, after: result.round, in: record, saved)
+      try record.append(
+        metric: RoundMetric(
+          round: entry.round, accuracy: entry.accuracy, loss: entry.loss,
+          trainingLoss: entry.trainingLoss, seconds: entry.seconds,
+          imagesPerSecond: entry.imagesPerSecond))
+      observe(.roundFinished(entry))
+      try checkRound(saved)
+    }
+    manifest = saved
+    return outcome.model
+  }
+
+  private struct RoundMetric: Codable {
+    var round: Int
+    var accuracy: Double
+    var loss: Double
+    var trainingLoss: Double?
+    var seconds: Double
+    var imagesPerSecond: Double
+  }
+
+  private static func entry(for result: RoundResult, epochs: Int) throws -> RunManifest.Round {
+    let digest = try Digest.sha256(of: result.model)
+    let seconds = result.duration.inSeconds
+    let images = result.contributions.reduce(0) { $0 + $1.site.exampleCount * epochs }
+    return RunManifest.Round(
+      round: result.round, model: digest.model, tensors: digest.tensors,
+      contributors: result.contributions.map {
+        RunManifest.Contributor(site: $0.site.name, weight: $0.weight, loss: $0.metrics["loss"])
+      },
+      rejected: result.refusals.map { RunManifest.Rejection(site: $0.site.name, reason: $0.reason) },
+      trainingLoss: result.trainingLoss, loss: result.evaluation.loss,
+      accuracy: result.evaluation.accuracy, seconds: seconds,
+      imagesPerSecond: seconds > 0 ? Double(images) / seconds : 0)
+  }
+
+  /// Accuracy and loss on the test images, in parts that the lanes share.
+  private func evaluate(_ state: ModelState) async throws -> Evaluation {
+    let parts = stride(from: 0, to: test.count, by: 1000).map { $0..<min($0 + 1000, test.count) }
+    let scores = try await pool.map(parts) { range in
+      try ClassifierScore(of: training.model(with: state), on: test, in: range)
+    }
+    var total = ClassifierScore()
+    for score in scores { total += score }
+    return total.evaluation
+  }
+
+  /// Trains at each site alone, and with all data in one place, as long as the federation did.
+  private func compare(
+    _ record: RunRecord, _ manifest: inout RunManifest,
+    _ observe: @escaping @Sendable (ExperimentEvent) -> Void
+  ) async throws {
+    let central = (name: Self.centralName, indices: Array(0..<training.dataset.count), index: -1)
+    let alone = sites.map { (name: $0.name, indices: partition[$0.index], index: $0.index) }
+    // Those that an interrupted run has finished are not repeated.
+    let missing = ([central] + alone.sorted { $0.indices.count > $1.indices.count })
+      .filter { manifest.curves[$0.name]?.count != configuration.rounds }
+    observe(.comparisonsStarted(count: missing.count))
+    let initial = try training.initialState(key: key)
+    let finished = Curves()
+    do {
+      _ = try await pool.map(missing) { part in
+        let curve = try curve(
+          from: initial, on: part.indices, key: key["alone"][part.index], observe)
+        finished.set(part.name, curve)
+        observe(.comparisonFinished(name: part.name, accuracy: curve.last ?? 0))
+      }
+    } catch {
+      manifest.curves.merge(finished.all) { $1 }
+      throw error
+    }
+    manifest.curves.merge(finished.all) { $1 }
+  }
+
+  /// The accuracy after each round's worth of epochs.
+  private func curve(
+    from initial: ModelState, on indices: [Int], key: RandomKey,
+    _ observe: @Sendable (ExperimentEvent) -> Void
+  ) throws -> [Double] {
+    var curve: [Double] = []
+    _ = try training.train(
+      initial, on: indices, epochs: configuration.rounds * configuration.epochs, key: key
+    ) { epoch, model in
+      observe(.comparisonAdvanced(images: indices.count))
+      guard epoch % configuration.epochs == 0 else { return }
+      model.setMode(.evaluation)
+      let score = try ClassifierScore(of: model, on: test, in: 0..<test.count)
+      curve.append(score.evaluation.accuracy)
+      model.setMode(.training)
+    }
+    return curve
+  }
+
+  private func results(of manifest: RunManifest) -> [RunManifest.Result] {
+    var results: [RunManifest.Result] = []
+    if let last = manifest.rounds.last {
+      results.append(.init(name: "federated averaging", accuracy: last.accuracy))
+    }
+    let alone = sites.compactMap { manifest.curves[$0.name]?.last }
+    if alone.count == sites.count, let worst = alone.min() {
+      results.append(
+        .init(
+          name: "one site alone, mean of \(alone.count)",
+          accuracy: alone.reduce(0, +) / Double(alone.count)))
+      results.append(.init(name: "one site alone, worst of \(alone.count)", accuracy: worst))
+    }
+    if let central = manifest.curves[Self.centralName]?.last {
+      results.append(.init(name: Self.centralName, accuracy: central))
+    }
+    return results
+  }
+}
+
+extension Duration {
+  /// The duration in seconds.
+  var inSeconds: Double {
+    Double(components.seconds) + Double(components.attoseconds) * 1e-18
+  }
+}

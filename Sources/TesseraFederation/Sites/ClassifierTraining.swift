@@ -1,0 +1,166 @@
+public import TesseraCore
+public import TesseraData
+public import TesseraNN
+
+/// How an image classifier is trained: the same at a site, alone, and with all data in one place.
+public struct ClassifierTraining: Sendable {
+  /// The images.
+  public let dataset: LabelledImages
+  /// How many images a step uses.
+  public let batchSize: Int
+  /// The step size of SGD.
+  public let learningRate: Double
+  /// Its momentum.
+  public let momentum: Double
+  /// Changes to the images.
+  public let transforms: [any SampleTransform]
+  private let makeModel: @Sendable (Generator) throws -> any Layer
+
+  /// A recipe.
+  ///
+  /// - Parameters:
+  ///   - dataset: The images.
+  ///   - batchSize: How many images a step uses.
+  ///   - learningRate: The step size of SGD.
+  ///   - momentum: Its momentum.
+  ///   - transforms: Changes to the images.
+  ///   - model: Makes the network; its output is `[batch, classes]`.
+  public init(
+    dataset: LabelledImages, batchSize: Int, learningRate: Double, momentum: Double = 0.9,
+    transforms: [any SampleTransform] = [],
+    model: @escaping @Sendable (Generator) throws -> any Layer
+  ) {
+    self.dataset = dataset
+    self.batchSize = batchSize
+    self.learningRate = learningRate
+    self.momentum = momentum
+    self.transforms = transforms
+    makeModel = model
+  }
+
+  /// A network with its first random weights.
+  public func initialState(key: RandomKey) throws -> ModelState {
+    try makeModel(Generator(key: key["weights"])).state()
+  }
+
+  /// Trains from a state, on some of the images.
+  ///
+  /// - Parameters:
+  ///   - state: Where to start.
+  ///   - indices: Which images.
+  ///   - epochs: How often each is used.
+  ///   - key: Shuffles, and seeds transforms and dropout.
+  ///   - rate: The learning rate of an epoch; ``learningRate`` if `nil`.
+  ///   - finishEpoch: Is called after each epoch, with the model in training mode.
+  /// - Returns: The trained state, and the mean loss over all steps.
+  /// - Throws: `CancellationError`, within a batch's time, if the task is cancelled.
+  public func train(
+    _ state: ModelState, on indices: [Int], epochs: Int, key: RandomKey,
+    finishEpoch: (_ epoch: Int, _ model: any Layer) throws -> Void = { _, _ in }
+  ) throws -> (state: ModelState, loss: Double) {
+    let model = try makeModel(Generator(key: key["weights"]))
+    try model.load(state)
+    try model.useChannelsLast()
+    model.setMode(.training)
+    let optimizer = try SGD(model.parameters, learningRate: learningRate, momentum: momentum)
+    var (lossSum, steps) = (0.0, 0)
+    for epoch in 1...max(1, epochs) {
+      let plan = try dataset.batches(
+        of: batchSize, indices: indices, shuffledBy: key["epoch"][epoch], transforms: transforms)
+      for number in plan.numbers {
+        try Task.checkCancellation()
+        let batch = try plan.batch(number)
+        let loss = try crossEntropy(model(batch.images), batch.labels)
+        try optimizer.step(minimizing: loss)
+        lossSum += try loss.item()
+        steps += 1
+      }
+      try finishEpoch(epoch, model)
+    }
+    return (try model.state(), steps > 0 ? lossSum / Double(steps) : 0)
+  }
+
+  /// A network with the given state, in evaluation mode.
+  public func model(with state: ModelState) throws -> any Layer {
+    let model = try makeModel(Generator(seed: 0))
+    try model.load(state)
+    try model.useChannelsLast()
+    model.setMode(.evaluation)
+    return model
+  }
+}
+
+/// Counts of a classifier's successes, which add up over parts of a data set.
+public struct ClassifierScore: Sendable, Hashable {
+  /// How many images were seen.
+  public var count = 0
+  /// How many of them were classified rightly.
+  public var correct = 0
+  /// The sum of the losses.
+  public var lossSum = 0.0
+
+  /// Nothing seen yet.
+  public init() {}
+
+  /// A classifier's score on some images. The model's mode is left as it was set.
+  ///
+  /// - Parameters:
+  ///   - model: Its output is `[batch, classes]`.
+  ///   - dataset: The images.
+  ///   - range: Which of them.
+  ///   - batchSize: How many are looked at together.
+  public init(
+    of model: any Layer, on dataset: LabelledImages, in range: Range<Int>, batchSize: Int = 250
+  ) throws {
+    let plan = try dataset.batches(of: batchSize, indices: Array(range))
+    for number in plan.numbers {
+      try Task.checkCancellation()
+      let batch = try plan.batch(number)
+      try withoutGradient {
+        let logits = try model(batch.images)
+        lossSum += try crossEntropy(logits, batch.labels, reduction: .sum).item()
+        correct += try logits.argmax(along: 1).equals(batch.labels).sum().itemAsInteger()
+      }
+      count += batch.indices.count
+    }
+  }
+
+  /// Adds the counts of another part.
+  public static func += (a: inout ClassifierScore, b: ClassifierScore) {
+    a.count += b.count
+    a.correct += b.correct
+    a.lossSum += b.lossSum
+  }
+
+  /// Accuracy and mean loss.
+  public var evaluation: Evaluation {
+    Evaluation(
+      accuracy: count > 0 ? Double(correct) / Double(count) : 0,
+      loss: count > 0 ? lossSum / Double(count) : 0)
+  }
+}
+
+/// Trains the global model on a site's own images.
+public struct ClassifierExecutor: Executor {
+  /// How it is trained.
+  public let training: ClassifierTraining
+  /// Which images each site has, by the site's index.
+  public let partition: [[Int]]
+  /// How often each image is used in a round.
+  public let epochs: Int
+
+  /// An executor for all sites of a simulation.
+  public init(training: ClassifierTraining, partition: [[Int]], epochs: Int) {
+    self.training = training
+    self.partition = partition
+    self.epochs = epochs
+  }
+
+  /// Trains, and weighs the result by the number of images.
+  public func execute(_ task: SiteTask) async throws -> Update {
+    let indices = partition[task.site.index]
+    let (state, loss) = try training.train(
+      task.model, on: indices, epochs: epochs, key: task.key)
+    return Update(model: state, weight: Double(indices.count), metrics: ["loss": loss])
+  }
+}

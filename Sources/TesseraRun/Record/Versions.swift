@@ -1,0 +1,26 @@
+internal import Foundation
+internal import TesseraCore
+
+/// What a run was made with.
+public enum Versions {
+  /// Tessera's version.
+  public static let tessera = "0.1.0"
+
+  /// The versions of Tessera, LibTorch, Swift and the system.
+  public static var current: [String: String] {
+    let os = ProcessInfo.processInfo.operatingSystemVersionString
+    #if arch(x86_64)
+    let machine = "x86_64"
+    #elseif arch(arm64)
+    let machine = "aarch64"
+    #else
+    let machine = "unknown"
+    #endif
+    #if swift(>=6.4)
+    let swift = "6.4 or later"
+    #else
+    let swift = "6.3"
+    #endif
+    return ["tessera": tessera, "libtorch": libTorchVersion, "swift": swift, "system": os, "machine": machine]
+  }
+}
