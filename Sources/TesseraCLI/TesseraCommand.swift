@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Foundation
 internal import TesseraRun
 
 @main
@@ -8,4 +9,21 @@ struct TesseraCommand: AsyncParsableCommand {
     abstract: "Trains models where the data lives, packages them, proves them, runs them.",
     version: Versions.tessera,
     subcommands: [Quickstart.self, Resume.self, Verify.self, Runs.self])
+
+  /// Like ArgumentParser's own, but a bad value gives one line: the option, the value and what is allowed.
+  static func main() async {
+    do {
+      var command = try parseAsRoot()
+      if var command = command as? any AsyncParsableCommand {
+        try await command.run()
+      } else {
+        try command.run()
+      }
+    } catch {
+      guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+      let message = message(for: error).split(separator: "\n").first ?? ""
+      FileHandle.standardError.write(Data("tessera: \(message)\n".utf8))
+      Foundation.exit(ExitCode.validationFailure.rawValue)
+    }
+  }
 }
