@@ -14,6 +14,7 @@
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/ones_like.h>
@@ -25,11 +26,29 @@
 
 using namespace tessera;
 
+namespace {
+
+/// The gradients, each in the memory order of its parameter. Fused kernels walk the memory of all operands alike, and
+/// gradients of convolutions may come in another order.
+std::vector<at::Tensor> aligned(at::TensorList gradients, at::TensorList parameters) {
+  std::vector<at::Tensor> aligned = gradients.vec();
+  for (size_t i = 0; i < aligned.size(); ++i) {
+    if (aligned[i].strides() == parameters[i].strides()) continue;
+    at::Tensor copy = at::empty_like(parameters[i], aligned[i].options());
+    copy.copy_(aligned[i]);
+    aligned[i] = std::move(copy);
+  }
+  return aligned;
+}
+
+}  // namespace
+
 TesseraCode tessera_sgd_step(TesseraList parameters, TesseraList gradients, TesseraList momenta, ptrdiff_t count, double rate, double momentum, double dampening, double decay, bool nesterov, bool first) {
   return guarded([&] {
     const c10::NoGradGuard silent;
     const at::TensorList buffers = momentum == 0 ? at::TensorList() : borrowed(momenta, count);
-    at::_fused_sgd_(borrowed(parameters, count), borrowed(gradients, count), buffers, decay, momentum, rate, dampening, nesterov, /*maximize=*/false, first);
+    const at::TensorList values = borrowed(parameters, count);
+    at::_fused_sgd_(values, aligned(borrowed(gradients, count), values), buffers, decay, momentum, rate, dampening, nesterov, /*maximize=*/false, first);
   });
 }
 
@@ -42,7 +61,7 @@ TesseraCode tessera_adam_step(TesseraList parameters, TesseraList gradients, Tes
         static_cast<size_t>(count), at::full({}, static_cast<double>(step), values[0].options().dtype(at::kFloat)));
     auto *kernel = decoupled ? static_cast<void (*)(at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList, double, double, double, double, double, bool, bool, const std::optional<at::Tensor> &, const std::optional<at::Tensor> &)>(at::_fused_adamw_)
                              : static_cast<void (*)(at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList, double, double, double, double, double, bool, bool, const std::optional<at::Tensor> &, const std::optional<at::Tensor> &)>(at::_fused_adam_);
-    kernel(values, borrowed(gradients, count), borrowed(means, count), borrowed(squares, count), {}, steps, rate, beta1, beta2, decay, epsilon, false, false, std::nullopt, std::nullopt);
+    kernel(values, aligned(borrowed(gradients, count), values), borrowed(means, count), borrowed(squares, count), {}, steps, rate, beta1, beta2, decay, epsilon, false, false, std::nullopt, std::nullopt);
   });
 }
 

@@ -2,14 +2,12 @@
 
 #include "Failure.hpp"
 
-#include <ATen/ops/_local_scalar_dense.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/full.h>
 
-#include <atomic>
 #include <cstring>
 
 using namespace tessera;
@@ -125,7 +123,14 @@ TesseraCode tessera_to_device(const TesseraTensor *tensor, TesseraDevice where, 
 }
 
 TesseraCode tessera_to_layout(const TesseraTensor *tensor, TesseraLayout layout, TesseraOut out) {
-  return guarded([&] { *out = released(borrowed(tensor).contiguous(static_cast<c10::MemoryFormat>(layout))); });
+  return guarded([&] {
+    const at::Tensor &lent = borrowed(tensor);
+    const auto format = static_cast<c10::MemoryFormat>(layout);
+    // With one channel the same memory counts as either layout, and the strides alone tell LibTorch which kernels to use.
+    const bool is_ambiguous = layout == TESSERA_CHANNELS_LAST && lent.dim() == 4 && lent.is_contiguous(format) &&
+                              lent.strides() != at::IntArrayRef(c10::get_channels_last_strides_2d(lent.sizes()));
+    *out = released(is_ambiguous ? lent.clone(format) : lent.contiguous(format));
+  });
 }
 
 TesseraCode tessera_write(const TesseraTensor *target, const TesseraTensor *source) {

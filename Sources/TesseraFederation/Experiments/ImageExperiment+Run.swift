@@ -178,7 +178,8 @@ extension ImageExperiment {
   ) throws -> [Double] {
     var curve: [Double] = []
     _ = try training.train(
-      initial, on: indices, epochs: configuration.rounds * configuration.epochs, key: key
+      initial, on: indices, epochs: configuration.rounds * configuration.epochs, key: key,
+      rates: { training.learningRate.rate(at: $0 / configuration.epochs) }
     ) { epoch, model in
       observe(.comparisonAdvanced(images: indices.count))
       guard epoch % configuration.epochs == 0 else { return }

@@ -71,7 +71,8 @@ public struct ImageExperiment: Sendable {
       Site(index: $0.offset, name: "site-\($0.offset + 1)", exampleCount: $0.element.count)
     }
     training = ClassifierTraining(
-      dataset: train, batchSize: configuration.batch, learningRate: 0.03
+      dataset: train, batchSize: configuration.batch,
+      learningRate: .cosine(from: 0.08, to: 0.004, over: max(configuration.rounds - 1, 1))
     ) { try ImageClassifier(using: $0) }
     pool = LanePool(lanes: configuration.lanes)
   }

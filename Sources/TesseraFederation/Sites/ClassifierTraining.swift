@@ -8,8 +8,8 @@ public struct ClassifierTraining: Sendable {
   public let dataset: LabelledImages
   /// How many images a step uses.
   public let batchSize: Int
-  /// The step size of SGD.
-  public let learningRate: Double
+  /// The step size of SGD in each round, counted from 0.
+  public let learningRate: any Schedule
   /// Its momentum.
   public let momentum: Double
   /// Changes to the images.
@@ -21,12 +21,12 @@ public struct ClassifierTraining: Sendable {
   /// - Parameters:
   ///   - dataset: The images.
   ///   - batchSize: How many images a step uses.
-  ///   - learningRate: The step size of SGD.
+  ///   - learningRate: The step size of SGD in each round, counted from 0.
   ///   - momentum: Its momentum.
   ///   - transforms: Changes to the images.
   ///   - model: Makes the network; its output is `[batch, classes]`.
   public init(
-    dataset: LabelledImages, batchSize: Int, learningRate: Double, momentum: Double = 0.9,
+    dataset: LabelledImages, batchSize: Int, learningRate: any Schedule, momentum: Double = 0.9,
     transforms: [any SampleTransform] = [],
     model: @escaping @Sendable (Generator) throws -> any Layer
   ) {
@@ -50,21 +50,23 @@ public struct ClassifierTraining: Sendable {
   ///   - indices: Which images.
   ///   - epochs: How often each is used.
   ///   - key: Shuffles, and seeds transforms and dropout.
-  ///   - rate: The learning rate of an epoch; ``learningRate`` if `nil`.
+  ///   - rates: The step size of each epoch, from 0.
   ///   - finishEpoch: Is called after each epoch, with the model in training mode.
   /// - Returns: The trained state, and the mean loss over all steps.
   /// - Throws: `CancellationError`, within a batch's time, if the task is cancelled.
   public func train(
     _ state: ModelState, on indices: [Int], epochs: Int, key: RandomKey,
+    rates: (_ epoch: Int) -> Double,
     finishEpoch: (_ epoch: Int, _ model: any Layer) throws -> Void = { _, _ in }
   ) throws -> (state: ModelState, loss: Double) {
     let model = try makeModel(Generator(key: key["weights"]))
     try model.load(state)
     try model.useChannelsLast()
     model.setMode(.training)
-    let optimizer = try SGD(model.parameters, learningRate: learningRate, momentum: momentum)
+    let optimizer = try SGD(model.parameters, learningRate: rates(0), momentum: momentum)
     var (lossSum, steps) = (0.0, 0)
     for epoch in 1...max(1, epochs) {
+      optimizer.learningRate = rates(epoch - 1)
       let plan = try dataset.batches(
         of: batchSize, indices: indices, shuffledBy: key["epoch"][epoch], transforms: transforms)
       for number in plan.numbers {
@@ -160,7 +162,8 @@ public struct ClassifierExecutor: Executor {
   public func execute(_ task: SiteTask) async throws -> Update {
     let indices = partition[task.site.index]
     let (state, loss) = try training.train(
-      task.model, on: indices, epochs: epochs, key: task.key)
+      task.model, on: indices, epochs: epochs, key: task.key,
+      rates: { _ in training.learningRate.rate(at: task.round - 1) })
     return Update(model: state, weight: Double(indices.count), metrics: ["loss": loss])
   }
 }

@@ -56,11 +56,11 @@ struct Moments {
     self.names = names
     tensors = try names.map { name in
       try parameters.map { parameter in
-        let value = parameter.value
-        // The layout of the parameter, so that fused kernels walk all of them alike.
-        let zeros = try Tensor.zeros(shape(name, parameter), dtype: value.dtype, on: value.device)
-        return value.isContiguous() || value.rank != 4 || zeros.rank != 4
-          ? zeros : try zeros.laidOut(as: .channelsLast)
+        // In the memory order of the parameter, as fused kernels need it.
+        shape(name, parameter) == parameter.value.shape
+          ? try parameter.value.detached() * 0
+          : try Tensor.zeros(
+            shape(name, parameter), dtype: parameter.value.dtype, on: parameter.value.device)
       }
     }
   }
@@ -88,7 +88,9 @@ struct Moments {
     let loadedStep = try entry("step", []).itemAsInteger()
     let loaded = try zip(names, tensors).map { name, list in
       try list.enumerated().map { index, tensor in
-        try entry("\(name).\(index)", tensor.shape).to(tensor.dtype).copied()
+        let fresh = try tensor.copied()
+        try fresh.overwrite(with: entry("\(name).\(index)", tensor.shape))
+        return fresh
       }
     }
     step = loadedStep
