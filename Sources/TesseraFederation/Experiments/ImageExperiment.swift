@@ -72,7 +72,7 @@ public struct ImageExperiment: Sendable {
     }
     training = ClassifierTraining(
       dataset: train, batchSize: configuration.batch,
-      learningRate: .cosine(from: 0.08, to: 0.004, over: max(configuration.rounds - 1, 1))
+      learningRate: .cosine(from: 0.06, to: 0.02, over: max(configuration.rounds - 1, 1))
     ) { try ImageClassifier(using: $0) }
     pool = LanePool(lanes: configuration.lanes)
   }
