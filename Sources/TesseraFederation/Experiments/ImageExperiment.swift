@@ -43,7 +43,7 @@ public struct ImageExperiment: Sendable {
 
     /// Settings; quickstart's where none are given.
     public init(
-      sites: Int = 8, rounds: Int = 10, alpha: Double = 0.5, epochs: Int = 1, batch: Int = 64,
+      sites: Int = 8, rounds: Int = 14, alpha: Double = 0.5, epochs: Int = 1, batch: Int = 64,
       seed: UInt64 = 1, lanes: Int? = nil, dataFolder: FilePath = FashionMNIST.debianFolder
     ) {
       self.sites = sites
