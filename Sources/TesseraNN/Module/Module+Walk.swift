@@ -32,7 +32,9 @@ extension Module {
   }
 
   private func collect(
-    under prefix: String, into found: inout [Member], seen: inout Set<ObjectIdentifier>
+    under prefix: String,
+    into found: inout [Member],
+    seen: inout Set<ObjectIdentifier>
   ) {
     for member in members {
       let path = prefix.isEmpty ? member.name : "\(prefix).\(member.name)"
@@ -86,7 +88,8 @@ extension Module {
   private func replaceTensors(_ transform: (Tensor) throws -> Tensor) throws {
     for slot in slots {
       switch slot.content {
-      case .parameter(let parameter): try parameter.replace(by: transform(parameter.value.detached()))
+      case .parameter(let parameter):
+        try parameter.replace(by: transform(parameter.value.detached()))
       case .buffer(let buffer): try buffer.replace(by: transform(buffer.value))
       case .module: break
       }
@@ -105,7 +108,10 @@ extension Tensor {
     return try parameters.map { parameter in
       if parameter.isTrained, let gradient = computed.popFirst() { return gradient }
       return try Tensor.zeros(
-        parameter.value.shape, dtype: parameter.value.dtype, on: parameter.value.device)
+        parameter.value.shape,
+        dtype: parameter.value.dtype,
+        on: parameter.value.device
+      )
     }
   }
 }

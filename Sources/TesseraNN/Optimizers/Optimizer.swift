@@ -29,7 +29,8 @@ extension Optimizer {
     guard gradients.count == parameters.count else {
       throw TensorError(
         code: .shapeMismatch,
-        message: "\(gradients.count) gradients for \(parameters.count) parameters")
+        message: "\(gradients.count) gradients for \(parameters.count) parameters"
+      )
     }
     for (index, (gradient, parameter)) in zip(gradients, parameters).enumerated()
     where gradient.shape != parameter.value.shape {
@@ -37,7 +38,8 @@ extension Optimizer {
         code: .shapeMismatch,
         message: """
           gradient \(index) has shape \(gradient.shape), its parameter \(parameter.value.shape)
-          """)
+          """
+      )
     }
   }
 }
@@ -50,7 +52,8 @@ struct Moments {
 
   /// Zeros for each name and parameter; `shape` gives their shape.
   init(
-    _ names: [String], for parameters: [Parameter],
+    _ names: [String],
+    for parameters: [Parameter],
     shape: (_ name: String, _ parameter: Parameter) -> [Int] = { $1.value.shape }
   ) throws {
     self.names = names
@@ -81,7 +84,9 @@ struct Moments {
     func entry(_ name: String, _ shape: [Int]) throws -> Tensor {
       guard let tensor = state[name], tensor.shape == shape else {
         throw TensorError(
-          code: .shapeMismatch, message: "the optimiser's state has no '\(name)' of shape \(shape)")
+          code: .shapeMismatch,
+          message: "the optimiser's state has no '\(name)' of shape \(shape)"
+        )
       }
       return tensor
     }
