@@ -22,6 +22,7 @@ let package = Package(
     .library(name: "TesseraCore", targets: ["TesseraCore"]),
     .library(name: "TesseraNN", targets: ["TesseraNN"]),
     .library(name: "TesseraData", targets: ["TesseraData"]),
+    .library(name: "TesseraTesting", targets: ["TesseraTesting"]),
     .library(name: "TesseraRun", targets: ["TesseraRun"]),
     .library(name: "TesseraFederation", targets: ["TesseraFederation"]),
     .executable(name: "tessera", targets: ["TesseraCLI"]),
@@ -47,6 +48,18 @@ let package = Package(
     .target(
       name: "TesseraCore", dependencies: ["CTessera", "CZip", system], swiftSettings: strict),
     .target(name: "TesseraNN", dependencies: ["TesseraCore"], swiftSettings: strict),
+    .target(
+      name: "TesseraTesting", dependencies: ["TesseraCore", "TesseraNN"], swiftSettings: strict),
+    .testTarget(
+      name: "TesseraCoreTests",
+      dependencies: ["CTessera", "TesseraCore", "TesseraTesting", system],
+      exclude: ["Fixtures"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TesseraNNTests",
+      dependencies: ["TesseraCore", "TesseraNN", "TesseraTesting", system],
+      exclude: ["Fixtures"],
+      swiftSettings: strict),
     .target(
       name: "TesseraData", dependencies: ["TesseraCore", "CZlib", system], swiftSettings: strict),
     .target(

@@ -80,6 +80,19 @@ extension Module {
     try replaceTensors { try $0.moved(to: device) }
   }
 
+  /// Gives all parameters and buffers of real numbers another dtype. Make optimisers afterwards.
+  ///
+  /// Whole numbers, such as counts and positions, stay as they are.
+  ///
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/invalidArgument`` if `dtype` has no fractions.
+  public func convert(to dtype: DType) throws {
+    guard dtype.isFloatingPoint else {
+      throw TensorError(
+        code: .invalidArgument, message: "a model cannot be trained or used in \(dtype)")
+    }
+    try replaceTensors { $0.dtype.isFloatingPoint ? try $0.to(dtype) : $0 }
+  }
+
   /// Lays all four-dimensional weights out for channels-last convolutions.
   public func useChannelsLast() throws {
     try replaceTensors { $0.rank == 4 ? try $0.laidOut(as: .channelsLast) : $0 }
