@@ -60,10 +60,11 @@ struct Moments {
     tensors = try names.map { name in
       try parameters.map { parameter in
         let value = parameter.value
-        // The layout of the parameter, so that fused kernels walk all of them alike.
-        let zeros = try Tensor.zeros(shape(name, parameter), dtype: value.dtype, on: value.device)
-        return value.isContiguous() || value.rank != 4 || zeros.rank != 4
-          ? zeros : try zeros.laidOut(as: .channelsLast)
+        let shape = shape(name, parameter)
+        guard shape == value.shape else {
+          return try Tensor.zeros(shape, dtype: value.dtype, on: value.device)
+        }
+        return try value.zerosInItsLayout()
       }
     }
   }
@@ -93,10 +94,21 @@ struct Moments {
     let loadedStep = try entry("step", []).itemAsInteger()
     let loaded = try zip(names, tensors).map { name, list in
       try list.enumerated().map { index, tensor in
-        try entry("\(name).\(index)", tensor.shape).to(tensor.dtype).copied()
+        let values = try entry("\(name).\(index)", tensor.shape)
+        // A file knows nothing of layouts and devices; the moments keep those of their parameter.
+        let moments = try tensor.zerosInItsLayout()
+        try moments.overwrite(with: values)
+        return moments
       }
     }
     step = loadedStep
     tensors = loaded
+  }
+}
+
+extension Tensor {
+  /// Zeros in the order in memory that this tensor has, so that fused kernels walk both alike.
+  fileprivate func zerosInItsLayout() throws -> Tensor {
+    try Tensor.call("aten::zeros_like", .tensor(self.detached())).single()
   }
 }
