@@ -22,6 +22,7 @@ let package = Package(
     .library(name: "TesseraCore", targets: ["TesseraCore"]),
     .library(name: "TesseraNN", targets: ["TesseraNN"]),
     .library(name: "TesseraData", targets: ["TesseraData"]),
+    .library(name: "TesseraTesting", targets: ["TesseraTesting"]),
     .library(name: "TesseraRun", targets: ["TesseraRun"]),
     .library(name: "TesseraFederation", targets: ["TesseraFederation"]),
     .executable(name: "tessera", targets: ["TesseraCLI"]),
@@ -35,7 +36,10 @@ let package = Package(
     .systemLibrary(name: "CLibTorch", pkgConfig: "libtorch"),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(
-      name: "CJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
+      name: "CJPEG",
+      pkgConfig: "libturbojpeg",
+      providers: [.apt(["libturbojpeg0-dev"])]
+    ),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
     .target(
@@ -45,28 +49,56 @@ let package = Package(
       linkerSettings: [.linkedLibrary("stdc++")]
     ),
     .target(
-      name: "TesseraCore", dependencies: ["CTessera", "CZip", system], swiftSettings: strict),
+      name: "TesseraCore",
+      dependencies: ["CTessera", "CZip", system],
+      swiftSettings: strict
+    ),
     .target(name: "TesseraNN", dependencies: ["TesseraCore"], swiftSettings: strict),
     .target(
-      name: "TesseraData", dependencies: ["TesseraCore", "CZlib", system], swiftSettings: strict),
+      name: "TesseraTesting",
+      dependencies: ["TesseraCore", "TesseraNN"],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "TesseraCoreTests",
+      dependencies: ["CTessera", "TesseraCore", "TesseraTesting", system],
+      exclude: ["Fixtures"],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "TesseraNNTests",
+      dependencies: ["TesseraCore", "TesseraNN", "TesseraTesting", system],
+      exclude: ["Fixtures"],
+      swiftSettings: strict
+    ),
+    .target(
+      name: "TesseraData",
+      dependencies: ["TesseraCore", "CZlib", system],
+      swiftSettings: strict
+    ),
     .target(
       name: "TesseraRun",
       dependencies: ["TesseraCore", system, .product(name: "Crypto", package: "swift-crypto")],
-      swiftSettings: strict),
+      swiftSettings: strict
+    ),
     .target(
       name: "TesseraFederation",
       dependencies: ["TesseraCore", "TesseraNN", "TesseraData", "TesseraRun", system],
-      swiftSettings: strict),
+      swiftSettings: strict
+    ),
     .target(
-      name: "Tessera", dependencies: ["TesseraCore", "TesseraNN", "TesseraData"],
-      swiftSettings: strict),
+      name: "Tessera",
+      dependencies: ["TesseraCore", "TesseraNN", "TesseraData"],
+      swiftSettings: strict
+    ),
     .executableTarget(
       name: "TesseraCLI",
       dependencies: [
         "TesseraCore", "TesseraNN", "TesseraData", "TesseraRun", "TesseraFederation", system,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      swiftSettings: strict),
+      swiftSettings: strict
+    ),
   ],
   cxxLanguageStandard: .cxx20
 )

@@ -8,7 +8,8 @@ let package = Package(
   targets: [
     .executableTarget(
       name: "TrainClassifier",
-      dependencies: [.product(name: "Tessera", package: "tessera")])
+      dependencies: [.product(name: "Tessera", package: "tessera")]
+    )
   ],
   swiftLanguageModes: [.v6]
 )

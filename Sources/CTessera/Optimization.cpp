@@ -28,26 +28,37 @@ using namespace tessera;
 
 namespace {
 
-/// The gradients, each in the memory order of its parameter. Fused kernels walk the memory of all operands alike, and
-/// gradients of convolutions may come in another order.
+/// The gradients in the layout of their parameters. Fused kernels walk memory without a look at the strides, and autograd
+/// also gives gradients whose elements share memory (that of a sum) or lie in another order.
 std::vector<at::Tensor> aligned(at::TensorList gradients, at::TensorList parameters) {
-  std::vector<at::Tensor> aligned = gradients.vec();
-  for (size_t i = 0; i < aligned.size(); ++i) {
-    if (aligned[i].strides() == parameters[i].strides()) continue;
-    at::Tensor copy = at::empty_like(parameters[i], aligned[i].options());
-    copy.copy_(aligned[i]);
-    aligned[i] = std::move(copy);
+  std::vector<at::Tensor> result;
+  result.reserve(gradients.size());
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    const at::Tensor &gradient = gradients[i], &parameter = parameters[i];
+    const bool fits = gradient.strides() == parameter.strides() && gradient.scalar_type() == parameter.scalar_type();
+    result.push_back(fits ? gradient : at::empty_like(parameter).copy_(gradient));
   }
-  return aligned;
+  return result;
+}
+
+/// Refuses moments that were made before the parameter moved, changed its dtype or its layout.
+void check_moments(at::TensorList moments, at::TensorList parameters) {
+  for (size_t i = 0; i < moments.size(); ++i) {
+    TORCH_CHECK(
+        moments[i].strides() == parameters[i].strides() && moments[i].options().type_equal(parameters[i].options()),
+        "a parameter's layout, dtype or device is no longer what it was when the optimiser was made: make a new one");
+  }
 }
 
 }  // namespace
 
 TesseraCode tessera_sgd_step(TesseraList parameters, TesseraList gradients, TesseraList momenta, ptrdiff_t count, double rate, double momentum, double dampening, double decay, bool nesterov, bool first) {
   return guarded([&] {
+    if (count == 0) return;
     const c10::NoGradGuard silent;
-    const at::TensorList buffers = momentum == 0 ? at::TensorList() : borrowed(momenta, count);
     const at::TensorList values = borrowed(parameters, count);
+    const at::TensorList buffers = momentum == 0 ? at::TensorList() : borrowed(momenta, count);
+    check_moments(buffers, values);
     at::_fused_sgd_(values, aligned(borrowed(gradients, count), values), buffers, decay, momentum, rate, dampening, nesterov, /*maximize=*/false, first);
   });
 }
@@ -61,6 +72,8 @@ TesseraCode tessera_adam_step(TesseraList parameters, TesseraList gradients, Tes
         static_cast<size_t>(count), at::full({}, static_cast<double>(step), values[0].options().dtype(at::kFloat)));
     auto *kernel = decoupled ? static_cast<void (*)(at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList, double, double, double, double, double, bool, bool, const std::optional<at::Tensor> &, const std::optional<at::Tensor> &)>(at::_fused_adamw_)
                              : static_cast<void (*)(at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList, double, double, double, double, double, bool, bool, const std::optional<at::Tensor> &, const std::optional<at::Tensor> &)>(at::_fused_adam_);
+    check_moments(borrowed(means, count), values);
+    check_moments(borrowed(squares, count), values);
     kernel(values, aligned(borrowed(gradients, count), values), borrowed(means, count), borrowed(squares, count), {}, steps, rate, beta1, beta2, decay, epsilon, false, false, std::nullopt, std::nullopt);
   });
 }

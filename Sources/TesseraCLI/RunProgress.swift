@@ -67,8 +67,11 @@ struct RunProgress {
 
   private func measured(_ entry: RunManifest.Round) -> String {
     String(
-      format: "loss %.3f  accuracy %.1f %%  %@ images/s", entry.loss, entry.accuracy * 100,
-      grouped(Int(entry.imagesPerSecond)))
+      format: "loss %.3f  accuracy %.1f %%  %@ images/s",
+      entry.loss,
+      entry.accuracy * 100,
+      grouped(Int(entry.imagesPerSecond))
+    )
   }
 
   private var left: String {

@@ -25,7 +25,8 @@ struct Runs: AsyncParsableCommand {
         \(name.padding(toLength: width, withPad: " ", startingAt: 0))  \
         \(run.manifest.status.rawValue.padding(toLength: 11, withPad: " ", startingAt: 0))  \
         \(run.manifest.rounds.count) rounds  \(accuracy ?? "    –")  seed \(run.manifest.seed)
-        """)
+        """
+      )
     }
     for error in damaged {
       FileHandle.standardError.write(Data("tessera: \(error)\n".utf8))

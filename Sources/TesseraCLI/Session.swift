@@ -20,7 +20,8 @@ final class Session: Sendable {
       """
       \(earlier.sites.count) sites, \(grouped(earlier.sites.reduce(0) { $0 + $1.examples })) images, \
       \(experiment.configuration.lanes) lanes. Ctrl-C stops, and keeps what is done.
-      """)
+      """
+    )
     let training = Task {
       try await experiment.run(in: record) { self.show($0) }
     }
@@ -55,7 +56,9 @@ final class Session: Sendable {
       output.line("  \(name)  \(String(format: "%5.1f %%", result.accuracy * 100))")
     }
     output.line("")
-    output.line("Trained in \(TimeLeft.text(manifest.trainingSeconds)). Report: \(record.reportFile)")
+    output.line(
+      "Trained in \(TimeLeft.text(manifest.trainingSeconds)). Report: \(record.reportFile)"
+    )
     output.line("Next, prove that the result can be repeated, bit for bit:")
     output.line("\n    ./tessera verify \(record.folder)\n")
   }

@@ -50,7 +50,10 @@ public struct ModelState: Sendable {
   /// - Throws: What `transform` throws.
   public func mapTensors(_ transform: (String, Tensor) throws -> Tensor) rethrows -> ModelState {
     ModelState(
-      names: names, tensors: try zip(names, tensors).map(transform), positions: positions)
+      names: names,
+      tensors: try zip(names, tensors).map(transform),
+      positions: positions
+    )
   }
 
   /// Whether both have the same names, shapes, dtypes and elements, bit for bit.

@@ -15,7 +15,9 @@ enum Folding {
       Update(
         model: try model.mapTensors { _, tensor in
           try Tensor.normal(tensor.shape, deviation: 0.05, using: generator)
-        }, weight: 100)
+        },
+        weight: 100
+      )
     }
     let site = Site(index: 0, name: "site-1", exampleCount: 100)
     var mean = try WeightedMean(updating: model, capacity: 1e6)
@@ -25,7 +27,11 @@ enum Folding {
     }
     let rate = Double(count * 4) / median(times) / 1e9
     report(
-      "folding 100 MB updates, one core", ours: String(format: "%.2f GB/s", rate),
-      theirs: "limit 2.5 GB/s", ratio: 2.5 / rate, limit: 1)
+      "folding 100 MB updates, one core",
+      ours: String(format: "%.2f GB/s", rate),
+      theirs: "limit 2.5 GB/s",
+      ratio: 2.5 / rate,
+      limit: 1
+    )
   }
 }

@@ -14,7 +14,8 @@ struct Main {
     case "add-theirs": Additions.theirs(rounds)
     default:
       FileHandle.standardError.write(
-        Data("usage: TesseraBenchmarks step|fold|sites|add-ours|add-theirs [rounds]\n".utf8))
+        Data("usage: TesseraBenchmarks step|fold|sites|add-ours|add-theirs [rounds]\n".utf8)
+      )
       exit(64)
     }
   }

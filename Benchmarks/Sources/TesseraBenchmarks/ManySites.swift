@@ -13,20 +13,29 @@ enum ManySites {
   static func run(rounds: Int) async throws {
     let sites = (0..<1000).map { Site(index: $0, name: "site-\($0 + 1)", exampleCount: 1) }
     let transport = InProcessTransport(
-      sites: sites, executor: AddingExecutor(),
-      pool: LanePool(lanes: ProcessInfo.processInfo.activeProcessorCount))
+      sites: sites,
+      executor: AddingExecutor(),
+      pool: LanePool(lanes: ProcessInfo.processInfo.activeProcessorCount)
+    )
     let model = try ModelState([(name: "weight", tensor: try Tensor.zeros([256]))])
     let controller = Controller(
       transport: transport,
       workflow: try FedAvg(rounds: rounds, sites: sites.count, key: RandomKey(seed: 1)),
-      key: RandomKey(seed: 1))
+      key: RandomKey(seed: 1)
+    )
     var times: [Double] = []
     _ = try await controller.run(
-      from: model, evaluate: { _ in Evaluation(accuracy: 0, loss: 0) },
-      finishRound: { times.append(Double($0.duration.components.attoseconds) * 1e-18) })
+      from: model,
+      evaluate: { _ in Evaluation(accuracy: 0, loss: 0) },
+      finishRound: { times.append(Double($0.duration.components.attoseconds) * 1e-18) }
+    )
     let perSite = median(times) / 1000 * 1e6
     report(
-      "1,000 sites, 256 weights", ours: String(format: "%.1f µs per site and round", perSite),
-      theirs: "limit 30 µs (pfl 0.6: 190–416 µs)", ratio: perSite / 30, limit: 1)
+      "1,000 sites, 256 weights",
+      ours: String(format: "%.1f µs per site and round", perSite),
+      theirs: "limit 30 µs (pfl 0.6: 190–416 µs)",
+      ratio: perSite / 30,
+      limit: 1
+    )
   }
 }

@@ -16,7 +16,9 @@ func median(_ values: [Double]) -> Double {
 
 /// Two medians of interleaved runs, so that a disturbance of the machine meets both.
 func compare(
-  rounds: Int, ours: () throws -> Double, theirs: () throws -> Double
+  rounds: Int,
+  ours: () throws -> Double,
+  theirs: () throws -> Double
 ) rethrows -> (ours: Double, theirs: Double, ratio: Double) {
   var a: [Double] = []
   var b: [Double] = []
@@ -38,7 +40,8 @@ func report(_ name: String, ours: String, theirs: String, ratio: Double, limit: 
   let verdict = ratio <= limit ? "holds" : "MISSED"
   print(
     "\(name): ours \(ours), against \(theirs): "
-      + String(format: "ratio %.3f (bar %.2f, %@)", ratio, limit, verdict))
+      + String(format: "ratio %.3f (bar %.2f, %@)", ratio, limit, verdict)
+  )
 }
 
 func milliseconds(_ value: Double) -> String { String(format: "%.3f ms", value * 1e3) }

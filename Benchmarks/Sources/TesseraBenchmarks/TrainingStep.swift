@@ -18,7 +18,11 @@ enum TrainingStep {
   }
 
   private static func compare(
-    _ name: String, _ reference: ReferenceModel, _ batch: Int, _ steps: Int, _ rounds: Int,
+    _ name: String,
+    _ reference: ReferenceModel,
+    _ batch: Int,
+    _ steps: Int,
+    _ rounds: Int,
     model makeModel: (Generator) throws -> any Layer,
     images makeImages: (Generator) throws -> Tensor
   ) throws {
@@ -40,7 +44,11 @@ enum TrainingStep {
       seconds { for _ in 0..<steps { reference_step(theirs) } } / Double(steps)
     }
     report(
-      name, ours: milliseconds(result.ours), theirs: "C++ \(milliseconds(result.theirs))",
-      ratio: result.ratio, limit: 1.05)
+      name,
+      ours: milliseconds(result.ours),
+      theirs: "C++ \(milliseconds(result.theirs))",
+      ratio: result.ratio,
+      limit: 1.05
+    )
   }
 }

@@ -1,6 +1,6 @@
 internal import CTessera
-internal import Foundation
 internal import Dispatch
+internal import Foundation
 internal import Synchronization
 
 /// A thread of its own on which tensor work runs, as the executor of an actor.

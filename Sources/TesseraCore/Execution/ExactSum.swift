@@ -28,7 +28,11 @@ public struct ExactSum: Sendable {
     sums = [Int64](repeating: 0, count: shape.reduce(1, *))
     // A power of two, so that scaling rounds nothing, with bound · totalWeight · unit ≤ 2^61: every sum fits.
     let exponent = 61 - (bound.nextUp * totalWeight.nextUp).exponent - 1
-    unit = Double(sign: .plus, exponent: Swift.min(Swift.max(Int(exponent), -900), 900), significand: 1)
+    unit = Double(
+      sign: .plus,
+      exponent: Swift.min(Swift.max(Int(exponent), -900), 900),
+      significand: 1
+    )
   }
 
   /// The smallest difference that the sum still sees.
@@ -49,7 +53,9 @@ public struct ExactSum: Sendable {
   private mutating func fold(_ tensor: Tensor, weight: Double, subtracting: Bool) throws {
     guard tensor.shape == shape else {
       throw TensorError(
-        code: .shapeMismatch, message: "shape \(tensor.shape) where \(shape) was expected")
+        code: .shapeMismatch,
+        message: "shape \(tensor.shape) where \(shape) was expected"
+      )
     }
     let scale = weight * unit
     try withExtendedLifetime(tensor.handle) {
@@ -68,7 +74,13 @@ public struct ExactSum: Sendable {
       sums.withUnsafeBufferPointer { buffer in
         guard let base = buffer.baseAddress else { return TESSERA_INTERNAL }
         return tessera_unfold_sums(
-          base, weight * unit, shape, shape.count, dtype.code, out)
+          base,
+          weight * unit,
+          shape,
+          shape.count,
+          dtype.code,
+          out
+        )
       }
     }
   }

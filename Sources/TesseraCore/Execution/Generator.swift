@@ -46,18 +46,30 @@ public final class Generator {
 extension Tensor {
   /// Numbers drawn evenly from a range.
   public static func uniform(
-    _ shape: [Int], in range: Range<Double> = 0..<1, dtype: DType = .float32,
+    _ shape: [Int],
+    in range: Range<Double> = 0..<1,
+    dtype: DType = .float32,
     using generator: Generator
   ) throws -> Tensor {
     try produced {
       tessera_uniform(
-        shape, shape.count, range.lowerBound, range.upperBound, dtype.code, generator.pointer, $0)
+        shape,
+        shape.count,
+        range.lowerBound,
+        range.upperBound,
+        dtype.code,
+        generator.pointer,
+        $0
+      )
     }
   }
 
   /// Numbers drawn from a normal distribution.
   public static func normal(
-    _ shape: [Int], mean: Double = 0, deviation: Double = 1, dtype: DType = .float32,
+    _ shape: [Int],
+    mean: Double = 0,
+    deviation: Double = 1,
+    dtype: DType = .float32,
     using generator: Generator
   ) throws -> Tensor {
     try produced {
@@ -67,14 +79,22 @@ extension Tensor {
 
   /// Whole numbers drawn evenly from a range, as `int64`.
   public static func randomIntegers(
-    _ shape: [Int], in range: Range<Int>, using generator: Generator
+    _ shape: [Int],
+    in range: Range<Int>,
+    using generator: Generator
   ) throws -> Tensor {
     guard !range.isEmpty else {
       throw TensorError(code: .invalidArgument, message: "there is no number in an empty range")
     }
     return try produced {
       tessera_random_integers(
-        shape, shape.count, range.lowerBound, range.upperBound, generator.pointer, $0)
+        shape,
+        shape.count,
+        range.lowerBound,
+        range.upperBound,
+        generator.pointer,
+        $0
+      )
     }
   }
 
@@ -87,14 +107,18 @@ extension Tensor {
   public func droppedOut(probability: Double, using generator: Generator) throws -> Tensor {
     guard (0...1).contains(probability) else {
       throw TensorError(
-        code: .invalidArgument, message: "the probability \(probability) is outside 0...1")
+        code: .invalidArgument,
+        message: "the probability \(probability) is outside 0...1"
+      )
     }
     return try mapped { tessera_dropout($0, probability, generator.pointer, $1) }
   }
 
   /// Positions drawn with the probabilities that the elements are proportional to, as `int64`.
   public func sampledPositions(
-    _ count: Int, replacement: Bool = false, using generator: Generator
+    _ count: Int,
+    replacement: Bool = false,
+    using generator: Generator
   ) throws -> Tensor {
     try mapped { tessera_multinomial($0, count, replacement, generator.pointer, $1) }
   }

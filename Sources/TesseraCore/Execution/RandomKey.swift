@@ -24,12 +24,18 @@ public struct RandomKey: Hashable, Sendable {
     var digest: UInt64 = 0xcbf2_9ce4_8422_2325
     for byte in purpose.utf8 { digest = (digest ^ UInt64(byte)) &* 0x100_0000_01b3 }
     // Names and numbers live in different spaces: "1" is not 1.
-    return RandomKey(value: RandomKey.mixed(value ^ RandomKey.mixed(digest ^ 0x9e37_79b9_7f4a_7c15)))
+    return RandomKey(
+      value: RandomKey.mixed(value ^ RandomKey.mixed(digest ^ 0x9e37_79b9_7f4a_7c15))
+    )
   }
 
   /// The key for a counted thing: a round, a site, an epoch, a sample.
   public subscript(_ number: Int) -> RandomKey {
-    RandomKey(value: RandomKey.mixed(value &+ 0xd1b5_4a32_d192_ed03 &* (UInt64(bitPattern: Int64(number)) &+ 1)))
+    RandomKey(
+      value: RandomKey.mixed(
+        value &+ 0xd1b5_4a32_d192_ed03 &* (UInt64(bitPattern: Int64(number)) &+ 1)
+      )
+    )
   }
 
   private static func mixed(_ value: UInt64) -> UInt64 {

@@ -31,8 +31,11 @@ public enum AtomicFile {
     let neighbour = try partialName(for: path)
     try describing("write", path) {
       let descriptor = try FileDescriptor.open(
-        neighbour, .writeOnly, options: [.create, .exclusiveCreate],
-        permissions: [.ownerReadWrite, .groupRead, .otherRead])
+        neighbour,
+        .writeOnly,
+        options: [.create, .exclusiveCreate],
+        permissions: [.ownerReadWrite, .groupRead, .otherRead]
+      )
       do {
         try descriptor.closeAfter {
           try body(Writer(descriptor: descriptor))
@@ -68,7 +71,9 @@ public enum AtomicFile {
 
   /// Turns the system's refusals into errors that name the file.
   static func describing<Result>(
-    _ verb: String, _ path: FilePath, _ body: () throws -> Result
+    _ verb: String,
+    _ path: FilePath,
+    _ body: () throws -> Result
   ) throws -> Result {
     do {
       return try body()

@@ -20,7 +20,13 @@ package final class MappedFile: @unchecked Sendable {
         guard size > 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
         // PROT_WRITE on a private mapping: LibTorch types tensors as writable, and nothing of it reaches the file.
         let address = mmap(
-          nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, descriptor.rawValue, 0)
+          nil,
+          size,
+          PROT_READ | PROT_WRITE,
+          MAP_PRIVATE | MAP_NORESERVE,
+          descriptor.rawValue,
+          0
+        )
         guard let address, address != MAP_FAILED else { throw Errno(rawValue: errno) }
         return UnsafeRawBufferPointer(start: address, count: size)
       }

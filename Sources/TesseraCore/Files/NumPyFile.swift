@@ -64,7 +64,9 @@ public enum NumPyFile {
   ///   - path: An earlier file of that name is replaced.
   ///   - compressed: Whether to compress, as `numpy.savez_compressed` does.
   public static func writeArchive(
-    _ tensors: [(name: String, tensor: Tensor)], to path: FilePath, compressed: Bool = false
+    _ tensors: [(name: String, tensor: Tensor)],
+    to path: FilePath,
+    compressed: Bool = false
   ) throws {
     let neighbour = try AtomicFile.partialName(for: path)
     func failed(_ reason: String) -> TensorError {
@@ -98,7 +100,11 @@ public enum NumPyFile {
         throw TensorError(code: .invalidArgument, message: "two arrays are named '\(name)'")
       }
       zip_set_file_compression(
-        archive, zip_uint64_t(index), compressed ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0)
+        archive,
+        zip_uint64_t(index),
+        compressed ? ZIP_CM_DEFLATE : ZIP_CM_STORE,
+        0
+      )
     }
     guard zip_close(archive) == 0 else { throw failed(String(cString: zip_strerror(archive))) }
     isOpen = false
@@ -118,13 +124,16 @@ public enum NumPyFile {
         message: """
           \(name) is truncated: \(header.shape) \(header.dtype) needs \(expected) bytes, it has \
           \(data.count)
-          """)
+          """
+      )
     }
     let elements = UnsafeRawBufferPointer(rebasing: data.prefix(expected))
     let shape = header.isColumnMajor ? header.shape.reversed() : header.shape
     var tensor = try Tensor(
       bytes: header.isBigEndian ? UnsafeRawBufferPointer(start: nil, count: 0) : elements,
-      shape: header.isBigEndian ? [0] : shape, dtype: header.dtype)
+      shape: header.isBigEndian ? [0] : shape,
+      dtype: header.dtype
+    )
     if header.isBigEndian {
       let swapped = byteSwapped(elements, width: header.dtype.swapWidth)
       tensor = try swapped.withUnsafeBytes {

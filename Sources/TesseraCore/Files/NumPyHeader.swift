@@ -76,7 +76,9 @@ struct NumPyHeader {
     let used = 10 + text.utf8.count + 1
     text += String(repeating: " ", count: (64 - used % 64) % 64) + "\n"
     let length = text.utf8.count
-    return magic + [1, 0, UInt8(truncatingIfNeeded: length), UInt8(truncatingIfNeeded: length >> 8)]
+    return magic + [
+      1, 0, UInt8(truncatingIfNeeded: length), UInt8(truncatingIfNeeded: length >> 8),
+    ]
       + Array(text.utf8)
   }
 }

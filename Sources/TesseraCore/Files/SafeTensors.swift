@@ -73,7 +73,8 @@ public struct SafeTensors: Sendable {
   ///   - path: An earlier file of that name is replaced.
   /// - Throws: ``TensorError`` if two names are equal, or the system refuses to write.
   public static func write(
-    _ tensors: [(name: String, tensor: Tensor)], metadata: [String: String] = [:],
+    _ tensors: [(name: String, tensor: Tensor)],
+    metadata: [String: String] = [:],
     to path: FilePath
   ) throws {
     // A stable order: `sorted` alone does not promise one.

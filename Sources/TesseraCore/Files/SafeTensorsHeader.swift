@@ -60,11 +60,14 @@ struct SafeTensorsHeader {
             """
             tensor '\(name)' has \(offsets[1] - offsets[0]) bytes, which is not the size of \
             \(description.shape) \(dtype)
-            """)
+            """
+          )
         }
         entries[name] = SafeTensors.Entry(
-          dtype: dtype, shape: description.shape,
-          bytes: start + offsets[0]..<start + offsets[1])
+          dtype: dtype,
+          shape: description.shape,
+          bytes: start + offsets[0]..<start + offsets[1]
+        )
       }
     }
     var end = start
@@ -97,7 +100,8 @@ struct SafeTensorsHeader {
 
   /// The header's JSON, padded with spaces so that the data after it is aligned.
   static func encoded(
-    _ tensors: [(name: String, tensor: Tensor)], metadata: [String: String]
+    _ tensors: [(name: String, tensor: Tensor)],
+    metadata: [String: String]
   ) throws -> [UInt8] {
     var offset = 0
     var names: Set<String> = ["__metadata__"]
@@ -115,11 +119,16 @@ struct SafeTensorsHeader {
       let dtype = tensor.dtype
       guard let code = dtypes.first(where: { $0.value == dtype })?.key else {
         throw TensorError(
-          code: .unsupported, message: "safetensors files cannot hold \(dtype) ('\(name)')")
+          code: .unsupported,
+          message: "safetensors files cannot hold \(dtype) ('\(name)')"
+        )
       }
       let bytes = tensor.count * dtype.byteCount
       let description = Description(
-        dtype: code, shape: tensor.shape, data_offsets: [offset, offset + bytes])
+        dtype: code,
+        shape: tensor.shape,
+        data_offsets: [offset, offset + bytes]
+      )
       fields.append(try text(name) + ":" + text(description))
       offset += bytes
     }

@@ -15,18 +15,22 @@ extension Tensor {
   ///   - seed: The derivative by this tensor, of its shape; needed unless it has one element.
   /// - Throws: ``TensorError`` if this tensor has several elements and no seed is given, or was not recorded.
   public func gradients(
-    for inputs: [Tensor], differentiable: Bool = false, seed: Tensor? = nil
+    for inputs: [Tensor],
+    differentiable: Bool = false,
+    seed: Tensor? = nil
   ) throws -> [Tensor] {
     guard requiresGradient else {
       throw TensorError(
         code: .invalidArgument,
-        message: "this tensor was not computed from variables while gradients were recorded")
+        message: "this tensor was not computed from variables while gradients were recorded"
+      )
     }
     var found = [OpaquePointer?](repeating: nil, count: inputs.count)
     try withExtendedLifetime((handle, seed?.handle)) {
       try Tensor.withPointers(inputs) {
         try check(
-          tessera_gradients(pointer, seed?.pointer, $0, inputs.count, differentiable, &found))
+          tessera_gradients(pointer, seed?.pointer, $0, inputs.count, differentiable, &found)
+        )
       }
     }
     // All results are taken over before anything can throw, so that none leaks.
@@ -55,7 +59,9 @@ public func withoutGradient<Result, Failure: Error>(
 ///   - device: Where the computation runs.
 ///   - body: Synchronous, as in ``withoutGradient(_:)``.
 public func withAutocast<Result, Failure: Error>(
-  to dtype: DType = .bfloat16, on device: Device = .cpu, _ body: () throws(Failure) -> Result
+  to dtype: DType = .bfloat16,
+  on device: Device = .cpu,
+  _ body: () throws(Failure) -> Result
 ) throws(Failure) -> Result {
   let before = tessera_exchange_autocast(device.code, Int32(dtype.code.rawValue))
   defer { _ = tessera_exchange_autocast(device.code, before) }

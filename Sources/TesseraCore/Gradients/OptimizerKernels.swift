@@ -12,55 +12,132 @@ package struct OptimizerKernels {
   }
 
   package func sgd(
-    gradients: [Tensor], momenta: [Tensor], rate: Double, momentum: Double, dampening: Double,
-    decay: Double, nesterov: Bool, isFirst: Bool
+    gradients: [Tensor],
+    momenta: [Tensor],
+    rate: Double,
+    momentum: Double,
+    dampening: Double,
+    decay: Double,
+    nesterov: Bool,
+    isFirst: Bool
   ) throws {
-    try withLists(gradients, momenta, nil) { p, g, m, _ in
+    try withLists(gradients, momenta, []) { p, g, m, _, count in
       tessera_sgd_step(
-        p, g, m, parameters.count, rate, momentum, dampening, decay, nesterov, isFirst)
+        p,
+        g,
+        m,
+        count,
+        rate,
+        momentum,
+        dampening,
+        decay,
+        nesterov,
+        isFirst
+      )
     }
   }
 
   package func adam(
-    gradients: [Tensor], means: [Tensor], squares: [Tensor], step: Int, rate: Double,
-    betas: (Double, Double), decay: Double, epsilon: Double, isDecoupled: Bool
+    gradients: [Tensor],
+    means: [Tensor],
+    squares: [Tensor],
+    step: Int,
+    rate: Double,
+    betas: (Double, Double),
+    decay: Double,
+    epsilon: Double,
+    isDecoupled: Bool
   ) throws {
-    try withLists(gradients, means, squares) { p, g, m, v in
+    try withLists(gradients, means, squares) { p, g, m, v, count in
       tessera_adam_step(
-        p, g, m, v, parameters.count, step, rate, betas.0, betas.1, decay, epsilon, isDecoupled)
+        p,
+        g,
+        m,
+        v,
+        count,
+        step,
+        rate,
+        betas.0,
+        betas.1,
+        decay,
+        epsilon,
+        isDecoupled
+      )
     }
   }
 
   package func lamb(
-    gradients: [Tensor], means: [Tensor], squares: [Tensor], step: Int, rate: Double,
-    betas: (Double, Double), decay: Double, epsilon: Double
+    gradients: [Tensor],
+    means: [Tensor],
+    squares: [Tensor],
+    step: Int,
+    rate: Double,
+    betas: (Double, Double),
+    decay: Double,
+    epsilon: Double
   ) throws {
-    try withLists(gradients, means, squares) { p, g, m, v in
+    try withLists(gradients, means, squares) { p, g, m, v, count in
       tessera_lamb_step(
-        p, g, m, v, parameters.count, step, rate, betas.0, betas.1, decay, epsilon)
+        p,
+        g,
+        m,
+        v,
+        count,
+        step,
+        rate,
+        betas.0,
+        betas.1,
+        decay,
+        epsilon
+      )
     }
   }
 
   package func novoGrad(
-    gradients: [Tensor], means: [Tensor], squares: [Tensor], isFirst: Bool, rate: Double,
-    betas: (Double, Double), decay: Double, epsilon: Double
+    gradients: [Tensor],
+    means: [Tensor],
+    squares: [Tensor],
+    isFirst: Bool,
+    rate: Double,
+    betas: (Double, Double),
+    decay: Double,
+    epsilon: Double
   ) throws {
-    try withLists(gradients, means, squares) { p, g, m, v in
+    try withLists(gradients, means, squares) { p, g, m, v, count in
       tessera_novograd_step(
-        p, g, m, v, parameters.count, isFirst, rate, betas.0, betas.1, decay, epsilon)
+        p,
+        g,
+        m,
+        v,
+        count,
+        isFirst,
+        rate,
+        betas.0,
+        betas.1,
+        decay,
+        epsilon
+      )
     }
   }
 
   private typealias List = UnsafePointer<OpaquePointer?>
 
+  /// The C form of the lists, without the frozen parameters: neither momentum nor decay may move those.
   private func withLists(
-    _ gradients: [Tensor], _ first: [Tensor], _ second: [Tensor]?,
-    _ body: (List, List, List, List) -> TesseraCode
+    _ gradients: [Tensor],
+    _ first: [Tensor],
+    _ second: [Tensor],
+    _ body: (List, List, List, List, Int) -> TesseraCode
   ) throws {
-    try Tensor.withPointers(parameters) { p in
-      try Tensor.withPointers(gradients) { g in
-        try Tensor.withPointers(first) { m in
-          try Tensor.withPointers(second ?? []) { v in try check(body(p, g, m, v)) }
+    let trained = parameters.indices.filter { parameters[$0].requiresGradient }
+    // An optimiser without moments has empty lists of them.
+    func chosen(_ list: [Tensor]) -> [Tensor] { list.isEmpty ? [] : trained.map { list[$0] } }
+    try Tensor.withPointers(chosen(parameters)) { p in
+      try Tensor.withPointers(chosen(gradients)) { g in
+        try Tensor.withPointers(chosen(first)) { m in
+          try Tensor.withPointers(chosen(second)) { v in
+            try check(body(p, g, m, v, trained.count))
+          }
         }
       }
     }

@@ -13,14 +13,25 @@ internal import CTessera
 /// - Throws: ``TensorError`` with code ``TensorError/Code/shapeMismatch`` if the shapes do not agree.
 /// - Complexity: O(*queries* · *keys* · *width*) per head.
 public func attention(
-  query: Tensor, key: Tensor, value: Tensor, mask: Tensor? = nil, isCausal: Bool = false,
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  mask: Tensor? = nil,
+  isCausal: Bool = false,
   scale: Double? = nil
 ) throws -> Tensor {
   try withExtendedLifetime((query.handle, key.handle, value.handle, mask?.handle)) {
     try Tensor.produced { out in
       withOptionalPointer(to: scale) {
         tessera_attention(
-          query.pointer, key.pointer, value.pointer, mask?.pointer, isCausal, $0, out)
+          query.pointer,
+          key.pointer,
+          value.pointer,
+          mask?.pointer,
+          isCausal,
+          $0,
+          out
+        )
       }
     }
   }

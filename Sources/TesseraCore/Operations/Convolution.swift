@@ -32,7 +32,9 @@ extension Tensor {
   /// - Returns: `[batch, outputChannels, …spatial]`.
   /// - Throws: ``TensorError`` with code ``TensorError/Code/shapeMismatch`` if the shapes do not fit.
   public func convolved(
-    with weight: Tensor, bias: Tensor? = nil, geometry: ConvolutionGeometry
+    with weight: Tensor,
+    bias: Tensor? = nil,
+    geometry: ConvolutionGeometry
   ) throws -> Tensor {
     try convolution(weight, bias, geometry, transposed: false, outputPadding: nil)
   }
@@ -46,14 +48,19 @@ extension Tensor {
   ///   - outputPadding: Added to one side of the output, where the stride leaves its size open.
   /// - Throws: ``TensorError`` with code ``TensorError/Code/shapeMismatch`` if the shapes do not fit.
   public func transposeConvolved(
-    with weight: Tensor, bias: Tensor? = nil, geometry: ConvolutionGeometry,
+    with weight: Tensor,
+    bias: Tensor? = nil,
+    geometry: ConvolutionGeometry,
     outputPadding: [Int]? = nil
   ) throws -> Tensor {
     try convolution(weight, bias, geometry, transposed: true, outputPadding: outputPadding)
   }
 
   private func convolution(
-    _ weight: Tensor, _ bias: Tensor?, _ geometry: ConvolutionGeometry, transposed: Bool,
+    _ weight: Tensor,
+    _ bias: Tensor?,
+    _ geometry: ConvolutionGeometry,
+    transposed: Bool,
     outputPadding: [Int]?
   ) throws -> Tensor {
     let spatial = geometry.stride.count
@@ -63,13 +70,24 @@ extension Tensor {
     else {
       throw TensorError(
         code: .invalidArgument,
-        message: "stride, padding and dilation must have one number per spatial dimension")
+        message: "stride, padding and dilation must have one number per spatial dimension"
+      )
     }
     return try withExtendedLifetime((handle, weight.handle, bias?.handle)) {
       try Tensor.produced {
         tessera_convolution(
-          pointer, weight.pointer, bias?.pointer, spatial, geometry.stride, geometry.padding,
-          geometry.dilation, transposed, extra, geometry.groups, $0)
+          pointer,
+          weight.pointer,
+          bias?.pointer,
+          spatial,
+          geometry.stride,
+          geometry.padding,
+          geometry.dilation,
+          transposed,
+          extra,
+          geometry.groups,
+          $0
+        )
       }
     }
   }

@@ -34,13 +34,22 @@ extension Tensor {
   /// - Returns: `[bags, width]`.
   /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if an index is outside the table.
   public func embeddingBags(
-    at indices: Tensor, offsets: Tensor, reduction: BagReduction = .mean, weights: Tensor? = nil
+    at indices: Tensor,
+    offsets: Tensor,
+    reduction: BagReduction = .mean,
+    weights: Tensor? = nil
   ) throws -> Tensor {
     try named("an index is outside 0..<\(shape.first ?? 0)", if: .indexOutOfRange) {
       try withExtendedLifetime((handle, indices.handle, offsets.handle, weights?.handle)) {
         try Tensor.produced {
           tessera_embedding_bag(
-            pointer, indices.pointer, offsets.pointer, reduction.rawValue, weights?.pointer, $0)
+            pointer,
+            indices.pointer,
+            offsets.pointer,
+            reduction.rawValue,
+            weights?.pointer,
+            $0
+          )
         }
       }
     }

@@ -120,4 +120,6 @@ public func logSoftmax(_ x: Tensor, along dimension: Int) throws -> Tensor {
 }
 
 /// The angle in radians of the point (`x`, `y`), in `-π...π`.
-public func atan2(_ y: Tensor, _ x: Tensor) throws -> Tensor { try y.mapped(with: x, tessera_atan2) }
+public func atan2(_ y: Tensor, _ x: Tensor) throws -> Tensor {
+  try y.mapped(with: x, tessera_atan2)
+}

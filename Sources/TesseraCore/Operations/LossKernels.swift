@@ -16,7 +16,10 @@ extension Tensor {
   ///
   /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if a label is no class.
   package func crossEntropy(
-    labels: Tensor, weight: Tensor?, reduction: LossReduction, ignoring ignored: Int?,
+    labels: Tensor,
+    weight: Tensor?,
+    reduction: LossReduction,
+    ignoring ignored: Int?,
     smoothing: Double
   ) throws -> Tensor {
     let classes = rank > 1 ? shape[1] : shape.first ?? 0
@@ -24,20 +27,35 @@ extension Tensor {
       try withExtendedLifetime((handle, labels.handle, weight?.handle)) {
         try Tensor.produced {
           tessera_cross_entropy(
-            pointer, labels.pointer, weight?.pointer, reduction.rawValue, ignored ?? -100,
-            smoothing, $0)
+            pointer,
+            labels.pointer,
+            weight?.pointer,
+            reduction.rawValue,
+            ignored ?? -100,
+            smoothing,
+            $0
+          )
         }
       }
     }
   }
 
   package func binaryCrossEntropy(
-    target: Tensor, weight: Tensor?, positiveWeight: Tensor?, reduction: LossReduction
+    target: Tensor,
+    weight: Tensor?,
+    positiveWeight: Tensor?,
+    reduction: LossReduction
   ) throws -> Tensor {
     try withExtendedLifetime((handle, target.handle, weight?.handle, positiveWeight?.handle)) {
       try Tensor.produced {
         tessera_bce_with_logits(
-          pointer, target.pointer, weight?.pointer, positiveWeight?.pointer, reduction.rawValue, $0)
+          pointer,
+          target.pointer,
+          weight?.pointer,
+          positiveWeight?.pointer,
+          reduction.rawValue,
+          $0
+        )
       }
     }
   }

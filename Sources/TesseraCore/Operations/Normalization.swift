@@ -9,7 +9,10 @@ extension Tensor {
   ///   - bias: Of that shape.
   ///   - epsilon: Added to the variance.
   public func layerNormalized(
-    over shape: [Int], weight: Tensor? = nil, bias: Tensor? = nil, epsilon: Double = 1e-5
+    over shape: [Int],
+    weight: Tensor? = nil,
+    bias: Tensor? = nil,
+    epsilon: Double = 1e-5
   ) throws -> Tensor {
     try normalized(weight, bias) {
       tessera_layer_norm(pointer, shape, shape.count, $0, $1, epsilon, $2)
@@ -24,7 +27,10 @@ extension Tensor {
   ///   - bias: `[channels]`.
   ///   - epsilon: Added to the variance.
   public func groupNormalized(
-    groups: Int, weight: Tensor? = nil, bias: Tensor? = nil, epsilon: Double = 1e-5
+    groups: Int,
+    weight: Tensor? = nil,
+    bias: Tensor? = nil,
+    epsilon: Double = 1e-5
   ) throws -> Tensor {
     try normalized(weight, bias) { tessera_group_norm(pointer, groups, $0, $1, epsilon, $2) }
   }
@@ -36,13 +42,16 @@ extension Tensor {
   ///   - bias: `[channels]`.
   ///   - epsilon: Added to the variance.
   public func instanceNormalized(
-    weight: Tensor? = nil, bias: Tensor? = nil, epsilon: Double = 1e-5
+    weight: Tensor? = nil,
+    bias: Tensor? = nil,
+    epsilon: Double = 1e-5
   ) throws -> Tensor {
     try normalized(weight, bias) { tessera_instance_norm(pointer, $0, $1, epsilon, $2) }
   }
 
   private func normalized(
-    _ weight: Tensor?, _ bias: Tensor?,
+    _ weight: Tensor?,
+    _ bias: Tensor?,
     _ operation: (OpaquePointer?, OpaquePointer?, Out) -> TesseraCode
   ) throws -> Tensor {
     try withExtendedLifetime((handle, weight?.handle, bias?.handle)) {
@@ -59,13 +68,25 @@ extension Tensor {
   ///   - bias: `[channels]`.
   ///   - epsilon: Added to the variance.
   public func batchNormalized(
-    mean: Tensor, variance: Tensor, weight: Tensor? = nil, bias: Tensor? = nil,
+    mean: Tensor,
+    variance: Tensor,
+    weight: Tensor? = nil,
+    bias: Tensor? = nil,
     epsilon: Double = 1e-5
   ) throws -> Tensor {
     try withExtendedLifetime((mean.handle, variance.handle)) {
       try normalized(weight, bias) {
         tessera_batch_norm(
-          pointer, $0, $1, mean.pointer, variance.pointer, false, 0, epsilon, $2)
+          pointer,
+          $0,
+          $1,
+          mean.pointer,
+          variance.pointer,
+          false,
+          0,
+          epsilon,
+          $2
+        )
       }
     }
   }
@@ -80,14 +101,26 @@ extension Tensor {
   ///   - momentum: The weight of the batch.
   ///   - epsilon: Added to the variance.
   package func batchNormalized(
-    updating runningMean: Tensor?, _ runningVariance: Tensor?, weight: Tensor?, bias: Tensor?,
-    momentum: Double, epsilon: Double
+    updating runningMean: Tensor?,
+    _ runningVariance: Tensor?,
+    weight: Tensor?,
+    bias: Tensor?,
+    momentum: Double,
+    epsilon: Double
   ) throws -> Tensor {
     try withExtendedLifetime((runningMean?.handle, runningVariance?.handle)) {
       try normalized(weight, bias) {
         tessera_batch_norm(
-          pointer, $0, $1, runningMean?.pointer, runningVariance?.pointer, true, momentum,
-          epsilon, $2)
+          pointer,
+          $0,
+          $1,
+          runningMean?.pointer,
+          runningVariance?.pointer,
+          true,
+          momentum,
+          epsilon,
+          $2
+        )
       }
     }
   }

@@ -7,7 +7,8 @@ extension Tensor {
   ///   - kernel: The window's size.
   ///   - stride: The window's step; `kernel` if `nil`.
   ///   - padding: Added on both sides; never chosen.
-  public func maxPooled(kernel: [Int], stride: [Int]? = nil, padding: [Int]? = nil) throws -> Tensor {
+  public func maxPooled(kernel: [Int], stride: [Int]? = nil, padding: [Int]? = nil) throws -> Tensor
+  {
     let window = try Window(kernel, stride, padding)
     return try mapped {
       tessera_max_pool($0, kernel.count, kernel, window.stride, window.padding, $1)
@@ -22,12 +23,22 @@ extension Tensor {
   ///   - padding: Zeros added on both sides.
   ///   - countingPadding: Whether those zeros count in the mean.
   public func averagePooled(
-    kernel: [Int], stride: [Int]? = nil, padding: [Int]? = nil, countingPadding: Bool = true
+    kernel: [Int],
+    stride: [Int]? = nil,
+    padding: [Int]? = nil,
+    countingPadding: Bool = true
   ) throws -> Tensor {
     let window = try Window(kernel, stride, padding)
     return try mapped {
       tessera_average_pool(
-        $0, kernel.count, kernel, window.stride, window.padding, countingPadding, $1)
+        $0,
+        kernel.count,
+        kernel,
+        window.stride,
+        window.padding,
+        countingPadding,
+        $1
+      )
     }
   }
 
@@ -40,7 +51,9 @@ extension Tensor {
   private func adaptivelyPooled(_ size: [Int], _ maximum: Bool) throws -> Tensor {
     guard (1...3).contains(size.count) else {
       throw TensorError(
-        code: .invalidArgument, message: "pooling works over 1 to 3 dimensions, not \(size.count)")
+        code: .invalidArgument,
+        message: "pooling works over 1 to 3 dimensions, not \(size.count)"
+      )
     }
     return try mapped { tessera_adaptive_pool($0, size.count, size, maximum, $1) }
   }
@@ -58,7 +71,8 @@ private struct Window {
     else {
       throw TensorError(
         code: .invalidArgument,
-        message: "pooling needs a kernel of 1 to 3 numbers, and as many for stride and padding")
+        message: "pooling needs a kernel of 1 to 3 numbers, and as many for stride and padding"
+      )
     }
   }
 }

@@ -19,7 +19,9 @@ extension Tensor {
   ///   - aligningCorners: Whether the outer elements' centres stay where they are, instead of their outer edges.
   /// - Throws: ``TensorError`` if the interpolation does not exist for this number of dimensions.
   public func resized(
-    to size: [Int], using interpolation: Interpolation, aligningCorners: Bool = false
+    to size: [Int],
+    using interpolation: Interpolation,
+    aligningCorners: Bool = false
   ) throws -> Tensor {
     let name =
       switch (interpolation, size.count) {
@@ -35,7 +37,8 @@ extension Tensor {
     guard !name.isEmpty, rank == size.count + 2 else {
       throw TensorError(
         code: .shapeMismatch,
-        message: "\(interpolation) resizing to \(size) does not fit a tensor of shape \(shape)")
+        message: "\(interpolation) resizing to \(size) does not fit a tensor of shape \(shape)"
+      )
     }
     if interpolation == .nearest {
       return try Tensor.call(name, .tensor(self), .ints(size)).single()

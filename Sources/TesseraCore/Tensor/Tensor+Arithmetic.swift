@@ -159,14 +159,19 @@ extension Tensor {
 /// A pointer to the number, or null.
 @inline(__always)
 func withOptionalPointer<Result>(
-  to value: Double?, _ body: (UnsafePointer<Double>?) -> Result
+  to value: Double?,
+  _ body: (UnsafePointer<Double>?) -> Result
 ) -> Result {
   guard var value else { return body(nil) }
   return body(&value)
 }
 
 /// The greater of each pair of elements.
-public func maximum(_ a: Tensor, _ b: Tensor) throws -> Tensor { try a.mapped(with: b, tessera_maximum) }
+public func maximum(_ a: Tensor, _ b: Tensor) throws -> Tensor {
+  try a.mapped(with: b, tessera_maximum)
+}
 
 /// The lesser of each pair of elements.
-public func minimum(_ a: Tensor, _ b: Tensor) throws -> Tensor { try a.mapped(with: b, tessera_minimum) }
+public func minimum(_ a: Tensor, _ b: Tensor) throws -> Tensor {
+  try a.mapped(with: b, tessera_minimum)
+}

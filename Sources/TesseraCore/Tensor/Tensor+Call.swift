@@ -45,7 +45,9 @@ extension Tensor {
   /// - Throws: ``TensorError`` if there is no such operator, an argument does not fit its schema, the operator works in
   ///   place, or it fails.
   public static func call(
-    _ name: String, _ arguments: Argument..., named: KeyValuePairs<String, Argument> = [:]
+    _ name: String,
+    _ arguments: Argument...,
+    named: KeyValuePairs<String, Argument> = [:]
   ) throws -> [Tensor] {
     let storage = ArgumentStorage()
     defer { withExtendedLifetime((arguments, named)) { storage.free() } }

@@ -73,7 +73,9 @@ extension Tensor {
 
   /// Whether every pair of elements differs by at most `absolute + relative · |other|`.
   public func isClose(
-    to other: Tensor, relative: Double = 1e-5, absolute: Double = 1e-8
+    to other: Tensor,
+    relative: Double = 1e-5,
+    absolute: Double = 1e-8
   ) throws -> Bool {
     let distance = try abs(self - other)
     let allowed = try abs(other) * relative + absolute

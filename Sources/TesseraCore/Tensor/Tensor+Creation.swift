@@ -8,7 +8,9 @@ extension Tensor {
   ///   - shape: `[elements.count]` if `nil`.
   /// - Throws: ``TensorError`` with code ``TensorError/Code/shapeMismatch`` if the count does not fit the shape.
   public init<Scalar: TensorScalar>(
-    _ elements: [Scalar], shape: [Int]? = nil, on device: Device = .cpu
+    _ elements: [Scalar],
+    shape: [Int]? = nil,
+    on device: Device = .cpu
   ) throws {
     let tensor = try elements.withUnsafeBytes {
       try Tensor(bytes: $0, shape: shape ?? [elements.count], dtype: Scalar.dtype)
@@ -29,7 +31,8 @@ extension Tensor {
     guard expected == bytes.count else {
       throw TensorError(
         code: .shapeMismatch,
-        message: "\(bytes.count) bytes do not make a tensor of shape \(shape) and dtype \(dtype)")
+        message: "\(bytes.count) bytes do not make a tensor of shape \(shape) and dtype \(dtype)"
+      )
     }
     var placeholder: UInt8 = 0
     self = try withUnsafeBytes(of: &placeholder) { nothing in
@@ -61,8 +64,14 @@ extension Tensor {
     do {
       self = try Tensor.produced { out in
         tessera_from_memory(
-          memory, shape, shape.count, dtype.code,
-          { Unmanaged<AnyObject>.fromOpaque($0).release() }, context.toOpaque(), out)
+          memory,
+          shape,
+          shape.count,
+          dtype.code,
+          { Unmanaged<AnyObject>.fromOpaque($0).release() },
+          context.toOpaque(),
+          out
+        )
       }
     } catch {
       context.release()
@@ -72,7 +81,10 @@ extension Tensor {
 
   /// A tensor with one value everywhere.
   public static func full(
-    _ value: Double, shape: [Int], dtype: DType = .float32, on device: Device = .cpu
+    _ value: Double,
+    shape: [Int],
+    dtype: DType = .float32,
+    on device: Device = .cpu
   ) throws -> Tensor {
     try produced {
       tessera_full(shape, shape.count, TesseraScalar(value), dtype.code, device.code, $0)
@@ -81,14 +93,18 @@ extension Tensor {
 
   /// A tensor of zeros.
   public static func zeros(
-    _ shape: [Int], dtype: DType = .float32, on device: Device = .cpu
+    _ shape: [Int],
+    dtype: DType = .float32,
+    on device: Device = .cpu
   ) throws -> Tensor {
     try full(0, shape: shape, dtype: dtype, on: device)
   }
 
   /// A tensor of ones.
   public static func ones(
-    _ shape: [Int], dtype: DType = .float32, on device: Device = .cpu
+    _ shape: [Int],
+    dtype: DType = .float32,
+    on device: Device = .cpu
   ) throws -> Tensor {
     try full(1, shape: shape, dtype: dtype, on: device)
   }
@@ -97,28 +113,51 @@ extension Tensor {
   public static func range(_ range: Range<Int>, on device: Device = .cpu) throws -> Tensor {
     try produced {
       tessera_arange(
-        TesseraScalar(range.lowerBound), TesseraScalar(range.upperBound), TesseraScalar(1),
-        TESSERA_INT64, device.code, $0)
+        TesseraScalar(range.lowerBound),
+        TesseraScalar(range.upperBound),
+        TesseraScalar(1),
+        TESSERA_INT64,
+        device.code,
+        $0
+      )
     }
   }
 
   /// `start`, `start + step`, … below `end`.
   public static func range(
-    from start: Double, to end: Double, by step: Double, dtype: DType = .float32
+    from start: Double,
+    to end: Double,
+    by step: Double,
+    dtype: DType = .float32
   ) throws -> Tensor {
     try produced {
       tessera_arange(
-        TesseraScalar(start), TesseraScalar(end), TesseraScalar(step), dtype.code, -1, $0)
+        TesseraScalar(start),
+        TesseraScalar(end),
+        TesseraScalar(step),
+        dtype.code,
+        -1,
+        $0
+      )
     }
   }
 
   /// `count` numbers at equal distances, the first `start`, the last `end`.
   public static func linearSpace(
-    from start: Double, to end: Double, count: Int, dtype: DType = .float32
+    from start: Double,
+    to end: Double,
+    count: Int,
+    dtype: DType = .float32
   ) throws -> Tensor {
-    try call("aten::linspace", .double(start), .double(end), .int(count), named: [
-      "dtype": .dtype(dtype)
-    ]).single()
+    try call(
+      "aten::linspace",
+      .double(start),
+      .double(end),
+      .int(count),
+      named: [
+        "dtype": .dtype(dtype)
+      ]
+    ).single()
   }
 
   /// The `[size, size]` identity matrix.
@@ -145,7 +184,9 @@ extension Tensor {
   public func array<Scalar: TensorScalar>(of type: Scalar.Type = Scalar.self) throws -> [Scalar] {
     guard dtype == Scalar.dtype else {
       throw TensorError(
-        code: .shapeMismatch, message: "a tensor of \(dtype) cannot be read as \(Scalar.dtype)")
+        code: .shapeMismatch,
+        message: "a tensor of \(dtype) cannot be read as \(Scalar.dtype)"
+      )
     }
     let count = count
     return try [Scalar](unsafeUninitializedCapacity: count) { buffer, initialized in
@@ -199,7 +240,9 @@ extension Tensor {
   }
 
   /// The tensor with elements of another dtype; itself if it has that dtype already.
-  public func to(_ dtype: DType) throws -> Tensor { try mapped { tessera_to_dtype($0, dtype.code, $1) } }
+  public func to(_ dtype: DType) throws -> Tensor {
+    try mapped { tessera_to_dtype($0, dtype.code, $1) }
+  }
 
   /// The tensor on another device; itself if it is there already.
   public func moved(to device: Device) throws -> Tensor {

@@ -15,37 +15,51 @@ extension Tensor {
   ///
   /// - Parameter length: The input is cut or padded with zeros to it first; its own length if `nil`.
   public func fft(
-    along dimension: Int = -1, length: Int? = nil, scaling: FourierScaling = .backward
+    along dimension: Int = -1,
+    length: Int? = nil,
+    scaling: FourierScaling = .backward
   ) throws -> Tensor {
     try fourier("aten::fft_fft", length, dimension, scaling)
   }
 
   /// The inverse of ``fft(along:length:scaling:)``.
   public func inverseFFT(
-    along dimension: Int = -1, length: Int? = nil, scaling: FourierScaling = .backward
+    along dimension: Int = -1,
+    length: Int? = nil,
+    scaling: FourierScaling = .backward
   ) throws -> Tensor {
     try fourier("aten::fft_ifft", length, dimension, scaling)
   }
 
   /// The transform of real input: the `length / 2 + 1` values that determine the others.
   public func realFFT(
-    along dimension: Int = -1, length: Int? = nil, scaling: FourierScaling = .backward
+    along dimension: Int = -1,
+    length: Int? = nil,
+    scaling: FourierScaling = .backward
   ) throws -> Tensor {
     try fourier("aten::fft_rfft", length, dimension, scaling)
   }
 
   /// The inverse of ``realFFT(along:length:scaling:)``; give `length` if it is odd.
   public func inverseRealFFT(
-    along dimension: Int = -1, length: Int? = nil, scaling: FourierScaling = .backward
+    along dimension: Int = -1,
+    length: Int? = nil,
+    scaling: FourierScaling = .backward
   ) throws -> Tensor {
     try fourier("aten::fft_irfft", length, dimension, scaling)
   }
 
   private func fourier(
-    _ name: String, _ length: Int?, _ dimension: Int, _ scaling: FourierScaling
+    _ name: String,
+    _ length: Int?,
+    _ dimension: Int,
+    _ scaling: FourierScaling
   ) throws -> Tensor {
     try Tensor.call(
-      name, .tensor(self), length.map(Argument.int) ?? .none, .int(dimension),
+      name,
+      .tensor(self),
+      length.map(Argument.int) ?? .none,
+      .int(dimension),
       .string(scaling.rawValue)
     ).single()
   }

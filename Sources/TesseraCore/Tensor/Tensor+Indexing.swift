@@ -13,7 +13,11 @@ extension Tensor {
   ///
   /// - Parameter step: The distance between the positions taken.
   /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if the range leaves the tensor.
-  public func slices(in range: Range<Int>, along dimension: Int = 0, by step: Int = 1) throws
+  public func slices(
+    in range: Range<Int>,
+    along dimension: Int = 0,
+    by step: Int = 1
+  ) throws
     -> Tensor
   {
     if let last = range.last { try checkPositions(range.lowerBound...last, along: dimension) }
@@ -28,7 +32,9 @@ extension Tensor {
     let axis = dimension < 0 ? dimension + shape.count : dimension
     guard shape.indices.contains(axis) else {
       throw TensorError(
-        code: .indexOutOfRange, message: "a tensor of shape \(shape) has no dimension \(dimension)")
+        code: .indexOutOfRange,
+        message: "a tensor of shape \(shape) has no dimension \(dimension)"
+      )
     }
     let valid = -shape[axis]..<shape[axis]
     guard valid.contains(positions.lowerBound), valid.contains(positions.upperBound) else {
@@ -37,7 +43,8 @@ extension Tensor {
         message: """
           positions \(positions.lowerBound)...\(positions.upperBound) are outside dimension \(axis) \
           of shape \(shape)
-          """)
+          """
+      )
     }
   }
 
@@ -61,7 +68,10 @@ extension Tensor {
   ///   - dimension: The dimension that positions count along.
   ///   - adding: Whether to add to the elements there instead; the order of additions to one place is not fixed on GPUs.
   public func scattered(
-    _ source: Tensor, at indices: Tensor, along dimension: Int, adding: Bool = false
+    _ source: Tensor,
+    at indices: Tensor,
+    along dimension: Int,
+    adding: Bool = false
   ) throws -> Tensor {
     try withExtendedLifetime((handle, source.handle, indices.handle)) {
       try Tensor.produced {
@@ -81,7 +91,9 @@ extension Tensor {
 
   /// The tensor with other values at the given positions.
   public func replacing(
-    at indices: [Tensor?], with values: Tensor, adding: Bool = false
+    at indices: [Tensor?],
+    with values: Tensor,
+    adding: Bool = false
   ) throws -> Tensor {
     try Tensor.withPointers(indices) { list in
       try mapped(with: values) { tessera_index_put($0, list, indices.count, $1, adding, $2) }
@@ -113,7 +125,9 @@ extension Tensor {
 
 /// Replaces LibTorch's message, for errors whose own would show an element or name nothing useful.
 func named<Result>(
-  _ message: String, if codes: TensorError.Code..., body: () throws -> Result
+  _ message: String,
+  if codes: TensorError.Code...,
+  body: () throws -> Result
 ) throws -> Result {
   do {
     return try body()

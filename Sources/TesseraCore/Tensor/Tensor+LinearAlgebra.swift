@@ -5,7 +5,9 @@ extension Tensor {
   public func matmul(_ other: Tensor) throws -> Tensor { try mapped(with: other, tessera_matmul) }
 
   /// The products of two batches of matrices, `[batch, n, m]` and `[batch, m, p]`.
-  public func batchedMatmul(_ other: Tensor) throws -> Tensor { try mapped(with: other, tessera_bmm) }
+  public func batchedMatmul(_ other: Tensor) throws -> Tensor {
+    try mapped(with: other, tessera_bmm)
+  }
 
   /// All products of an element of one vector and an element of the other: `[n, m]`.
   public func outer(_ other: Tensor) throws -> Tensor { try mapped(with: other, tessera_outer) }

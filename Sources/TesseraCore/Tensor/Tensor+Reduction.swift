@@ -43,7 +43,8 @@ extension Tensor {
   /// - Parameters:
   ///   - dimensions: Those to reduce, counted from the end if negative; all of them if empty.
   ///   - keepingDimensions: Whether reduced dimensions stay, with size 1.
-  public func logSumExp(along dimensions: Int..., keepingDimensions: Bool = false) throws -> Tensor {
+  public func logSumExp(along dimensions: Int..., keepingDimensions: Bool = false) throws -> Tensor
+  {
     try reduced(TESSERA_LOGSUMEXP, dimensions, keepingDimensions)
   }
 
@@ -81,7 +82,9 @@ extension Tensor {
   ///   - correction: Subtracted from the count in the divisor; 1 for the unbiased estimate, 0 for the population's.
   ///   - keepingDimensions: Whether reduced dimensions stay, with size 1.
   public func variance(
-    along dimensions: Int..., correction: Int = 1, keepingDimensions: Bool = false
+    along dimensions: Int...,
+    correction: Int = 1,
+    keepingDimensions: Bool = false
   ) throws -> Tensor {
     try mapped {
       tessera_variance($0, dimensions, dimensions.count, correction, keepingDimensions, $1)
@@ -106,26 +109,34 @@ extension Tensor {
   /// The product of the elements along a dimension.
   public func product(along dimension: Int, keepingDimensions: Bool = false) throws -> Tensor {
     try Tensor.call(
-      "aten::prod.dim_int", .tensor(self), .int(dimension), .bool(keepingDimensions)
+      "aten::prod.dim_int",
+      .tensor(self),
+      .int(dimension),
+      .bool(keepingDimensions)
     ).single()
   }
 
   /// The `k` greatest (or least) elements along a dimension, best first, and their positions.
   public func top(
-    _ k: Int, along dimension: Int = -1, largest: Bool = true
+    _ k: Int,
+    along dimension: Int = -1,
+    largest: Bool = true
   ) throws -> (values: Tensor, indices: Tensor) {
     try pair { tessera_topk($0, k, dimension, largest, $1, $2) }
   }
 
   /// The elements in order along a dimension, and the positions they came from. Equal elements keep their order.
   public func sorted(
-    along dimension: Int = -1, descending: Bool = false
+    along dimension: Int = -1,
+    descending: Bool = false
   ) throws -> (values: Tensor, indices: Tensor) {
     try pair { tessera_sort($0, dimension, descending, $1, $2) }
   }
 
   private func reduced(
-    _ kind: TesseraReduction, _ dimensions: [Int], _ keeping: Bool
+    _ kind: TesseraReduction,
+    _ dimensions: [Int],
+    _ keeping: Bool
   ) throws -> Tensor {
     try mapped { tessera_reduce($0, kind, dimensions, dimensions.count, keeping, $1) }
   }

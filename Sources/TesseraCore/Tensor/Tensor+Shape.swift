@@ -86,14 +86,22 @@ extension Tensor {
       case .repeating: ("replicate", .none)
       }
     return try Tensor.call(
-      "aten::pad", .tensor(self), .ints(margins), .string(mirrored.0), mirrored.1
+      "aten::pad",
+      .tensor(self),
+      .ints(margins),
+      .string(mirrored.0),
+      mirrored.1
     ).single()
   }
 
   /// The tensor cut along a dimension into pieces of the given sizes.
   public func split(into sizes: [Int], along dimension: Int = 0) throws -> [Tensor] {
     try Tensor.call(
-      "aten::split_with_sizes", .tensor(self), .ints(sizes), .int(dimension))
+      "aten::split_with_sizes",
+      .tensor(self),
+      .ints(sizes),
+      .int(dimension)
+    )
   }
 }
 

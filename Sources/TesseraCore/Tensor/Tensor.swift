@@ -58,10 +58,14 @@ extension Tensor {
   }
 
   /// Where the elements live.
-  public var device: Device { withExtendedLifetime(handle) { Device(code: tessera_device(pointer)) } }
+  public var device: Device {
+    withExtendedLifetime(handle) { Device(code: tessera_device(pointer)) }
+  }
 
   /// Whether operations on this tensor are recorded for gradients.
-  public var requiresGradient: Bool { withExtendedLifetime(handle) { tessera_requires_grad(pointer) } }
+  public var requiresGradient: Bool {
+    withExtendedLifetime(handle) { tessera_requires_grad(pointer) }
+  }
 
   /// The step between neighbours along each dimension, in elements.
   public var strides: [Int] {
@@ -118,7 +122,8 @@ extension Tensor {
 
   @inline(__always)
   func mapped(
-    with other: Tensor, _ operation: (OpaquePointer, OpaquePointer, Out) -> TesseraCode
+    with other: Tensor,
+    _ operation: (OpaquePointer, OpaquePointer, Out) -> TesseraCode
   ) throws -> Tensor {
     try withExtendedLifetime((handle, other.handle)) {
       try Tensor.produced { operation(pointer, other.pointer, $0) }
@@ -127,7 +132,8 @@ extension Tensor {
 
   /// The C form of optional tensors and lists, alive during `body`.
   static func withPointers<Result>(
-    _ tensors: [Tensor?], _ body: (UnsafePointer<OpaquePointer?>) throws -> Result
+    _ tensors: [Tensor?],
+    _ body: (UnsafePointer<OpaquePointer?>) throws -> Result
   ) throws -> Result {
     // An empty array may have no base address; the C side never reads from a list of no elements.
     let pointers = tensors.map { $0?.pointer } + [nil]

@@ -28,7 +28,8 @@ public enum FashionMNIST {
   ///   - folder: Holds `train-images-idx3-ubyte.gz` and its three companions.
   /// - Throws: ``DataError`` naming the file that is missing or damaged.
   public static func load(
-    _ split: Split, from folder: FilePath = debianFolder
+    _ split: Split,
+    from folder: FilePath = debianFolder
   ) throws -> LabelledImages {
     let prefix = split == .train ? "train" : "t10k"
     let imageFile = folder.appending("\(prefix)-images-idx3-ubyte.gz")
@@ -37,15 +38,22 @@ public enum FashionMNIST {
     where !FileManager.default.isReadableFile(atPath: file.string) {
       throw DataError(
         code: .missingFile,
-        message: "\(file) is missing: ./setup installs it (Debian package dataset-fashion-mnist)")
+        message: "\(file) is missing: ./setup installs it (Debian package dataset-fashion-mnist)"
+      )
     }
     let images = try IDXFile.read(imageFile)
     guard images.rank == 3, images.dtype == .uint8 else {
       throw DataError(
-        code: .malformedFile, message: "\(imageFile) holds \(images), not a list of images")
+        code: .malformedFile,
+        message: "\(imageFile) holds \(images), not a list of images"
+      )
     }
     return try LabelledImages(
-      name: "Fashion-MNIST \(split.rawValue)", images: images.unsqueezed(1),
-      labels: IDXFile.read(labelFile), classNames: classNames, files: [imageFile, labelFile])
+      name: "Fashion-MNIST \(split.rawValue)",
+      images: images.unsqueezed(1),
+      labels: IDXFile.read(labelFile),
+      classNames: classNames,
+      files: [imageFile, labelFile]
+    )
   }
 }

@@ -22,7 +22,9 @@ public enum IDXFile {
     // zlib reads plain files as they are.
     guard let file = gzopen(path.string, "rb") else {
       throw DataError(
-        code: .missingFile, message: "cannot read \(path): \(String(cString: strerror(errno)))")
+        code: .missingFile,
+        message: "cannot read \(path): \(String(cString: strerror(errno)))"
+      )
     }
     defer { gzclose(file) }
     func bytes(_ count: Int) throws -> [UInt8] {

@@ -21,23 +21,31 @@ public struct LabelledImages: Sendable {
   /// - Throws: ``DataError`` with code ``DataError/Code/malformedFile`` if there is not one label for each image, or a
   ///   label is no class.
   public init(
-    name: String, images: Tensor, labels: Tensor, classNames: [String], files: [FilePath] = []
+    name: String,
+    images: Tensor,
+    labels: Tensor,
+    classNames: [String],
+    files: [FilePath] = []
   ) throws {
     let shape = images.shape
     guard shape.count == 4, images.dtype == .uint8 else {
       throw DataError(
         code: .malformedFile,
-        message: "\(name): images must be bytes [count, channels, height, width], not \(images)")
+        message: "\(name): images must be bytes [count, channels, height, width], not \(images)"
+      )
     }
     guard labels.shape == [shape[0]] else {
       throw DataError(
         code: .malformedFile,
-        message: "\(name) has \(shape[0]) images but labels of shape \(labels.shape)")
+        message: "\(name) has \(shape[0]) images but labels of shape \(labels.shape)"
+      )
     }
     let list = try labels.to(.int64).array(of: Int.self)
     guard list.allSatisfy(classNames.indices.contains) else {
       throw DataError(
-        code: .malformedFile, message: "\(name): a label is outside 0..<\(classNames.count)")
+        code: .malformedFile,
+        message: "\(name): a label is outside 0..<\(classNames.count)"
+      )
     }
     self.name = name
     self.images = images
@@ -56,8 +64,12 @@ public struct LabelledImages: Sendable {
   public func subset(_ indices: [Int]) throws -> LabelledImages {
     let positions = try Tensor(indices)
     return try LabelledImages(
-      name: name, images: images.gathered(positions), labels: labels.gathered(positions),
-      classNames: classNames, files: files)
+      name: name,
+      images: images.gathered(positions),
+      labels: labels.gathered(positions),
+      classNames: classNames,
+      files: files
+    )
   }
 
   /// How many of the images at the given positions each class has; positions outside are left out.

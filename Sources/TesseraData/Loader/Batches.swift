@@ -34,8 +34,12 @@ public struct BatchPlan: Sendable {
   private let transforms: [any SampleTransform]
 
   init(
-    dataset: LabelledImages, order: [Int], size: Int, key: RandomKey?,
-    transforms: [any SampleTransform], droppingLast: Bool
+    dataset: LabelledImages,
+    order: [Int],
+    size: Int,
+    key: RandomKey?,
+    transforms: [any SampleTransform],
+    droppingLast: Bool
   ) {
     self.dataset = dataset
     self.order = order
@@ -51,7 +55,9 @@ public struct BatchPlan: Sendable {
   public func batch(_ number: Int) throws -> Batch {
     guard (0..<count).contains(number) else {
       throw DataError(
-        code: .invalidArgument, message: "there is no batch \(number) among \(count)")
+        code: .invalidArgument,
+        message: "there is no batch \(number) among \(count)"
+      )
     }
     let start = number * size
     let indices = Array(order[start..<min(start + size, order.count)])
@@ -84,24 +90,36 @@ extension LabelledImages {
   ///   - droppingLast: Whether a last batch that is not full is left out.
   /// - Throws: ``DataError`` with code ``DataError/Code/invalidArgument`` if the size is less than 1 or an index is outside.
   public func batches(
-    of size: Int, indices: [Int]? = nil, shuffledBy key: RandomKey? = nil,
-    transforms: [any SampleTransform] = [], droppingLast: Bool = false
+    of size: Int,
+    indices: [Int]? = nil,
+    shuffledBy key: RandomKey? = nil,
+    transforms: [any SampleTransform] = [],
+    droppingLast: Bool = false
   ) throws -> BatchPlan {
     guard size >= 1 else {
       throw DataError(
-        code: .invalidArgument, message: "a batch has at least 1 example, not \(size)")
+        code: .invalidArgument,
+        message: "a batch has at least 1 example, not \(size)"
+      )
     }
     var order = indices ?? Array(0..<count)
     guard order.allSatisfy({ (0..<count).contains($0) }) else {
       throw DataError(
-        code: .invalidArgument, message: "an index is outside the \(count) examples of \(name)")
+        code: .invalidArgument,
+        message: "an index is outside the \(count) examples of \(name)"
+      )
     }
     if let key {
       var numbers = KeyedRandomNumbers(key: key["shuffle"])
       order.shuffle(using: &numbers)
     }
     return BatchPlan(
-      dataset: self, order: order, size: size, key: key, transforms: transforms,
-      droppingLast: droppingLast)
+      dataset: self,
+      order: order,
+      size: size,
+      key: key,
+      transforms: transforms,
+      droppingLast: droppingLast
+    )
   }
 }

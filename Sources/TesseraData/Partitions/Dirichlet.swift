@@ -20,7 +20,9 @@ public struct Dirichlet: Partition {
     try check(sites: sites, examples: labels.count, minimumPerSite: max(minimumPerSite, 1))
     guard alpha > 0, alpha.isFinite else {
       throw DataError(
-        code: .invalidArgument, message: "alpha must be a number above 0, not \(alpha)")
+        code: .invalidArgument,
+        message: "alpha must be a number above 0, not \(alpha)"
+      )
     }
     var byClass: [Int: [Int]] = [:]
     for (position, label) in labels.enumerated() { byClass[label, default: []].append(position) }

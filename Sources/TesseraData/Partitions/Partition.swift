@@ -16,13 +16,17 @@ extension Partition {
   /// Refuses numbers of sites that no division can serve.
   func check(sites: Int, examples: Int, minimumPerSite: Int = 1) throws {
     guard sites >= 1 else {
-      throw DataError(code: .invalidArgument, message: "there must be at least 1 site, not \(sites)")
+      throw DataError(
+        code: .invalidArgument,
+        message: "there must be at least 1 site, not \(sites)"
+      )
     }
     // Divided, so that no product can overflow.
     guard examples / sites >= minimumPerSite else {
       throw DataError(
         code: .invalidArgument,
-        message: "\(examples) examples are too few for \(sites) sites with \(minimumPerSite) each")
+        message: "\(examples) examples are too few for \(sites) sites with \(minimumPerSite) each"
+      )
     }
   }
 }

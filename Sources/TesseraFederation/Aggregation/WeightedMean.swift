@@ -28,7 +28,9 @@ public struct WeightedMean: Sendable {
   public init(updating model: ModelState, capacity: Double) throws {
     guard capacity > 0, capacity.isFinite else {
       throw FederationError(
-        code: .invalidConfiguration, message: "the sites of this round have no examples")
+        code: .invalidConfiguration,
+        message: "the sites of this round have no examples"
+      )
     }
     self.model = model
     self.capacity = capacity
@@ -36,12 +38,15 @@ public struct WeightedMean: Sendable {
       let largest = tensor.count == 0 ? 0 : try abs(tensor.to(.float64)).maximum().item()
       guard largest.isFinite else {
         throw FederationError(
-          code: .rejectedUpdate, message: "the global model's '\(name)' is not finite")
+          code: .rejectedUpdate,
+          message: "the global model's '\(name)' is not finite"
+        )
       }
       let bound = Double(
         sign: .plus,
         exponent: (max(largest, Self.smallestMagnitude) * Self.headroom).exponent + 1,
-        significand: 1)
+        significand: 1
+      )
       return ExactSum(shape: tensor.shape, bound: bound, totalWeight: capacity)
     }
   }
@@ -72,7 +77,8 @@ public struct WeightedMean: Sendable {
         guard tensor.dtype == model.tensors[index].dtype else {
           throw TensorError(
             code: .shapeMismatch,
-            message: "dtype \(tensor.dtype) where \(model.tensors[index].dtype) was expected")
+            message: "dtype \(tensor.dtype) where \(model.tensors[index].dtype) was expected"
+          )
         }
         try sums[index].add(tensor, weight: update.weight)
       } catch let error as TensorError {

@@ -8,7 +8,10 @@ internal import TesseraRun
 // goes only afterwards: a kill between any two steps leaves a pair that fits.
 extension ImageExperiment {
   func save(
-    _ model: ModelState, after round: Int, in record: RunRecord, _ manifest: RunManifest
+    _ model: ModelState,
+    after round: Int,
+    in record: RunRecord,
+    _ manifest: RunManifest
   ) throws {
     try model.write(to: checkpointFile(round, in: record))
     try record.write(manifest)
@@ -17,7 +20,9 @@ extension ImageExperiment {
 
   /// The model after the manifest's last round.
   func checkpoint(
-    in record: RunRecord, _ manifest: RunManifest, like initial: ModelState
+    in record: RunRecord,
+    _ manifest: RunManifest,
+    like initial: ModelState
   ) throws -> ModelState {
     guard let last = manifest.rounds.last else { return initial }
     func cannot(_ reason: String) -> RunError {

@@ -22,28 +22,37 @@ extension ReportPage {
       figures.append(
         Figure(
           "accuracy, one site alone (mean)",
-          percent(finals.reduce(0, +) / Double(max(finals.count, 1)))))
+          percent(finals.reduce(0, +) / Double(max(finals.count, 1)))
+        )
+      )
     }
     if let last = central?.last {
       figures.append(Figure("accuracy, all data in one place", percent(last)))
     }
     figures.append(Figure("training time", TimeLeft.text(manifest.trainingSeconds)))
 
-    var curves = alone.map { LinePlot.Curve($0.name, $0.values.map { $0 * 100 }, color: 9, isFaint: true) }
+    var curves = alone.map {
+      LinePlot.Curve($0.name, $0.values.map { $0 * 100 }, color: 9, isFaint: true)
+    }
     if let rounds = alone.map(\.values.count).min(), rounds > 0 {
       let perRound = (0..<rounds).map { round in alone.map { $0.values[round] * 100 } }
       curves.append(
-        .init("one site alone, worst", perRound.map { $0.min() ?? 0 }, color: 5))
+        .init("one site alone, worst", perRound.map { $0.min() ?? 0 }, color: 5)
+      )
       curves.append(
         .init(
           "one site alone, mean",
-          perRound.map { $0.reduce(0, +) / Double($0.count) }, color: 1))
+          perRound.map { $0.reduce(0, +) / Double($0.count) },
+          color: 1
+        )
+      )
     }
     if let central {
       curves.append(.init(ImageExperiment.centralName, central.map { $0 * 100 }, color: 2))
     }
     curves.append(
-      .init("federated averaging", manifest.rounds.map { $0.accuracy * 100 }, color: 0))
+      .init("federated averaging", manifest.rounds.map { $0.accuracy * 100 }, color: 0)
+    )
 
     let rejected = manifest.rounds.flatMap { round in
       round.rejected.map { ["\(round.round)", $0.site, $0.reason] }
@@ -53,35 +62,46 @@ extension ReportPage {
         "Accuracy per round",
         [
           .plot(
-            LinePlot(curves, xLabel: "round", yLabel: "accuracy on the test images", unit: " %")),
+            LinePlot(curves, xLabel: "round", yLabel: "accuracy on the test images", unit: " %")
+          ),
           .prose(
             """
             Thin grey lines are the single sites. One round is \
             \(manifest.configuration["epochs"] ?? "1") pass over each site's images; the curves \
             that are compared use each image as often.
-            """),
+            """
+          ),
           .table(
             header: ["training", "accuracy"],
-            rows: manifest.results.map { [$0.name, percent($0.accuracy)] }),
-        ]),
+            rows: manifest.results.map { [$0.name, percent($0.accuracy)] }
+          ),
+        ]
+      ),
       Section(
         "What each site has",
         [
           .plot(
             StackedBars(
               manifest.sites.map { .init($0.name, $0.labelCounts) },
-              partNames: manifest.classNames, label: "Images of each class at each site")),
+              partNames: manifest.classNames,
+              label: "Images of each class at each site"
+            )
+          ),
           .prose("No image leaves its site: only models travel."),
-        ]),
+        ]
+      ),
       Section(
         "Time per round",
-        [.plot(BarPlot(manifest.rounds.map(\.seconds), xLabel: "round", yLabel: "seconds"))]),
+        [.plot(BarPlot(manifest.rounds.map(\.seconds), xLabel: "round", yLabel: "seconds"))]
+      ),
     ]
     if !rejected.isEmpty {
       sections.append(
         Section(
           "Updates that were not used",
-          [.table(header: ["round", "site", "reason"], rows: rejected)]))
+          [.table(header: ["round", "site", "reason"], rows: rejected)]
+        )
+      )
     }
     sections.append(
       Section(
@@ -92,10 +112,15 @@ extension ReportPage {
             rows: [["seed", "\(manifest.seed)"]]
               + manifest.configuration.filter { $0.key != "data" }.sorted { $0.key < $1.key }
               .map { [$0.key, $0.value] }
-              + manifest.versions.sorted { $0.key < $1.key }.map { [$0.key, $0.value] }),
-          .prose("Anyone with the same data can repeat this run and compare every tensor of every round:"),
+              + manifest.versions.sorted { $0.key < $1.key }.map { [$0.key, $0.value] }
+          ),
+          .prose(
+            "Anyone with the same data can repeat this run and compare every tensor of every round:"
+          ),
           .command("./tessera verify \(folder)"),
-        ]))
+        ]
+      )
+    )
     let state =
       switch manifest.status {
       case .finished: ""
@@ -109,6 +134,8 @@ extension ReportPage {
         \(manifest.sites.count) sites, \(manifest.rounds.count) rounds · started \
         \(manifest.started)\(state)
         """,
-      figures: figures, sections: sections)
+      figures: figures,
+      sections: sections
+    )
   }
 }

@@ -67,8 +67,10 @@ extension ImageExperiment {
   }
 
   private func federate(
-    _ record: RunRecord, _ manifest: inout RunManifest,
-    _ observe: @escaping @Sendable (ExperimentEvent) -> Void, _ elapsed: () -> Double,
+    _ record: RunRecord,
+    _ manifest: inout RunManifest,
+    _ observe: @escaping @Sendable (ExperimentEvent) -> Void,
+    _ elapsed: () -> Double,
     _ checkRound: (RunManifest) throws -> Void
   ) async throws -> ModelState {
     let initial = try training.initialState(key: key)
@@ -76,12 +78,20 @@ extension ImageExperiment {
     let start = try done == 0 ? initial : checkpoint(in: record, manifest, like: initial)
     if done >= configuration.rounds { return start }
     let executor = ClassifierExecutor(
-      training: training, partition: partition, epochs: configuration.epochs)
+      training: training,
+      partition: partition,
+      epochs: configuration.epochs
+    )
     let controller = Controller(
       transport: InProcessTransport(sites: sites, executor: executor, pool: pool),
       workflow: try FedAvg(
-        rounds: configuration.rounds, sites: sites.count, minimumSites: 1, key: key["workflow"]),
-      key: key["federated"])
+        rounds: configuration.rounds,
+        sites: sites.count,
+        minimumSites: 1,
+        key: key["workflow"]
+      ),
+      key: key["federated"]
+    )
     let epochs = configuration.epochs
     var saved = manifest
     let outcome = try await controller.run(from: start, after: done) { state in
@@ -99,9 +109,14 @@ extension ImageExperiment {
       try save(result.model, after: result.round, in: record, saved)
       try record.append(
         metric: RoundMetric(
-          round: entry.round, accuracy: entry.accuracy, loss: entry.loss,
-          trainingLoss: entry.trainingLoss, seconds: entry.seconds,
-          imagesPerSecond: entry.imagesPerSecond))
+          round: entry.round,
+          accuracy: entry.accuracy,
+          loss: entry.loss,
+          trainingLoss: entry.trainingLoss,
+          seconds: entry.seconds,
+          imagesPerSecond: entry.imagesPerSecond
+        )
+      )
       observe(.roundFinished(entry))
       try checkRound(saved)
     }
@@ -123,14 +138,21 @@ extension ImageExperiment {
     let seconds = result.duration.inSeconds
     let images = result.contributions.reduce(0) { $0 + $1.site.exampleCount * epochs }
     return RunManifest.Round(
-      round: result.round, model: digest.model, tensors: digest.tensors,
+      round: result.round,
+      model: digest.model,
+      tensors: digest.tensors,
       contributors: result.contributions.map {
         RunManifest.Contributor(site: $0.site.name, weight: $0.weight, loss: $0.metrics["loss"])
       },
-      rejected: result.refusals.map { RunManifest.Rejection(site: $0.site.name, reason: $0.reason) },
-      trainingLoss: result.trainingLoss, loss: result.evaluation.loss,
-      accuracy: result.evaluation.accuracy, seconds: seconds,
-      imagesPerSecond: seconds > 0 ? Double(images) / seconds : 0)
+      rejected: result.refusals.map {
+        RunManifest.Rejection(site: $0.site.name, reason: $0.reason)
+      },
+      trainingLoss: result.trainingLoss,
+      loss: result.evaluation.loss,
+      accuracy: result.evaluation.accuracy,
+      seconds: seconds,
+      imagesPerSecond: seconds > 0 ? Double(images) / seconds : 0
+    )
   }
 
   /// Accuracy and loss on the test images, in parts that the lanes share.
@@ -146,7 +168,8 @@ extension ImageExperiment {
 
   /// Trains at each site alone, and with all data in one place, as long as the federation did.
   private func compare(
-    _ record: RunRecord, _ manifest: inout RunManifest,
+    _ record: RunRecord,
+    _ manifest: inout RunManifest,
     _ observe: @escaping @Sendable (ExperimentEvent) -> Void
   ) async throws {
     let central = (name: Self.centralName, indices: Array(0..<training.dataset.count), index: -1)
@@ -160,7 +183,11 @@ extension ImageExperiment {
     do {
       _ = try await pool.map(missing) { part in
         let curve = try curve(
-          from: initial, on: part.indices, key: key["alone"][part.index], observe)
+          from: initial,
+          on: part.indices,
+          key: key["alone"][part.index],
+          observe
+        )
         finished.set(part.name, curve)
         observe(.comparisonFinished(name: part.name, accuracy: curve.last ?? 0))
       }
@@ -173,12 +200,17 @@ extension ImageExperiment {
 
   /// The accuracy after each round's worth of epochs.
   private func curve(
-    from initial: ModelState, on indices: [Int], key: RandomKey,
+    from initial: ModelState,
+    on indices: [Int],
+    key: RandomKey,
     _ observe: @Sendable (ExperimentEvent) -> Void
   ) throws -> [Double] {
     var curve: [Double] = []
     _ = try training.train(
-      initial, on: indices, epochs: configuration.rounds * configuration.epochs, key: key,
+      initial,
+      on: indices,
+      epochs: configuration.rounds * configuration.epochs,
+      key: key,
       rates: { training.learningRate.rate(at: $0 / configuration.epochs) }
     ) { epoch, model in
       observe(.comparisonAdvanced(images: indices.count))
@@ -201,7 +233,9 @@ extension ImageExperiment {
       results.append(
         .init(
           name: "one site alone, mean of \(alone.count)",
-          accuracy: alone.reduce(0, +) / Double(alone.count)))
+          accuracy: alone.reduce(0, +) / Double(alone.count)
+        )
+      )
       results.append(.init(name: "one site alone, worst of \(alone.count)", accuracy: worst))
     }
     if let central = manifest.curves[Self.centralName]?.last {

@@ -16,7 +16,9 @@ extension ImageExperiment {
   /// - Returns: The first difference, or `nil` if there is none.
   /// - Throws: ``RunError`` if the record is damaged, and what an experiment throws.
   public static func verify(
-    _ record: RunRecord, lanes: Int? = nil, finishRound: (_ round: Int, _ of: Int) -> Void
+    _ record: RunRecord,
+    lanes: Int? = nil,
+    finishRound: (_ round: Int, _ of: Int) -> Void
   ) async throws -> RunDifference? {
     let original = try record.manifest()
     let isFinished = original.status == .finished
@@ -24,14 +26,18 @@ extension ImageExperiment {
       let digest = try Digest.sha256(ofFile: record.modelFile)
       guard digest == original.modelDigest else {
         return RunDifference(
-          round: original.rounds.count, what: "model.safetensors is not the file that was written")
+          round: original.rounds.count,
+          what: "model.safetensors is not the file that was written"
+        )
       }
     }
     var configuration = try configuration(of: original, lanes: lanes)
     configuration.rounds = original.rounds.count
     guard configuration.rounds > 0 else {
       throw RunError(
-        code: .cannotResume, message: "\(record.folder) has no finished round to repeat")
+        code: .cannotResume,
+        message: "\(record.folder) has no finished round to repeat"
+      )
     }
     let experiment = try ImageExperiment(configuration)
     let names = try experiment.training.initialState(key: experiment.key).names
@@ -48,8 +54,10 @@ extension ImageExperiment {
         expected.curves = [:]
         expected.modelDigest = nil
         if let difference = RunDifference.first(
-          between: expected, and: manifest, tensorOrder: names)
-        {
+          between: expected,
+          and: manifest,
+          tensorOrder: names
+        ) {
           throw Differs(difference: difference)
         }
         finishRound(manifest.rounds.count, original.rounds.count)

@@ -43,8 +43,14 @@ public struct ImageExperiment: Sendable {
 
     /// Settings; quickstart's where none are given.
     public init(
-      sites: Int = 8, rounds: Int = 14, alpha: Double = 0.5, epochs: Int = 1, batch: Int = 64,
-      seed: UInt64 = 1, lanes: Int? = nil, dataFolder: FilePath = FashionMNIST.debianFolder
+      sites: Int = 8,
+      rounds: Int = 14,
+      alpha: Double = 0.5,
+      epochs: Int = 1,
+      batch: Int = 64,
+      seed: UInt64 = 1,
+      lanes: Int? = nil,
+      dataFolder: FilePath = FashionMNIST.debianFolder
     ) {
       self.sites = sites
       self.rounds = rounds
@@ -66,12 +72,16 @@ public struct ImageExperiment: Sendable {
     let train = try FashionMNIST.load(.train, from: configuration.dataFolder)
     test = try FashionMNIST.load(.test, from: configuration.dataFolder)
     partition = try Dirichlet(alpha: configuration.alpha).indices(
-      labels: train.labelList, sites: configuration.sites, key: key["partition"])
+      labels: train.labelList,
+      sites: configuration.sites,
+      key: key["partition"]
+    )
     sites = partition.enumerated().map {
       Site(index: $0.offset, name: "site-\($0.offset + 1)", exampleCount: $0.element.count)
     }
     training = ClassifierTraining(
-      dataset: train, batchSize: configuration.batch,
+      dataset: train,
+      batchSize: configuration.batch,
       learningRate: .cosine(from: 0.06, to: 0.02, over: max(configuration.rounds - 1, 1))
     ) { try ImageClassifier(using: $0) }
     pool = LanePool(lanes: configuration.lanes)
@@ -81,20 +91,28 @@ public struct ImageExperiment: Sendable {
   ///
   /// - Throws: ``RunError`` if the record is not of such an experiment.
   public static func configuration(
-    of manifest: RunManifest, lanes: Int? = nil
+    of manifest: RunManifest,
+    lanes: Int? = nil
   ) throws -> Configuration {
     func number<Number: LosslessStringConvertible>(_ name: String) throws -> Number {
       guard let text = manifest.configuration[name], let value = Number(text) else {
         throw RunError(
           code: .malformedRecord,
-          message: "run.json: the field 'configuration.\(name)' is missing or not a number")
+          message: "run.json: the field 'configuration.\(name)' is missing or not a number"
+        )
       }
       return value
     }
     return Configuration(
-      sites: try number("sites"), rounds: try number("rounds"), alpha: try number("alpha"),
-      epochs: try number("epochs"), batch: try number("batch"), seed: manifest.seed, lanes: lanes,
-      dataFolder: FilePath(manifest.configuration["data"] ?? FashionMNIST.debianFolder.string))
+      sites: try number("sites"),
+      rounds: try number("rounds"),
+      alpha: try number("alpha"),
+      epochs: try number("epochs"),
+      batch: try number("batch"),
+      seed: manifest.seed,
+      lanes: lanes,
+      dataFolder: FilePath(manifest.configuration["data"] ?? FashionMNIST.debianFolder.string)
+    )
   }
 
   /// The first contents of `run.json`.
@@ -107,21 +125,28 @@ public struct ImageExperiment: Sendable {
         "batch": "\(configuration.batch)", "lanes": "\(configuration.lanes)",
         "data": configuration.dataFolder.string,
       ],
-      seed: configuration.seed, versions: Versions.current,
-      started: Date().ISO8601Format())
+      seed: configuration.seed,
+      versions: Versions.current,
+      started: Date().ISO8601Format()
+    )
     manifest.classNames = training.dataset.classNames
     manifest.datasets = try [training.dataset, test].map { dataset in
       RunManifest.Dataset(
-        name: dataset.name, examples: dataset.count,
+        name: dataset.name,
+        examples: dataset.count,
         files: Dictionary(
           uniqueKeysWithValues: try dataset.files.map {
             ($0.lastComponent?.string ?? "", try Digest.sha256(ofFile: $0))
-          }))
+          }
+        )
+      )
     }
     manifest.sites = zip(sites, partition).map { site, indices in
       RunManifest.Site(
-        name: site.name, examples: site.exampleCount,
-        labelCounts: training.dataset.labelCounts(of: indices))
+        name: site.name,
+        examples: site.exampleCount,
+        labelCounts: training.dataset.labelCounts(of: indices)
+      )
     }
     manifest.initialModel = try Digest.sha256(of: training.initialState(key: key)).model
     return manifest

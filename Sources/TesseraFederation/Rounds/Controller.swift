@@ -30,7 +30,8 @@ public struct Controller: Sendable {
   /// - Throws: ``FederationError`` with code ``FederationError/Code/tooFewSites`` if a round cannot be completed;
   ///   `CancellationError` if the task was cancelled, when the round under way leaves no trace.
   public func run(
-    from model: ModelState, after completed: Int = 0,
+    from model: ModelState,
+    after completed: Int = 0,
     evaluate: (ModelState) async throws -> Evaluation,
     observe: @escaping @Sendable (RunEvent) -> Void = { _ in },
     finishRound: (RoundResult) async throws -> Void = { _ in }
@@ -57,9 +58,14 @@ public struct Controller: Sendable {
         try Task.checkCancellation()
         try await finishRound(
           RoundResult(
-            round: number, model: model, evaluation: evaluation,
-            contributions: closed.state.contributions, refusals: closed.state.refusals,
-            duration: ContinuousClock.now - closed.start))
+            round: number,
+            model: model,
+            evaluation: evaluation,
+            contributions: closed.state.contributions,
+            refusals: closed.state.refusals,
+            duration: ContinuousClock.now - closed.start
+          )
+        )
         actions += workflow.handle(.evaluated(accuracy: evaluation.accuracy))
       case .abandon(_, let reason):
         throw FederationError(code: .tooFewSites, message: reason)
@@ -68,7 +74,9 @@ public struct Controller: Sendable {
       }
     }
     throw FederationError(
-      code: .invalidConfiguration, message: "the workflow ended without a result")
+      code: .invalidConfiguration,
+      message: "the workflow ended without a result"
+    )
   }
 
   private struct OpenRound {
@@ -77,15 +85,20 @@ public struct Controller: Sendable {
   }
 
   private func gather(
-    _ round: Int, _ indices: [Int], _ model: ModelState, _ workflow: any Workflow,
+    _ round: Int,
+    _ indices: [Int],
+    _ model: ModelState,
+    _ workflow: any Workflow,
     _ observe: @escaping @Sendable (RunEvent) -> Void
   ) async throws -> OpenRound {
     let start = ContinuousClock.now
     let sites = indices.map { transport.sites[$0] }
     let capacity = sites.reduce(0) { $0 + Double($1.exampleCount) }
     let collector = RoundCollector(
-      workflow: workflow, mean: try WeightedMean(updating: model, capacity: capacity),
-      observe: observe)
+      workflow: workflow,
+      mean: try WeightedMean(updating: model, capacity: capacity),
+      observe: observe
+    )
     let roundKey = key["train"][round]
     let tasks = sites.map {
       SiteTask(round: round, site: $0, model: model, key: roundKey[$0.index])

@@ -15,7 +15,9 @@ final class RoundCollector: Sendable {
   private let observe: @Sendable (RunEvent) -> Void
 
   init(
-    workflow: any Workflow, mean: WeightedMean, observe: @escaping @Sendable (RunEvent) -> Void
+    workflow: any Workflow,
+    mean: WeightedMean,
+    observe: @escaping @Sendable (RunEvent) -> Void
   ) {
     state = Mutex(State(workflow: workflow, mean: mean))
     self.observe = observe
@@ -28,9 +30,11 @@ final class RoundCollector: Sendable {
         do {
           try state.mean.fold(update, from: site)
           state.contributions.append(
-            Contribution(site: site, weight: update.weight, metrics: update.metrics))
+            Contribution(site: site, weight: update.weight, metrics: update.metrics)
+          )
           state.actions += state.workflow.handle(
-            .accepted(site: site.index, weight: update.weight))
+            .accepted(site: site.index, weight: update.weight)
+          )
         } catch {
           state.refuse(site, "\(error)")
         }

@@ -49,7 +49,8 @@ public struct RoundResult: Sendable {
 
   /// The sites' mean training loss, by weight.
   public var trainingLoss: Double? {
-    let reported = contributions.compactMap { part in part.metrics["loss"].map { (part.weight, $0) } }
+    let reported = contributions.compactMap { part in part.metrics["loss"].map { (part.weight, $0) }
+    }
     let total = reported.reduce(0) { $0 + $1.0 }
     return total > 0 ? reported.reduce(0) { $0 + $1.0 * $1.1 } / total : nil
   }

@@ -19,7 +19,8 @@ public struct InProcessTransport: Transport {
 
   /// Runs the tasks on the pool's lanes.
   public func ask(
-    _ tasks: [SiteTask], answered: @escaping @Sendable (Site, Result<Update, any Error>) -> Void
+    _ tasks: [SiteTask],
+    answered: @escaping @Sendable (Site, Result<Update, any Error>) -> Void
   ) async {
     // The largest first, so that no lane starts a long one when the others are done.
     let ordered = tasks.sorted {

@@ -19,7 +19,8 @@ public struct LanePool: Sendable {
   ///
   /// Stops taking parts once the current task is cancelled; parts under way end as they see fit.
   public func forEach<Part: Sendable>(
-    _ parts: [Part], _ body: @escaping @Sendable (Part) async -> Void
+    _ parts: [Part],
+    _ body: @escaping @Sendable (Part) async -> Void
   ) async {
     let next = Shared(Atomic(0))
     await withTaskGroup(of: Void.self) { group in
@@ -34,7 +35,8 @@ public struct LanePool: Sendable {
   ///
   /// - Throws: The error of the first part, in order, that failed; `CancellationError` if parts were left out.
   public func map<Part: Sendable, Output: Sendable>(
-    _ parts: [Part], _ body: @escaping @Sendable (Part) async throws -> Output
+    _ parts: [Part],
+    _ body: @escaping @Sendable (Part) async throws -> Output
   ) async throws -> [Output] {
     let results = Shared(Mutex([Result<Output, any Error>?](repeating: nil, count: parts.count)))
     await forEach(Array(parts.enumerated())) { index, part in
@@ -42,7 +44,9 @@ public struct LanePool: Sendable {
       do { result = .success(try await body(part)) } catch { result = .failure(error) }
       results.value.withLock { $0[index] = result }
     }
-    return try results.value.withLock { try $0.map { try ($0 ?? .failure(CancellationError())).get() } }
+    return try results.value.withLock {
+      try $0.map { try ($0 ?? .failure(CancellationError())).get() }
+    }
   }
 }
 
@@ -62,7 +66,8 @@ private actor LaneWorker {
   }
 
   func drain<Part: Sendable>(
-    _ parts: [Part], _ next: Shared<Atomic<Int>>,
+    _ parts: [Part],
+    _ next: Shared<Atomic<Int>>,
     _ body: nonisolated(nonsending) @Sendable (Part) async -> Void
   ) async {
     while !Task.isCancelled {

@@ -26,7 +26,10 @@ public struct ClassifierTraining: Sendable {
   ///   - transforms: Changes to the images.
   ///   - model: Makes the network; its output is `[batch, classes]`.
   public init(
-    dataset: LabelledImages, batchSize: Int, learningRate: any Schedule, momentum: Double = 0.9,
+    dataset: LabelledImages,
+    batchSize: Int,
+    learningRate: any Schedule,
+    momentum: Double = 0.9,
     transforms: [any SampleTransform] = [],
     model: @escaping @Sendable (Generator) throws -> any Layer
   ) {
@@ -55,7 +58,10 @@ public struct ClassifierTraining: Sendable {
   /// - Returns: The trained state, and the mean loss over all steps.
   /// - Throws: `CancellationError`, within a batch's time, if the task is cancelled.
   public func train(
-    _ state: ModelState, on indices: [Int], epochs: Int, key: RandomKey,
+    _ state: ModelState,
+    on indices: [Int],
+    epochs: Int,
+    key: RandomKey,
     rates: (_ epoch: Int) -> Double,
     finishEpoch: (_ epoch: Int, _ model: any Layer) throws -> Void = { _, _ in }
   ) throws -> (state: ModelState, loss: Double) {
@@ -68,7 +74,11 @@ public struct ClassifierTraining: Sendable {
     for epoch in 1...max(1, epochs) {
       optimizer.learningRate = rates(epoch - 1)
       let plan = try dataset.batches(
-        of: batchSize, indices: indices, shuffledBy: key["epoch"][epoch], transforms: transforms)
+        of: batchSize,
+        indices: indices,
+        shuffledBy: key["epoch"][epoch],
+        transforms: transforms
+      )
       for number in plan.numbers {
         try Task.checkCancellation()
         let batch = try plan.batch(number)
@@ -112,7 +122,10 @@ public struct ClassifierScore: Sendable, Hashable {
   ///   - range: Which of them.
   ///   - batchSize: How many are looked at together.
   public init(
-    of model: any Layer, on dataset: LabelledImages, in range: Range<Int>, batchSize: Int = 250
+    of model: any Layer,
+    on dataset: LabelledImages,
+    in range: Range<Int>,
+    batchSize: Int = 250
   ) throws {
     let plan = try dataset.batches(of: batchSize, indices: Array(range))
     for number in plan.numbers {
@@ -138,7 +151,8 @@ public struct ClassifierScore: Sendable, Hashable {
   public var evaluation: Evaluation {
     Evaluation(
       accuracy: count > 0 ? Double(correct) / Double(count) : 0,
-      loss: count > 0 ? lossSum / Double(count) : 0)
+      loss: count > 0 ? lossSum / Double(count) : 0
+    )
   }
 }
 
@@ -162,8 +176,12 @@ public struct ClassifierExecutor: Executor {
   public func execute(_ task: SiteTask) async throws -> Update {
     let indices = partition[task.site.index]
     let (state, loss) = try training.train(
-      task.model, on: indices, epochs: epochs, key: task.key,
-      rates: { _ in training.learningRate.rate(at: task.round - 1) })
+      task.model,
+      on: indices,
+      epochs: epochs,
+      key: task.key,
+      rates: { _ in training.learningRate.rate(at: task.round - 1) }
+    )
     return Update(model: state, weight: Double(indices.count), metrics: ["loss": loss])
   }
 }

@@ -10,6 +10,9 @@ public protocol Transport: Sendable {
   /// - Parameters:
   ///   - tasks: One for each site to ask.
   ///   - answered: Called once for each answer, from any thread, possibly several at a time.
-  func ask(_ tasks: [SiteTask], answered: @escaping @Sendable (Site, Result<Update, any Error>) -> Void)
+  func ask(
+    _ tasks: [SiteTask],
+    answered: @escaping @Sendable (Site, Result<Update, any Error>) -> Void
+  )
     async
 }

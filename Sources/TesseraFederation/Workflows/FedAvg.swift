@@ -40,8 +40,12 @@ public struct FedAvg: Workflow {
   ///   - key: Draws the sites of each round.
   /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration``.
   public init(
-    rounds: Int, sites: Int, fraction: Double = 1, minimumSites: Int = 1,
-    targetAccuracy: Double? = nil, key: RandomKey
+    rounds: Int,
+    sites: Int,
+    fraction: Double = 1,
+    minimumSites: Int = 1,
+    targetAccuracy: Double? = nil,
+    key: RandomKey
   ) throws {
     func invalid(_ message: String) -> FederationError {
       FederationError(code: .invalidConfiguration, message: message)
@@ -104,7 +108,9 @@ public struct FedAvg: Workflow {
   }
 
   private mutating func settle(
-    _ pending: Set<Int>, _ accepted: Int, refusals: inout [String]
+    _ pending: Set<Int>,
+    _ accepted: Int,
+    refusals: inout [String]
   ) -> [WorkflowAction] {
     guard pending.isEmpty else {
       phase = .gathering(pending: pending, accepted: accepted, refusals: refusals)
@@ -120,7 +126,8 @@ public struct FedAvg: Workflow {
           reason: """
             round \(round): \(accepted) of \(sitesPerRound) sites gave a usable update, \
             \(minimumSites) are needed\(reasons)
-            """)
+            """
+        )
       ]
     }
     phase = .evaluating

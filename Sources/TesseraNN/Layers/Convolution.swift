@@ -30,15 +30,30 @@ public final class Convolution<Rank: SpatialRank>: Layer {
   ///   - initializer: For the weight; even within `±1/√fanIn` if `nil`.
   ///   - generator: Draws the first values.
   public init(
-    _ inputChannels: Int, _ outputChannels: Int, kernel: Extent, stride: Extent = 1,
-    padding: Extent = 0, dilation: Extent = 1, groups: Int = 1, hasBias: Bool = true,
-    initializer: Initializer? = nil, using generator: Generator
+    _ inputChannels: Int,
+    _ outputChannels: Int,
+    kernel: Extent,
+    stride: Extent = 1,
+    padding: Extent = 0,
+    dilation: Extent = 1,
+    groups: Int = 1,
+    hasBias: Bool = true,
+    initializer: Initializer? = nil,
+    using generator: Generator
   ) throws {
     let shape = try filterShape(
-      inputChannels, outputChannels, groups, kernel(Rank.count), isTransposed: false)
+      inputChannels,
+      outputChannels,
+      groups,
+      kernel(Rank.count),
+      isTransposed: false
+    )
     geometry = ConvolutionGeometry(
-      stride: stride(Rank.count), padding: padding(Rank.count), dilation: dilation(Rank.count),
-      groups: groups)
+      stride: stride(Rank.count),
+      padding: padding(Rank.count),
+      dilation: dilation(Rank.count),
+      groups: groups
+    )
     let byFanIn = Initializer.fanIn(shape.dropFirst().reduce(1, *))
     weight = try Parameter((initializer ?? byFanIn)(shape, using: generator))
     bias = hasBias ? try Parameter(byFanIn([outputChannels], using: generator)) : nil
@@ -86,15 +101,31 @@ public final class TransposedConvolution<Rank: SpatialRank>: Layer {
   ///   - initializer: For the weight; even within `±1/√fanIn` if `nil`.
   ///   - generator: Draws the first values.
   public init(
-    _ inputChannels: Int, _ outputChannels: Int, kernel: Extent, stride: Extent = 1,
-    padding: Extent = 0, outputPadding: Extent = 0, dilation: Extent = 1, groups: Int = 1,
-    hasBias: Bool = true, initializer: Initializer? = nil, using generator: Generator
+    _ inputChannels: Int,
+    _ outputChannels: Int,
+    kernel: Extent,
+    stride: Extent = 1,
+    padding: Extent = 0,
+    outputPadding: Extent = 0,
+    dilation: Extent = 1,
+    groups: Int = 1,
+    hasBias: Bool = true,
+    initializer: Initializer? = nil,
+    using generator: Generator
   ) throws {
     let shape = try filterShape(
-      inputChannels, outputChannels, groups, kernel(Rank.count), isTransposed: true)
+      inputChannels,
+      outputChannels,
+      groups,
+      kernel(Rank.count),
+      isTransposed: true
+    )
     geometry = ConvolutionGeometry(
-      stride: stride(Rank.count), padding: padding(Rank.count), dilation: dilation(Rank.count),
-      groups: groups)
+      stride: stride(Rank.count),
+      padding: padding(Rank.count),
+      dilation: dilation(Rank.count),
+      groups: groups
+    )
     self.outputPadding = outputPadding(Rank.count)
     let byFanIn = Initializer.fanIn(shape.dropFirst().reduce(1, *))
     weight = try Parameter((initializer ?? byFanIn)(shape, using: generator))
@@ -107,18 +138,27 @@ public final class TransposedConvolution<Rank: SpatialRank>: Layer {
   /// - Returns: `[batch, outputChannels, …spatial]`.
   public func callAsFunction(_ x: Tensor) throws -> Tensor {
     try x.transposeConvolved(
-      with: weight.value, bias: bias?.value, geometry: geometry, outputPadding: outputPadding)
+      with: weight.value,
+      bias: bias?.value,
+      geometry: geometry,
+      outputPadding: outputPadding
+    )
   }
 }
 
 /// The shape of a weight, refusing groups that do not divide the channels.
 private func filterShape(
-  _ inputs: Int, _ outputs: Int, _ groups: Int, _ kernel: [Int], isTransposed: Bool
+  _ inputs: Int,
+  _ outputs: Int,
+  _ groups: Int,
+  _ kernel: [Int],
+  isTransposed: Bool
 ) throws -> [Int] {
   guard groups > 0, inputs % groups == 0, outputs % groups == 0 else {
     throw TensorError(
       code: .invalidArgument,
-      message: "\(groups) groups do not divide \(inputs) input and \(outputs) output channels")
+      message: "\(groups) groups do not divide \(inputs) input and \(outputs) output channels"
+    )
   }
   return isTransposed ? [inputs, outputs / groups] + kernel : [outputs, inputs / groups] + kernel
 }

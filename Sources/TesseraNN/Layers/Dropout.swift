@@ -13,7 +13,9 @@ public final class Dropout: Layer, ModeDependent {
   public init(_ probability: Double = 0.5, using generator: Generator) throws {
     guard (0...1).contains(probability) else {
       throw TensorError(
-        code: .invalidArgument, message: "a dropout probability of \(probability) is outside 0...1")
+        code: .invalidArgument,
+        message: "a dropout probability of \(probability) is outside 0...1"
+      )
     }
     self.probability = probability
     self.generator = generator

@@ -9,7 +9,10 @@ public final class Embedding: Layer {
 
   /// A table with entries from the standard normal distribution.
   public init(
-    entries: Int, width: Int, paddingIndex: Int? = nil, initializer: Initializer = .normal(),
+    entries: Int,
+    width: Int,
+    paddingIndex: Int? = nil,
+    initializer: Initializer = .normal(),
     using generator: Generator
   ) throws {
     var table = try initializer([entries, width], using: generator)
@@ -17,10 +20,13 @@ public final class Embedding: Layer {
       guard (0..<entries).contains(paddingIndex) else {
         throw TensorError(
           code: .indexOutOfRange,
-          message: "the padding index \(paddingIndex) is outside 0..<\(entries)")
+          message: "the padding index \(paddingIndex) is outside 0..<\(entries)"
+        )
       }
       table = try table.replacing(
-        at: [Tensor([paddingIndex])], with: Tensor.zeros([1, width]))
+        at: [Tensor([paddingIndex])],
+        with: Tensor.zeros([1, width])
+      )
     }
     weight = try Parameter(table)
     self.paddingIndex = paddingIndex
@@ -44,8 +50,11 @@ public final class EmbeddingBag: Module {
 
   /// A table with entries from the standard normal distribution.
   public init(
-    entries: Int, width: Int, reduction: BagReduction = .mean,
-    initializer: Initializer = .normal(), using generator: Generator
+    entries: Int,
+    width: Int,
+    reduction: BagReduction = .mean,
+    initializer: Initializer = .normal(),
+    using generator: Generator
   ) throws {
     weight = try Parameter(initializer([entries, width], using: generator))
     self.reduction = reduction
@@ -59,9 +68,15 @@ public final class EmbeddingBag: Module {
   ///   - weights: A factor per index, for sums only.
   /// - Returns: `[bags, width]`.
   public func callAsFunction(
-    _ indices: Tensor, offsets: Tensor, weights: Tensor? = nil
+    _ indices: Tensor,
+    offsets: Tensor,
+    weights: Tensor? = nil
   ) throws -> Tensor {
     try weight.value.embeddingBags(
-      at: indices, offsets: offsets, reduction: reduction, weights: weights)
+      at: indices,
+      offsets: offsets,
+      reduction: reduction,
+      weights: weights
+    )
   }
 }

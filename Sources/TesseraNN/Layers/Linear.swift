@@ -16,7 +16,10 @@ public final class Linear: Layer {
   ///   - initializer: For the weight; even within `±1/√inputs` if `nil`.
   ///   - generator: Draws the first values.
   public init(
-    _ inputs: Int, _ outputs: Int, hasBias: Bool = true, initializer: Initializer? = nil,
+    _ inputs: Int,
+    _ outputs: Int,
+    hasBias: Bool = true,
+    initializer: Initializer? = nil,
     using generator: Generator
   ) throws {
     let byFanIn = Initializer.fanIn(inputs)

@@ -18,14 +18,25 @@ public final class MultiHeadAttention: Module, ModeDependent {
   ///
   /// - Throws: ``TensorError`` with code ``TensorError/Code/invalidArgument`` if `heads` does not divide `width`.
   public init(
-    width: Int, heads: Int, dropout: Double = 0, hasBias: Bool = true, using generator: Generator
+    width: Int,
+    heads: Int,
+    dropout: Double = 0,
+    hasBias: Bool = true,
+    using generator: Generator
   ) throws {
     guard heads > 0, width % heads == 0 else {
       throw TensorError(
-        code: .invalidArgument, message: "\(heads) heads do not divide a width of \(width)")
+        code: .invalidArgument,
+        message: "\(heads) heads do not divide a width of \(width)"
+      )
     }
     input = try Linear(
-      width, 3 * width, hasBias: hasBias, initializer: .xavierUniform(), using: generator)
+      width,
+      3 * width,
+      hasBias: hasBias,
+      initializer: .xavierUniform(),
+      using: generator
+    )
     output = try Linear(width, width, hasBias: hasBias, using: generator)
     self.heads = heads
     self.width = width
@@ -40,7 +51,9 @@ public final class MultiHeadAttention: Module, ModeDependent {
   ///   - isCausal: Whether a position sees only itself and earlier ones.
   /// - Returns: `[batch, length, width]`.
   public func callAsFunction(
-    _ x: Tensor, mask: Tensor? = nil, isCausal: Bool = false
+    _ x: Tensor,
+    mask: Tensor? = nil,
+    isCausal: Bool = false
   ) throws -> Tensor {
     let projected = try input(x)
     let parts = try projected.split(into: [width, width, width], along: -1)
@@ -56,19 +69,27 @@ public final class MultiHeadAttention: Module, ModeDependent {
   ///   - mask: Broadcasts to `[batch, heads, queries, keys]`; true where attention is allowed, or numbers to add.
   /// - Returns: `[batch, queries, width]`.
   public func callAsFunction(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor? = nil
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor? = nil
   ) throws -> Tensor {
     func projected(_ x: Tensor, _ part: Int) throws -> Tensor {
       let rows = part * width..<(part + 1) * width
       return try x.linear(
         weight: input.weight.value.slices(in: rows),
-        bias: input.bias?.value.slices(in: rows))
+        bias: input.bias?.value.slices(in: rows)
+      )
     }
     return try attend(projected(query, 0), projected(key, 1), projected(value, 2), mask, false)
   }
 
   private func attend(
-    _ query: Tensor, _ key: Tensor, _ value: Tensor, _ mask: Tensor?, _ isCausal: Bool
+    _ query: Tensor,
+    _ key: Tensor,
+    _ value: Tensor,
+    _ mask: Tensor?,
+    _ isCausal: Bool
   ) throws -> Tensor {
     let (q, k, v) = (try split(query), try split(key), try split(value))
     let mixed: Tensor
@@ -86,14 +107,19 @@ public final class MultiHeadAttention: Module, ModeDependent {
     guard shape.count == 3 else {
       throw TensorError(
         code: .shapeMismatch,
-        message: "attention needs [batch, length, width], got shape \(shape)")
+        message: "attention needs [batch, length, width], got shape \(shape)"
+      )
     }
     return try x.reshaped(to: [shape[0], shape[1], heads, width / heads]).transposed(1, 2)
   }
 
   /// LibTorch's fused kernel draws dropout from the global generator, so with dropout the weights are formed here.
   private func weights(
-    _ q: Tensor, _ k: Tensor, _ mask: Tensor?, _ isCausal: Bool, _ dropout: Dropout
+    _ q: Tensor,
+    _ k: Tensor,
+    _ mask: Tensor?,
+    _ isCausal: Bool,
+    _ dropout: Dropout
   ) throws -> Tensor {
     var scores = try q.matmul(k.transposed()) * (1 / Double(width / heads).squareRoot())
     if let mask {

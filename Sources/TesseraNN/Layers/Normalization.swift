@@ -34,12 +34,21 @@ public final class BatchNorm: Layer, ModeDependent {
     switch mode {
     case .training:
       try x.batchNormalized(
-        updating: runningMean.value, runningVariance.value, weight: weight.value, bias: bias.value,
-        momentum: momentum, epsilon: epsilon)
+        updating: runningMean.value,
+        runningVariance.value,
+        weight: weight.value,
+        bias: bias.value,
+        momentum: momentum,
+        epsilon: epsilon
+      )
     case .evaluation:
       try x.batchNormalized(
-        mean: runningMean.value, variance: runningVariance.value, weight: weight.value,
-        bias: bias.value, epsilon: epsilon)
+        mean: runningMean.value,
+        variance: runningVariance.value,
+        weight: weight.value,
+        bias: bias.value,
+        epsilon: epsilon
+      )
     }
   }
 }
@@ -93,7 +102,11 @@ public final class GroupNorm: Layer {
   /// The layer's output, of the input's shape.
   public func callAsFunction(_ x: Tensor) throws -> Tensor {
     try x.groupNormalized(
-      groups: groups, weight: weight.value, bias: bias.value, epsilon: epsilon)
+      groups: groups,
+      weight: weight.value,
+      bias: bias.value,
+      epsilon: epsilon
+    )
   }
 }
 

@@ -12,12 +12,16 @@ public import TesseraCore
 ///   - smoothing: Label smoothing.
 /// - Throws: ``TensorError`` with code ``TensorError/Code/shapeMismatch`` if the shapes differ.
 public func contrastive(
-  _ a: Tensor, _ b: Tensor, temperature: Tensor, smoothing: Double = 0
+  _ a: Tensor,
+  _ b: Tensor,
+  temperature: Tensor,
+  smoothing: Double = 0
 ) throws -> Tensor {
   guard a.shape == b.shape, a.rank == 2 else {
     throw TensorError(
       code: .shapeMismatch,
-      message: "pairs need two tensors of one shape [batch, width], got \(a.shape) and \(b.shape)")
+      message: "pairs need two tensors of one shape [batch, width], got \(a.shape) and \(b.shape)"
+    )
   }
   let similarity = try a.matmul(b.transposed()) / temperature
   let pairs = try Tensor.range(0..<a.shape[0], on: a.device)

@@ -11,12 +11,20 @@ public import TesseraCore
 ///   - reduction: Whether to return the mean, the sum or all losses.
 /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if a label is no class.
 public func crossEntropy(
-  _ logits: Tensor, _ labels: Tensor, classWeights: Tensor? = nil, smoothing: Double = 0,
-  ignoring: Int? = nil, reduction: LossReduction = .mean
+  _ logits: Tensor,
+  _ labels: Tensor,
+  classWeights: Tensor? = nil,
+  smoothing: Double = 0,
+  ignoring: Int? = nil,
+  reduction: LossReduction = .mean
 ) throws -> Tensor {
   try logits.crossEntropy(
-    labels: labels, weight: classWeights, reduction: reduction, ignoring: ignoring,
-    smoothing: smoothing)
+    labels: labels,
+    weight: classWeights,
+    reduction: reduction,
+    ignoring: ignoring,
+    smoothing: smoothing
+  )
 }
 
 /// Binary cross-entropy of logits, `-(t · log σ(x) + (1 - t) · log(1 - σ(x)))`.
@@ -28,11 +36,18 @@ public func crossEntropy(
 ///   - positiveWeight: A factor for the first term; broadcasts.
 ///   - reduction: Whether to return the mean, the sum or all losses.
 public func binaryCrossEntropy(
-  _ logits: Tensor, _ target: Tensor, weight: Tensor? = nil, positiveWeight: Tensor? = nil,
+  _ logits: Tensor,
+  _ target: Tensor,
+  weight: Tensor? = nil,
+  positiveWeight: Tensor? = nil,
   reduction: LossReduction = .mean
 ) throws -> Tensor {
   try logits.binaryCrossEntropy(
-    target: target, weight: weight, positiveWeight: positiveWeight, reduction: reduction)
+    target: target,
+    weight: weight,
+    positiveWeight: positiveWeight,
+    reduction: reduction
+  )
 }
 
 /// Focal loss: binary cross-entropy that gives less weight to what is already right (Lin et al., 2017, equation 5).
@@ -44,7 +59,10 @@ public func binaryCrossEntropy(
 ///   - alpha: The weight of ones, and `1 - alpha` that of zeros; no weights if `nil`.
 ///   - reduction: Whether to return the mean, the sum or all losses.
 public func focal(
-  _ logits: Tensor, _ target: Tensor, gamma: Double = 2, alpha: Double? = 0.25,
+  _ logits: Tensor,
+  _ target: Tensor,
+  gamma: Double = 2,
+  alpha: Double? = 0.25,
   reduction: LossReduction = .mean
 ) throws -> Tensor {
   let entropy = try binaryCrossEntropy(logits, target, reduction: .none)

@@ -9,7 +9,9 @@ public import TesseraCore
 ///   - smoothing: Added above and below the fraction, so that two empty masks agree.
 /// - Throws: ``TensorError`` with code ``TensorError/Code/shapeMismatch`` if the shapes differ.
 public func dice(
-  _ probabilities: Tensor, _ target: Tensor, includingBackground: Bool = true,
+  _ probabilities: Tensor,
+  _ target: Tensor,
+  includingBackground: Bool = true,
   smoothing: Double = 1e-5
 ) throws -> Tensor {
   guard probabilities.shape == target.shape, probabilities.rank >= 3 else {
@@ -18,7 +20,8 @@ public func dice(
       message: """
         Dice needs two tensors of one shape [batch, classes, …spatial], got \
         \(probabilities.shape) and \(target.shape)
-        """)
+        """
+    )
   }
   var (p, t) = (probabilities, try target.to(probabilities.dtype))
   if !includingBackground {
@@ -42,7 +45,10 @@ public func dice(
 ///   - entropyWeight: The factor of the cross-entropy part.
 /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if a label is no class.
 public func diceCrossEntropy(
-  _ logits: Tensor, _ labels: Tensor, includingBackground: Bool = true, diceWeight: Double = 1,
+  _ logits: Tensor,
+  _ labels: Tensor,
+  includingBackground: Bool = true,
+  diceWeight: Double = 1,
   entropyWeight: Double = 1
 ) throws -> Tensor {
   let entropy = try crossEntropy(logits, labels)
@@ -50,6 +56,9 @@ public func diceCrossEntropy(
   let oneHot = try labels.oneHot(classes: logits.shape[1])
     .permuted(to: [0, rank - 1] + Array(1..<rank - 1))
   let overlap = try dice(
-    softmax(logits, along: 1), oneHot, includingBackground: includingBackground)
+    softmax(logits, along: 1),
+    oneHot,
+    includingBackground: includingBackground
+  )
   return try overlap * diceWeight + entropy * entropyWeight
 }

@@ -7,7 +7,9 @@ public import TesseraCore
 ///   - target: Of that shape.
 ///   - reduction: Whether to return the mean, the sum or all losses.
 public func meanSquaredError(
-  _ x: Tensor, _ target: Tensor, reduction: LossReduction = .mean
+  _ x: Tensor,
+  _ target: Tensor,
+  reduction: LossReduction = .mean
 ) throws -> Tensor {
   try x.meanSquaredError(checked(target, like: x), reduction)
 }
@@ -19,7 +21,9 @@ public func meanSquaredError(
 ///   - target: Of that shape.
 ///   - reduction: Whether to return the mean, the sum or all losses.
 public func meanAbsoluteError(
-  _ x: Tensor, _ target: Tensor, reduction: LossReduction = .mean
+  _ x: Tensor,
+  _ target: Tensor,
+  reduction: LossReduction = .mean
 ) throws -> Tensor {
   try x.meanAbsoluteError(checked(target, like: x), reduction)
 }
@@ -32,7 +36,10 @@ public func meanAbsoluteError(
 ///   - delta: Where the two meet.
 ///   - reduction: Whether to return the mean, the sum or all losses.
 public func huber(
-  _ x: Tensor, _ target: Tensor, delta: Double = 1, reduction: LossReduction = .mean
+  _ x: Tensor,
+  _ target: Tensor,
+  delta: Double = 1,
+  reduction: LossReduction = .mean
 ) throws -> Tensor {
   try x.huber(checked(target, like: x), delta: delta, reduction)
 }
@@ -42,7 +49,8 @@ private func checked(_ target: Tensor, like x: Tensor) throws -> Tensor {
   guard target.shape == x.shape else {
     throw TensorError(
       code: .shapeMismatch,
-      message: "a target of shape \(target.shape) does not fit a prediction of shape \(x.shape)")
+      message: "a target of shape \(target.shape) does not fit a prediction of shape \(x.shape)"
+    )
   }
   return target
 }

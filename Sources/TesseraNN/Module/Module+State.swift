@@ -51,7 +51,8 @@ extension Module {
         case .buffer(let buffer): (slot.name, try buffer.value.copied())
         case .module: nil
         }
-      })
+      }
+    )
   }
 
   /// Takes over all parameters and buffers, or none.
@@ -62,13 +63,17 @@ extension Module {
   ///   - ignoringExtra: Whether the state may hold more.
   /// - Throws: ``TensorError`` naming what is missing, extra or of another shape; then nothing has changed.
   public func load(
-    _ state: ModelState, mapping: KeyMap = .identity, ignoringExtra: Bool = false
+    _ state: ModelState,
+    mapping: KeyMap = .identity,
+    ignoringExtra: Bool = false
   ) throws {
     var offered: [String: Tensor] = [:]
     for (name, tensor) in state.entries {
       guard offered.updateValue(tensor, forKey: mapping(name)) == nil else {
         throw TensorError(
-          code: .invalidArgument, message: "two tensors of the state become '\(mapping(name))'")
+          code: .invalidArgument,
+          message: "two tensors of the state become '\(mapping(name))'"
+        )
       }
     }
     let slots = slots
@@ -80,7 +85,8 @@ extension Module {
       guard tensor.shape == expected else {
         throw TensorError(
           code: .shapeMismatch,
-          message: "'\(slot.name)' has shape \(tensor.shape) where the model has \(expected)")
+          message: "'\(slot.name)' has shape \(tensor.shape) where the model has \(expected)"
+        )
       }
     }
     guard ignoringExtra || offered.isEmpty else {
@@ -88,7 +94,9 @@ extension Module {
       throw TensorError(code: .invalidArgument, message: "the model has no '\(extra)'")
     }
     let byName = Dictionary(
-      state.entries.map { (mapping($0.name), $0.tensor) }, uniquingKeysWith: { first, _ in first })
+      state.entries.map { (mapping($0.name), $0.tensor) },
+      uniquingKeysWith: { first, _ in first }
+    )
     for slot in slots {
       guard let tensor = byName[slot.name] else { continue }
       switch slot.content {

@@ -32,7 +32,9 @@ extension Module {
   }
 
   private func collect(
-    under prefix: String, into found: inout [Member], seen: inout Set<ObjectIdentifier>
+    under prefix: String,
+    into found: inout [Member],
+    seen: inout Set<ObjectIdentifier>
   ) {
     for member in members {
       let path = prefix.isEmpty ? member.name : "\(prefix).\(member.name)"
@@ -78,6 +80,21 @@ extension Module {
     try replaceTensors { try $0.moved(to: device) }
   }
 
+  /// Gives all parameters and buffers of real numbers another dtype. Make optimisers afterwards.
+  ///
+  /// Whole numbers, such as counts and positions, stay as they are.
+  ///
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/invalidArgument`` if `dtype` has no fractions.
+  public func convert(to dtype: DType) throws {
+    guard dtype.isFloatingPoint else {
+      throw TensorError(
+        code: .invalidArgument,
+        message: "a model cannot be trained or used in \(dtype)"
+      )
+    }
+    try replaceTensors { $0.dtype.isFloatingPoint ? try $0.to(dtype) : $0 }
+  }
+
   /// Lays all four-dimensional weights out for channels-last convolutions.
   public func useChannelsLast() throws {
     try replaceTensors { $0.rank == 4 ? try $0.laidOut(as: .channelsLast) : $0 }
@@ -86,7 +103,8 @@ extension Module {
   private func replaceTensors(_ transform: (Tensor) throws -> Tensor) throws {
     for slot in slots {
       switch slot.content {
-      case .parameter(let parameter): try parameter.replace(by: transform(parameter.value.detached()))
+      case .parameter(let parameter):
+        try parameter.replace(by: transform(parameter.value.detached()))
       case .buffer(let buffer): try buffer.replace(by: transform(buffer.value))
       case .module: break
       }
@@ -105,7 +123,10 @@ extension Tensor {
     return try parameters.map { parameter in
       if parameter.isTrained, let gradient = computed.popFirst() { return gradient }
       return try Tensor.zeros(
-        parameter.value.shape, dtype: parameter.value.dtype, on: parameter.value.device)
+        parameter.value.shape,
+        dtype: parameter.value.dtype,
+        on: parameter.value.device
+      )
     }
   }
 }

@@ -74,7 +74,11 @@ extension Module {
     for level in levels.reversed() {
       for child in level.children {
         Reflection.collect(
-          child.value, named: child.label ?? "", of: String(describing: Self.self), into: &found)
+          child.value,
+          named: child.label ?? "",
+          of: String(describing: Self.self),
+          into: &found
+        )
       }
     }
     return found
@@ -82,7 +86,12 @@ extension Module {
 }
 
 private enum Reflection {
-  static func collect(_ value: Any, named name: String, of owner: String, into found: inout [Member]) {
+  static func collect(
+    _ value: Any,
+    named name: String,
+    of owner: String,
+    into found: inout [Member]
+  ) {
     switch value {
     case let parameter as Parameter: found.append(Member(name, .parameter(parameter)))
     case let buffer as Buffer: found.append(Member(name, .buffer(buffer)))
@@ -94,7 +103,10 @@ private enum Reflection {
   }
 
   private static func collectChildren(
-    of value: Any, named name: String, of owner: String, into found: inout [Member]
+    of value: Any,
+    named name: String,
+    of owner: String,
+    into found: inout [Member]
   ) {
     let mirror = Mirror(reflecting: value)
     switch mirror.displayStyle {
@@ -113,7 +125,8 @@ private enum Reflection {
     case .dictionary, .set:
       guard mirror.children.allSatisfy({ !holdsSlots($0.value) }) else {
         preconditionFailure(
-          "\(owner).\(name) holds modules in a collection without order: use an array")
+          "\(owner).\(name) holds modules in a collection without order: use an array"
+        )
       }
     default: break
     }
@@ -121,7 +134,9 @@ private enum Reflection {
 
   /// Whether a slot lies somewhere in the value.
   private static func holdsSlots(_ value: Any) -> Bool {
-    if value is Parameter || value is Buffer || value is any Module || value is Tensor { return true }
+    if value is Parameter || value is Buffer || value is any Module || value is Tensor {
+      return true
+    }
     let mirror = Mirror(reflecting: value)
     switch mirror.displayStyle {
     case .optional, .collection, .tuple, .dictionary, .set:

@@ -21,7 +21,12 @@ public final class ImageClassifier: Layer {
   ///   - size: Height and width of the images, a multiple of 4.
   ///   - classes: The number of classes.
   ///   - generator: Draws the first values.
-  public init(channels: Int = 1, size: Int = 28, classes: Int = 10, using generator: Generator) throws {
+  public init(
+    channels: Int = 1,
+    size: Int = 28,
+    classes: Int = 10,
+    using generator: Generator
+  ) throws {
     conv1 = try Conv2d(channels, 16, kernel: 5, stride: 2, padding: 2, using: generator)
     conv2 = try Conv2d(16, 32, kernel: 3, padding: 1, using: generator)
     hidden = try Linear(32 * (size / 4) * (size / 4), 64, using: generator)

@@ -19,19 +19,38 @@ public final class ResidualBlock: Layer {
   public init(_ inputs: Int, _ outputs: Int, stride: Int, using generator: Generator) throws {
     let initializer = Initializer.kaimingNormal()
     conv1 = try Conv2d(
-      inputs, outputs, kernel: 3, stride: Extent(stride), padding: 1, hasBias: false,
-      initializer: initializer, using: generator)
+      inputs,
+      outputs,
+      kernel: 3,
+      stride: Extent(stride),
+      padding: 1,
+      hasBias: false,
+      initializer: initializer,
+      using: generator
+    )
     norm1 = try BatchNorm(outputs)
     conv2 = try Conv2d(
-      outputs, outputs, kernel: 3, padding: 1, hasBias: false, initializer: initializer,
-      using: generator)
+      outputs,
+      outputs,
+      kernel: 3,
+      padding: 1,
+      hasBias: false,
+      initializer: initializer,
+      using: generator
+    )
     norm2 = try BatchNorm(outputs)
     let changes = stride != 1 || inputs != outputs
     shortcut =
       changes
       ? try Conv2d(
-        inputs, outputs, kernel: 1, stride: Extent(stride), hasBias: false,
-        initializer: initializer, using: generator) : nil
+        inputs,
+        outputs,
+        kernel: 1,
+        stride: Extent(stride),
+        hasBias: false,
+        initializer: initializer,
+        using: generator
+      ) : nil
     shortcutNorm = changes ? try BatchNorm(outputs) : nil
   }
 
@@ -66,15 +85,25 @@ public final class ResNet18: Layer {
   ///   - generator: Draws the first values.
   public init(channels: Int = 3, classes: Int, width: Int = 64, using generator: Generator) throws {
     stem = try Conv2d(
-      channels, width, kernel: 3, padding: 1, hasBias: false, initializer: .kaimingNormal(),
-      using: generator)
+      channels,
+      width,
+      kernel: 3,
+      padding: 1,
+      hasBias: false,
+      initializer: .kaimingNormal(),
+      using: generator
+    )
     norm = try BatchNorm(width)
     var inputs = width
     blocks = try (0..<8).map { index in
       let outputs = width << (index / 2)
       defer { inputs = outputs }
       return try ResidualBlock(
-        inputs, outputs, stride: index % 2 == 0 && index > 0 ? 2 : 1, using: generator)
+        inputs,
+        outputs,
+        stride: index % 2 == 0 && index > 0 ? 2 : 1,
+        using: generator
+      )
     }
     head = try Linear(width * 8, classes, using: generator)
   }

@@ -16,8 +16,10 @@ public final class Adam: Optimizer {
 
   /// An optimiser for the given parameters.
   public init(
-    _ parameters: [Parameter], learningRate: Double = 1e-3,
-    betas: (mean: Double, square: Double) = (0.9, 0.999), epsilon: Double = 1e-8,
+    _ parameters: [Parameter],
+    learningRate: Double = 1e-3,
+    betas: (mean: Double, square: Double) = (0.9, 0.999),
+    epsilon: Double = 1e-8,
     weightDecay: Double = 0
   ) throws {
     self.parameters = parameters
@@ -33,8 +35,16 @@ public final class Adam: Optimizer {
     try check(gradients)
     moments.advance()
     try OptimizerKernels(parameters: parameters.map(\.value)).adam(
-      gradients: gradients, means: moments.tensors[0], squares: moments.tensors[1],
-      step: moments.step, rate: learningRate, betas: betas, decay: weightDecay, epsilon: epsilon, isDecoupled: false)
+      gradients: gradients,
+      means: moments.tensors[0],
+      squares: moments.tensors[1],
+      step: moments.step,
+      rate: learningRate,
+      betas: betas,
+      decay: weightDecay,
+      epsilon: epsilon,
+      isDecoupled: false
+    )
   }
 
   /// The number of steps and the moments.

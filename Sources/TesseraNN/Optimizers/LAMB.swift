@@ -18,8 +18,10 @@ public final class LAMB: Optimizer {
 
   /// An optimiser for the given parameters.
   public init(
-    _ parameters: [Parameter], learningRate: Double = 1e-3,
-    betas: (mean: Double, square: Double) = (0.9, 0.999), epsilon: Double = 1e-6,
+    _ parameters: [Parameter],
+    learningRate: Double = 1e-3,
+    betas: (mean: Double, square: Double) = (0.9, 0.999),
+    epsilon: Double = 1e-6,
     weightDecay: Double = 0.01
   ) throws {
     self.parameters = parameters
@@ -35,8 +37,15 @@ public final class LAMB: Optimizer {
     try check(gradients)
     moments.advance()
     try OptimizerKernels(parameters: parameters.map(\.value)).lamb(
-      gradients: gradients, means: moments.tensors[0], squares: moments.tensors[1],
-      step: moments.step, rate: learningRate, betas: betas, decay: weightDecay, epsilon: epsilon)
+      gradients: gradients,
+      means: moments.tensors[0],
+      squares: moments.tensors[1],
+      step: moments.step,
+      rate: learningRate,
+      betas: betas,
+      decay: weightDecay,
+      epsilon: epsilon
+    )
   }
 
   /// The number of steps and the moments.

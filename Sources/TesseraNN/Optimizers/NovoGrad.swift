@@ -18,8 +18,10 @@ public final class NovoGrad: Optimizer {
 
   /// An optimiser for the given parameters.
   public init(
-    _ parameters: [Parameter], learningRate: Double = 1e-2,
-    betas: (mean: Double, square: Double) = (0.95, 0.98), epsilon: Double = 1e-8,
+    _ parameters: [Parameter],
+    learningRate: Double = 1e-2,
+    betas: (mean: Double, square: Double) = (0.95, 0.98),
+    epsilon: Double = 1e-8,
     weightDecay: Double = 0
   ) throws {
     self.parameters = parameters
@@ -27,8 +29,11 @@ public final class NovoGrad: Optimizer {
     self.betas = betas
     self.epsilon = epsilon
     self.weightDecay = weightDecay
-    moments = try Moments(["mean", "square"], for: parameters,
-      shape: { name, parameter in name == "square" ? [] : parameter.value.shape })
+    moments = try Moments(
+      ["mean", "square"],
+      for: parameters,
+      shape: { name, parameter in name == "square" ? [] : parameter.value.shape }
+    )
   }
 
   /// Changes the parameters along the gradients.
@@ -36,8 +41,15 @@ public final class NovoGrad: Optimizer {
     try check(gradients)
     moments.advance()
     try OptimizerKernels(parameters: parameters.map(\.value)).novoGrad(
-      gradients: gradients, means: moments.tensors[0], squares: moments.tensors[1],
-      isFirst: moments.step == 1, rate: learningRate, betas: betas, decay: weightDecay, epsilon: epsilon)
+      gradients: gradients,
+      means: moments.tensors[0],
+      squares: moments.tensors[1],
+      isFirst: moments.step == 1,
+      rate: learningRate,
+      betas: betas,
+      decay: weightDecay,
+      epsilon: epsilon
+    )
   }
 
   /// The number of steps and the moments.

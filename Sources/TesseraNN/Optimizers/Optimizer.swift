@@ -29,7 +29,8 @@ extension Optimizer {
     guard gradients.count == parameters.count else {
       throw TensorError(
         code: .shapeMismatch,
-        message: "\(gradients.count) gradients for \(parameters.count) parameters")
+        message: "\(gradients.count) gradients for \(parameters.count) parameters"
+      )
     }
     for (index, (gradient, parameter)) in zip(gradients, parameters).enumerated()
     where gradient.shape != parameter.value.shape {
@@ -37,7 +38,8 @@ extension Optimizer {
         code: .shapeMismatch,
         message: """
           gradient \(index) has shape \(gradient.shape), its parameter \(parameter.value.shape)
-          """)
+          """
+      )
     }
   }
 }
@@ -50,17 +52,19 @@ struct Moments {
 
   /// Zeros for each name and parameter; `shape` gives their shape.
   init(
-    _ names: [String], for parameters: [Parameter],
+    _ names: [String],
+    for parameters: [Parameter],
     shape: (_ name: String, _ parameter: Parameter) -> [Int] = { $1.value.shape }
   ) throws {
     self.names = names
     tensors = try names.map { name in
       try parameters.map { parameter in
-        // In the memory order of the parameter, as fused kernels need it.
-        shape(name, parameter) == parameter.value.shape
-          ? try parameter.value.detached() * 0
-          : try Tensor.zeros(
-            shape(name, parameter), dtype: parameter.value.dtype, on: parameter.value.device)
+        let value = parameter.value
+        let shape = shape(name, parameter)
+        guard shape == value.shape else {
+          return try Tensor.zeros(shape, dtype: value.dtype, on: value.device)
+        }
+        return try value.zerosInItsLayout()
       }
     }
   }
@@ -81,19 +85,30 @@ struct Moments {
     func entry(_ name: String, _ shape: [Int]) throws -> Tensor {
       guard let tensor = state[name], tensor.shape == shape else {
         throw TensorError(
-          code: .shapeMismatch, message: "the optimiser's state has no '\(name)' of shape \(shape)")
+          code: .shapeMismatch,
+          message: "the optimiser's state has no '\(name)' of shape \(shape)"
+        )
       }
       return tensor
     }
     let loadedStep = try entry("step", []).itemAsInteger()
     let loaded = try zip(names, tensors).map { name, list in
       try list.enumerated().map { index, tensor in
-        let fresh = try tensor.copied()
-        try fresh.overwrite(with: entry("\(name).\(index)", tensor.shape))
-        return fresh
+        let values = try entry("\(name).\(index)", tensor.shape)
+        // A file knows nothing of layouts and devices; the moments keep those of their parameter.
+        let moments = try tensor.zerosInItsLayout()
+        try moments.overwrite(with: values)
+        return moments
       }
     }
     step = loadedStep
     tensors = loaded
+  }
+}
+
+extension Tensor {
+  /// Zeros in the order in memory that this tensor has, so that fused kernels walk both alike.
+  fileprivate func zerosInItsLayout() throws -> Tensor {
+    try Tensor.call("aten::zeros_like", .tensor(self.detached())).single()
   }
 }

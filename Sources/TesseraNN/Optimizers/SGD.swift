@@ -20,12 +20,18 @@ public final class SGD: Optimizer {
 
   /// An optimiser for the given parameters.
   public init(
-    _ parameters: [Parameter], learningRate: Double, momentum: Double = 0, dampening: Double = 0,
-    weightDecay: Double = 0, isNesterov: Bool = false
+    _ parameters: [Parameter],
+    learningRate: Double,
+    momentum: Double = 0,
+    dampening: Double = 0,
+    weightDecay: Double = 0,
+    isNesterov: Bool = false
   ) throws {
     guard !isNesterov || (momentum > 0 && dampening == 0) else {
       throw TensorError(
-        code: .invalidArgument, message: "Nesterov's method needs a momentum and no dampening")
+        code: .invalidArgument,
+        message: "Nesterov's method needs a momentum and no dampening"
+      )
     }
     self.parameters = parameters
     self.learningRate = learningRate
@@ -40,9 +46,15 @@ public final class SGD: Optimizer {
   public func apply(_ gradients: [Tensor]) throws {
     try check(gradients)
     try OptimizerKernels(parameters: parameters.map(\.value)).sgd(
-      gradients: gradients, momenta: moments.tensors.first ?? [], rate: learningRate,
-      momentum: momentum, dampening: dampening, decay: weightDecay, nesterov: isNesterov,
-      isFirst: moments.step == 0)
+      gradients: gradients,
+      momenta: moments.tensors.first ?? [],
+      rate: learningRate,
+      momentum: momentum,
+      dampening: dampening,
+      decay: weightDecay,
+      nesterov: isNesterov,
+      isFirst: moments.step == 0
+    )
     moments.advance()
   }
 

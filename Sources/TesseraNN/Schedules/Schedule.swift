@@ -74,7 +74,8 @@ public struct WarmupSchedule<Rest: Schedule>: Schedule {
 
   /// A share of `rest`'s first rate, then `rest`.
   public func rate(at step: Int) -> Double {
-    step < steps ? rest.rate(at: 0) * Double(max(step, 0) + 1) / Double(steps + 1)
+    step < steps
+      ? rest.rate(at: 0) * Double(max(step, 0) + 1) / Double(steps + 1)
       : rest.rate(at: step - steps)
   }
 }
@@ -93,7 +94,11 @@ extension Schedule where Self == ConstantSchedule {
 
 extension Schedule where Self == StepSchedule {
   /// The rate multiplied by `factor` every `interval` steps.
-  public static func step(from initial: Double, every interval: Int, by factor: Double = 0.1) -> Self {
+  public static func step(
+    from initial: Double,
+    every interval: Int,
+    by factor: Double = 0.1
+  ) -> Self {
     Self(initial: initial, interval: interval, factor: factor)
   }
 }
@@ -108,7 +113,10 @@ extension Schedule where Self == CosineSchedule {
 extension Schedule where Self == PolynomialSchedule {
   /// A power of the remaining way from `initial` to `final`.
   public static func polynomial(
-    from initial: Double, to final: Double = 0, over steps: Int, power: Double = 1
+    from initial: Double,
+    to final: Double = 0,
+    over steps: Int,
+    power: Double = 1
   ) -> Self {
     Self(initial: initial, final: final, steps: steps, power: power)
   }

@@ -33,7 +33,8 @@ public final class ProgressOutput: Sendable {
   ///   - destination: What kind of output it is.
   ///   - write: Takes the text.
   public init(
-    _ destination: Destination, write: @escaping @Sendable (String) -> Void
+    _ destination: Destination,
+    write: @escaping @Sendable (String) -> Void
   ) {
     self.destination = destination
     self.write = write

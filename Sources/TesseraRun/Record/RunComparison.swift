@@ -18,7 +18,9 @@ public struct RunDifference: Sendable, Equatable, CustomStringConvertible {
   ///
   /// Tensors are compared in the order of `tensorOrder`. Times and versions are not compared.
   public static func first(
-    between a: RunManifest, and b: RunManifest, tensorOrder: [String]
+    between a: RunManifest,
+    and b: RunManifest,
+    tensorOrder: [String]
   ) -> RunDifference? {
     if a.datasets != b.datasets { return RunDifference(round: 0, what: "the data sets") }
     if a.sites != b.sites { return RunDifference(round: 0, what: "the division among sites") }
@@ -43,9 +45,12 @@ public struct RunDifference: Sendable, Equatable, CustomStringConvertible {
     }
     if a.rounds.count != b.rounds.count {
       return RunDifference(
-        round: min(a.rounds.count, b.rounds.count) + 1, what: "only one of the runs has it")
+        round: min(a.rounds.count, b.rounds.count) + 1,
+        what: "only one of the runs has it"
+      )
     }
-    for name in Set(a.curves.keys).union(b.curves.keys).sorted() where a.curves[name] != b.curves[name] {
+    for name in Set(a.curves.keys).union(b.curves.keys).sorted()
+    where a.curves[name] != b.curves[name] {
       return RunDifference(round: 0, what: "the curve '\(name)'")
     }
     if a.modelDigest != b.modelDigest {

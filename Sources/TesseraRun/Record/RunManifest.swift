@@ -110,9 +110,16 @@ public struct RunManifest: Codable, Sendable, Equatable {
 
     /// Makes an entry.
     public init(
-      round: Int, model: String, tensors: [String: String], contributors: [Contributor],
-      rejected: [Rejection], trainingLoss: Double?, loss: Double, accuracy: Double,
-      seconds: Double, imagesPerSecond: Double
+      round: Int,
+      model: String,
+      tensors: [String: String],
+      contributors: [Contributor],
+      rejected: [Rejection],
+      trainingLoss: Double?,
+      loss: Double,
+      accuracy: Double,
+      seconds: Double,
+      imagesPerSecond: Double
     ) {
       self.round = round
       self.model = model
@@ -174,7 +181,10 @@ public struct RunManifest: Codable, Sendable, Equatable {
 
   /// A manifest of a run that begins.
   public init(
-    kind: String, configuration: [String: String], seed: UInt64, versions: [String: String],
+    kind: String,
+    configuration: [String: String],
+    seed: UInt64,
+    versions: [String: String],
     started: String
   ) {
     self.kind = kind

@@ -79,7 +79,9 @@ public struct RunRecord: Sendable {
     let record = RunRecord(folder: folder)
     guard FileManager.default.fileExists(atPath: record.manifestFile.string) else {
       throw RunError(
-        code: .notARecord, message: "\(folder) is not the folder of a run: it has no run.json")
+        code: .notARecord,
+        message: "\(folder) is not the folder of a run: it has no run.json"
+      )
     }
     return record
   }
@@ -131,8 +133,11 @@ public struct RunRecord: Sendable {
     let line = String(decoding: try encoder.encode(metric), as: UTF8.self) + "\n"
     do {
       let descriptor = try FileDescriptor.open(
-        metricsFile, .readWrite, options: [.create],
-        permissions: [.ownerReadWrite, .groupRead, .otherRead])
+        metricsFile,
+        .readWrite,
+        options: [.create],
+        permissions: [.ownerReadWrite, .groupRead, .otherRead]
+      )
       try descriptor.closeAfter {
         let existing = FileManager.default.contents(atPath: metricsFile.string) ?? Data()
         let end = existing.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0

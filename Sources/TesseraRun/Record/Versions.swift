@@ -21,6 +21,9 @@ public enum Versions {
     #else
     let swift = "6.3"
     #endif
-    return ["tessera": tessera, "libtorch": libTorchVersion, "swift": swift, "system": os, "machine": machine]
+    return [
+      "tessera": tessera, "libtorch": libTorchVersion, "swift": swift, "system": os,
+      "machine": machine,
+    ]
   }
 }

@@ -45,7 +45,8 @@ public struct StackedBars: Plot {
         """
         <rect x="\(coordinate(x))" y="\(coordinate(y - 9))" width="10" height="10" rx="2" \
         fill="var(--c\(index % 10))"/>
-        """)
+        """
+      )
       shapes.append(text(name, x: x + 16, y: y, isName: true))
     }
     for (index, bar) in bars.enumerated() {
@@ -60,7 +61,8 @@ public struct StackedBars: Plot {
           <rect x="\(coordinate(start))" y="\(coordinate(y))" width="\(coordinate(length))" \
           height="19" fill="var(--c\(part % 10))"><title>\(escaped(bar.name)), \(escaped(name)): \
           \(count)</title></rect>
-          """)
+          """
+        )
         start += length
       }
       shapes.append(text(grouped(bar.parts.reduce(0, +)), x: start + 8, y: y + 14))
@@ -108,7 +110,8 @@ public struct BarPlot: Plot {
         width="\(coordinate(slot * 0.7))" height="\(coordinate(max(bottom - y(value), 0)))" rx="2" \
         fill="var(--c0)"><title>\(escaped(xLabel)) \(index + 1): \
         \(String(format: "%.2f", value))\(escaped(unit))</title></rect>
-        """)
+        """
+      )
       if index % every == 0 {
         shapes.append(text("\(index + 1)", x: x + slot / 2, y: bottom + 18, anchor: "middle"))
       }

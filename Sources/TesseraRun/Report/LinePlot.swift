@@ -52,7 +52,8 @@ public struct LinePlot: Plot {
       shapes.append(text(vertical.label(tick) + unit, x: left - 8, y: y(tick) + 4, anchor: "end"))
     }
     let every = max(1, (steps + 11) / 12)
-    for index in 0..<steps where index % every == 0 || (index == steps - 1 && index % every > every / 2) {
+    for index in 0..<steps
+    where index % every == 0 || (index == steps - 1 && index % every > every / 2) {
       shapes.append(text("\(index + 1)", x: x(index), y: bottom + 18, anchor: "middle"))
     }
     shapes.append(text(xLabel, x: (left + right) / 2, y: bottom + 36, anchor: "middle"))
@@ -68,7 +69,8 @@ public struct LinePlot: Plot {
         <polyline points="\(path.joined(separator: " "))" fill="none" \
         stroke="var(--c\(curve.color % 10))" stroke-width="\(weight)" stroke-linejoin="round" \
         opacity="\(opacity)">\(title)</polyline>
-        """)
+        """
+      )
       guard !curve.isFaint else { continue }
       for point in points {
         shapes.append(
@@ -76,17 +78,24 @@ public struct LinePlot: Plot {
           <circle cx="\(coordinate(x(point.offset)))" cy="\(coordinate(y(point.element)))" r="3" \
           fill="var(--c\(curve.color % 10))"><title>\(escaped(curve.name)), \(escaped(xLabel)) \
           \(point.offset + 1): \(vertical.label(point.element))\(escaped(unit))</title></circle>
-          """)
+          """
+        )
       }
     }
     return drawing(
-      width: width, height: height, label: "\(yLabel) by \(xLabel)",
-      shapes + names(right: right, top: top, bottom: bottom, y: y))
+      width: width,
+      height: height,
+      label: "\(yLabel) by \(xLabel)",
+      shapes + names(right: right, top: top, bottom: bottom, y: y)
+    )
   }
 
   /// The curves' names beside their last values, moved apart where they would overlap.
   private func names(
-    right: Double, top: Double, bottom: Double, y: (Double) -> Double
+    right: Double,
+    top: Double,
+    bottom: Double,
+    y: (Double) -> Double
   ) -> [String] {
     let named = curves.filter { !$0.isFaint }
       .compactMap { curve in
@@ -104,7 +113,8 @@ public struct LinePlot: Plot {
         """
         <rect x="\(coordinate(right + 12))" y="\(coordinate(place - 9))" width="10" height="10" rx="2" \
         fill="var(--c\(item.curve.color % 10))"/>
-        """)
+        """
+      )
       shapes.append(text(item.curve.name, x: right + 28, y: place, isName: true))
     }
     return shapes

@@ -56,7 +56,11 @@ func drawing(width: Double, height: Double, label: String, _ shapes: [String]) -
 }
 
 func text(
-  _ content: String, x: Double, y: Double, anchor: String = "start", isName: Bool = false
+  _ content: String,
+  x: Double,
+  y: Double,
+  anchor: String = "start",
+  isName: Bool = false
 ) -> String {
   """
   <text x="\(coordinate(x))" y="\(coordinate(y))" text-anchor="\(anchor)"\
