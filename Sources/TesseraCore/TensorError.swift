@@ -4,7 +4,9 @@ internal import CTessera
 public struct TensorError: Error, Sendable, Hashable {
   /// What went wrong, for code that wants to react.
   public var code: Code
-  /// What went wrong, for a person. Holds shapes, dtypes and names, never element values.
+  /// What went wrong, for a person.
+  ///
+  /// Holds shapes, dtypes and names, never element values.
   public var message: String
 
   /// Makes an error.
@@ -13,7 +15,9 @@ public struct TensorError: Error, Sendable, Hashable {
     self.message = message
   }
 
-  /// The kind of failure. A struct, so that a new kind breaks no one.
+  /// The kind of failure.
+  ///
+  /// A struct, so that a new kind breaks no one.
   public struct Code: Hashable, Sendable, CustomStringConvertible {
     private enum Kind: String {
       case invalidArgument, shapeMismatch, indexOutOfRange, unsupported, outOfMemory, numerical

@@ -2,7 +2,9 @@
 public struct DataError: Error, Sendable, Hashable, CustomStringConvertible {
   /// What went wrong, for code that wants to react.
   public var code: Code
-  /// What went wrong, for a person. Names files and fields, never what they hold.
+  /// What went wrong, for a person.
+  ///
+  /// Names files and fields, never what they hold.
   public var message: String
 
   /// Makes an error.
@@ -14,7 +16,9 @@ public struct DataError: Error, Sendable, Hashable, CustomStringConvertible {
   /// The message.
   public var description: String { message }
 
-  /// The kind of failure. A struct, so that a new kind breaks no one.
+  /// The kind of failure.
+  ///
+  /// A struct, so that a new kind breaks no one.
   public struct Code: Hashable, Sendable, CustomStringConvertible {
     private enum Kind: String { case missingFile, malformedFile, invalidArgument }
     private var kind: Kind

@@ -2,7 +2,9 @@
 public struct FederationError: Error, Sendable, Hashable, CustomStringConvertible {
   /// What went wrong, for code that wants to react.
   public var code: Code
-  /// What went wrong, for a person. Names sites, rounds and tensors, never data.
+  /// What went wrong, for a person.
+  ///
+  /// Names sites, rounds and tensors, never data.
   public var message: String
 
   /// Makes an error.
@@ -14,7 +16,9 @@ public struct FederationError: Error, Sendable, Hashable, CustomStringConvertibl
   /// The message.
   public var description: String { message }
 
-  /// The kind of failure. A struct, so that a new kind breaks no one.
+  /// The kind of failure.
+  ///
+  /// A struct, so that a new kind breaks no one.
   public struct Code: Hashable, Sendable, CustomStringConvertible {
     private enum Kind: String { case invalidConfiguration, rejectedUpdate, tooFewSites }
     private var kind: Kind

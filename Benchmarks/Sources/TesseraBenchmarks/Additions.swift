@@ -1,7 +1,9 @@
 import CReference
 import TesseraCore
 
-/// Additions of tensors of one element. Run under callgrind by `Benchmarks/additions`, which counts instructions.
+/// Additions of tensors of one element.
+///
+/// Run under callgrind by `Benchmarks/additions`, which counts instructions.
 enum Additions {
   static func ours(_ count: Int) throws {
     try withoutGradient {

@@ -3,6 +3,7 @@ internal import Dispatch
 internal import Foundation
 internal import Synchronization
 
+// @unchecked Sendable: `queue` is a Mutex, `signal` is thread-safe, and the rest is constant.
 /// A thread of its own on which tensor work runs, as the executor of an actor.
 ///
 /// LibTorch keeps a team of worker threads for every thread that calls it, and blocks the caller while it computes. So
@@ -16,8 +17,6 @@ internal import Synchronization
 ///
 /// A training run uses one lane with all cores. A simulation uses several lanes of one thread each, whose results have the
 /// same bits however many lanes there are.
-//
-// @unchecked Sendable: `queue` is a Mutex, `signal` is thread-safe, and the rest is constant.
 public final class ComputeLane: SerialExecutor, @unchecked Sendable {
   /// How many threads an operation on this lane uses inside.
   public let threads: Int
@@ -84,7 +83,9 @@ private final class Inbox: @unchecked Sendable {
     arrived.signal()
   }
 
-  /// The next job; waits for one. `nil` when the lane is gone and nothing is left.
+  /// The next job.
+  ///
+  /// Waits for one. `nil` when the lane is gone and nothing is left.
   func next() -> (@Sendable () -> Void)? {
     while true {
       if let job = taken.popFirst() { return job }

@@ -1,6 +1,8 @@
 internal import CTessera
 
-/// The type of a tensor's elements. A run-time value: files and mixed precision decide it late.
+/// The type of a tensor's elements.
+///
+/// A run-time value: files and mixed precision decide it late.
 public enum DType: String, Hashable, Sendable, CaseIterable {
   /// 8-bit unsigned integer.
   case uint8
@@ -46,7 +48,9 @@ public enum DType: String, Hashable, Sendable, CaseIterable {
     }
   }
 
-  /// Whether elements are whole numbers. `bool` is not one.
+  /// Whether elements are whole numbers.
+  ///
+  /// `bool` is not one.
   public var isInteger: Bool {
     switch self {
     case .uint8, .int8, .int16, .int32, .int64: true

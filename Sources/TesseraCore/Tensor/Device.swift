@@ -15,7 +15,7 @@ public enum Device: Hashable, Sendable, CustomStringConvertible {
   /// The first GPU if there is one, otherwise the CPU.
   public static var best: Device { cudaCount > 0 ? .cuda(0) : .cpu }
 
-  /// `cpu`, `cuda:0`, …
+  /// The name, such as `cuda:0`.
   public var description: String {
     switch self {
     case .cpu: "cpu"

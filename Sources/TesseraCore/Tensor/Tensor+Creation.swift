@@ -229,7 +229,9 @@ extension Tensor {
     }
   }
 
-  /// Whether shape, dtype and every element are the same. NaN differs from itself.
+  /// Whether shape, dtype and every element are the same.
+  ///
+  /// NaN differs from itself.
   public func isIdentical(to other: Tensor) throws -> Bool {
     guard shape == other.shape, dtype == other.dtype else { return false }
     var same = false

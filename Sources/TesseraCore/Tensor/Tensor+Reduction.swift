@@ -125,7 +125,9 @@ extension Tensor {
     try pair { tessera_topk($0, k, dimension, largest, $1, $2) }
   }
 
-  /// The elements in order along a dimension, and the positions they came from. Equal elements keep their order.
+  /// The elements in order along a dimension, and the positions they came from.
+  ///
+  /// Equal elements keep their order.
   public func sorted(
     along dimension: Int = -1,
     descending: Bool = false

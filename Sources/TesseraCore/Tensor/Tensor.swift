@@ -1,5 +1,7 @@
 internal import CTessera
 
+// @unchecked Sendable: the handle is immutable, and no public operation writes to the memory it refers to. The one
+// exception is `Parameter` and `Buffer`, which are not Sendable and document what their `value` shares.
 /// An array of numbers with a shape, a dtype and a device.
 ///
 /// A tensor is a value: no operation changes one, and `x += y` makes a new one. Two tensors may share memory (views do),
@@ -9,9 +11,6 @@ internal import CTessera
 ///     let y = try (x * 2 + 1).mean()
 ///
 /// The `description` holds shape and dtype, never elements, so that a log line cannot leak data.
-//
-// @unchecked Sendable: the handle is immutable, and no public operation writes to the memory it refers to. The one
-// exception is `Parameter` and `Buffer`, which are not Sendable and document what their `value` shares.
 public struct Tensor: @unchecked Sendable {
   let handle: TensorHandle
 

@@ -4,7 +4,9 @@ public import TesseraCore
 /// Sites with different mixtures of classes: each class is divided by proportions from a symmetric Dirichlet distribution
 /// (Hsu, Qi and Brown, 2019).
 public struct Dirichlet: Partition {
-  /// The concentration, above 0. At 0.1 most sites know few classes; at 100 all are nearly alike.
+  /// The concentration, above 0.
+  ///
+  /// At 0.1 most sites know few classes; at 100 all are nearly alike.
   public let alpha: Double
   /// How many examples each site gets at least.
   public let minimumPerSite: Int

@@ -4,7 +4,9 @@ internal import TesseraData
 internal import TesseraNN
 public import TesseraRun
 
-/// What happens during an experiment, for those who watch. Arrives from any thread.
+/// What happens during an experiment, for those who watch.
+///
+/// Arrives from any thread.
 public enum ExperimentEvent: Sendable {
   /// A round has begun; so many sites are asked.
   case roundStarted(Int, sites: Int)

@@ -46,7 +46,9 @@ final class RoundCollector: Sendable {
     observe(.answered(site, answers: done))
   }
 
-  /// What the round came to. In the order of the sites, whatever the order of the answers.
+  /// What the round came to.
+  ///
+  /// In the order of the sites, whatever the order of the answers.
   func result() -> State {
     state.withLock { state in
       state.contributions.sort { $0.site.index < $1.site.index }

@@ -114,7 +114,9 @@ public struct ClassifierScore: Sendable, Hashable {
   /// Nothing seen yet.
   public init() {}
 
-  /// A classifier's score on some images. The model's mode is left as it was set.
+  /// A classifier's score on some images.
+  ///
+  /// The model's mode is left as it was set.
   ///
   /// - Parameters:
   ///   - model: Its output is `[batch, classes]`.

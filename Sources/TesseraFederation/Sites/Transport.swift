@@ -1,4 +1,6 @@
-/// Carries tasks to sites and their answers back. Rounds know nothing of threads, processes or wires.
+/// Carries tasks to sites and their answers back.
+///
+/// Rounds know nothing of threads, processes or wires.
 public protocol Transport: Sendable {
   /// The sites that can be asked, at their indices.
   var sites: [Site] { get }

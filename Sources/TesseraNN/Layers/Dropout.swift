@@ -4,7 +4,9 @@ public import TesseraCore
 public final class Dropout: Layer, ModeDependent {
   /// The share of elements that become zero.
   public let probability: Double
-  /// Draws which ones. Replace it to tie the draws to a round, a site or an epoch.
+  /// Draws which ones.
+  ///
+  /// Replace it to tie the draws to a round, a site or an epoch.
   public var generator: Generator
   /// Only training drops.
   public var mode = Mode.training

@@ -1,7 +1,9 @@
 public import TesseraCore
 
 extension Module {
-  /// All parameters with their paths, in declaration order. One that is used twice is listed under its first path.
+  /// All parameters with their paths, in declaration order.
+  ///
+  /// One that is used twice is listed under its first path.
   public var namedParameters: [(name: String, parameter: Parameter)] {
     slots.compactMap { slot in
       guard case .parameter(let parameter) = slot.content else { return nil }
@@ -75,12 +77,16 @@ extension Module {
     for case let module as any ModeDependent in descendants { module.mode = mode }
   }
 
-  /// Moves all parameters and buffers to a device. Make optimisers afterwards.
+  /// Moves all parameters and buffers to a device.
+  ///
+  /// Make optimisers afterwards.
   public func move(to device: Device) throws {
     try replaceTensors { try $0.moved(to: device) }
   }
 
-  /// Gives all parameters and buffers of real numbers another dtype. Make optimisers afterwards.
+  /// Gives all parameters and buffers of real numbers another dtype.
+  ///
+  /// Make optimisers afterwards.
   ///
   /// Whole numbers, such as counts and positions, stay as they are.
   ///

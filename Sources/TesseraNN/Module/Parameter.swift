@@ -22,7 +22,9 @@ public final class Parameter {
     try withoutGradient { try value.overwrite(with: newValue) }
   }
 
-  /// Whether training changes it. A frozen parameter gets zeros for a gradient.
+  /// Whether training changes it.
+  ///
+  /// A frozen parameter gets zeros for a gradient.
   public var isTrained: Bool { value.requiresGradient }
 
   /// Stops or resumes training of this parameter.

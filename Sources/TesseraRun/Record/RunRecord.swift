@@ -126,7 +126,9 @@ public struct RunRecord: Sendable {
     try AtomicFile.write(text + "\n", to: manifestFile)
   }
 
-  /// Adds a line to `metrics.jsonl`. What a kill left of a last line is cut off first.
+  /// Adds a line to `metrics.jsonl`.
+  ///
+  /// What a kill left of a last line is cut off first.
   public func append(metric: some Encodable) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
