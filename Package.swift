@@ -99,6 +99,21 @@ let package = Package(
       ],
       swiftSettings: strict
     ),
+    .testTarget(
+      name: "TesseraDataTests",
+      dependencies: ["TesseraCore", "TesseraData", system],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "TesseraRunTests",
+      dependencies: ["TesseraCore", "TesseraRun", system],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "TesseraFederationTests",
+      dependencies: ["TesseraCore", "TesseraFederation"],
+      swiftSettings: strict
+    ),
   ],
   cxxLanguageStandard: .cxx20
 )

@@ -19,7 +19,7 @@ struct Quickstart: AsyncParsableCommand {
   var sites: Limited<SiteLimit> = .init(8)
 
   @Option(help: ArgumentHelp("How many rounds to train.", valueName: "1...10000"))
-  var rounds: Limited<RoundLimit> = .init(14)
+  var rounds: Limited<RoundLimit> = .init(16)
 
   @Option(
     help: ArgumentHelp(

@@ -13,6 +13,9 @@ public struct WeightedMean: Sendable {
   /// Magnitudes below it count as it, so that tensors that start at zero can grow.
   public static let smallestMagnitude = 0.0625
 
+  /// What whole numbers, such as counts of steps, may always grow to.
+  public static let smallestCount = 2_147_483_648.0
+
   private let model: ModelState
   private var sums: [ExactSum]
   private let capacity: Double
@@ -42,9 +45,12 @@ public struct WeightedMean: Sendable {
           message: "the global model's '\(name)' is not finite"
         )
       }
+      let floor =
+        tensor.dtype.isInteger
+        ? Self.smallestCount : Self.smallestMagnitude * Self.headroom
       let bound = Double(
         sign: .plus,
-        exponent: (max(largest, Self.smallestMagnitude) * Self.headroom).exponent + 1,
+        exponent: max(largest * Self.headroom, floor).exponent + 1,
         significand: 1
       )
       return ExactSum(shape: tensor.shape, bound: bound, totalWeight: capacity)

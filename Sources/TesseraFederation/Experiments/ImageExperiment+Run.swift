@@ -98,12 +98,6 @@ extension ImageExperiment {
     var saved = manifest
     let outcome = try await controller.run(from: start, after: done) { state in
       try await evaluate(state)
-    } observe: { event in
-      switch event {
-      case .roundStarted(let round, let sites): observe(.roundStarted(round, sites: sites))
-      case .answered(let site, let answers):
-        observe(.siteAnswered(answers: answers, images: site.exampleCount * epochs))
-      }
     } finishRound: { result in
       let entry = try Self.entry(for: result, epochs: epochs)
       saved.rounds.append(entry)
@@ -121,6 +115,12 @@ extension ImageExperiment {
       )
       observe(.roundFinished(entry))
       try checkRound(saved)
+    } observe: { event in
+      switch event {
+      case .roundStarted(let round, let sites): observe(.roundStarted(round, sites: sites))
+      case .answered(let site, let answers):
+        observe(.siteAnswered(answers: answers, images: site.exampleCount * epochs))
+      }
     }
     manifest = saved
     return outcome.model

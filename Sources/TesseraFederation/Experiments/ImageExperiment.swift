@@ -44,7 +44,7 @@ public struct ImageExperiment: Sendable {
     /// Settings; quickstart's where none are given.
     public init(
       sites: Int = 8,
-      rounds: Int = 14,
+      rounds: Int = 16,
       alpha: Double = 0.5,
       epochs: Int = 1,
       batch: Int = 64,

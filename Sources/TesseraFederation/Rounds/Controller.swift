@@ -24,8 +24,8 @@ public struct Controller: Sendable {
   ///   - model: The global model to start from.
   ///   - completed: How many rounds it has behind it.
   ///   - evaluate: Measures a new global model.
-  ///   - observe: Is told what happens, from any thread.
   ///   - finishRound: Is called after each round, before the next one starts: the place to save it.
+  ///   - observe: Is told what happens, from any thread.
   /// - Returns: The last global model, and why the run is over.
   /// - Throws: ``FederationError`` with code ``FederationError/Code/tooFewSites`` if a round cannot be completed;
   ///   `CancellationError` if the task was cancelled, when the round under way leaves no trace.
@@ -33,8 +33,8 @@ public struct Controller: Sendable {
     from model: ModelState,
     after completed: Int = 0,
     evaluate: (ModelState) async throws -> Evaluation,
-    observe: @escaping @Sendable (RunEvent) -> Void = { _ in },
-    finishRound: (RoundResult) async throws -> Void = { _ in }
+    finishRound: (RoundResult) async throws -> Void = { _ in },
+    observe: @escaping @Sendable (RunEvent) -> Void = { _ in }
   ) async throws -> (model: ModelState, reason: FinishReason) {
     var workflow = workflow
     var model = model

@@ -1,0 +1,67 @@
+import TesseraCore
+import TesseraData
+import Testing
+
+@Suite struct PartitionTests {
+  static let labels = (0..<5000).map { ($0 * 7) % 10 }
+  let key = RandomKey(seed: 4)
+
+  @Test func everyExampleGoesToExactlyOneSite() throws {
+    let partitions: [any Partition] = [
+      .iid, .dirichlet(0.01), .dirichlet(0.5), .dirichlet(100),
+    ]
+    for partition in partitions {
+      for sites in [1, 3, 8, 50] {
+        let parts = try partition.indices(labels: Self.labels, sites: sites, key: key)
+        #expect(parts.count == sites)
+        #expect(parts.joined().sorted() == Array(0..<5000))
+        #expect(parts.allSatisfy { $0 == $0.sorted() })
+      }
+    }
+  }
+
+  @Test func theSameKeyDividesInTheSameWay() throws {
+    let partition = Dirichlet(alpha: 0.5)
+    let parts = try partition.indices(labels: Self.labels, sites: 8, key: key)
+    #expect(try partition.indices(labels: Self.labels, sites: 8, key: key) == parts)
+    #expect(
+      try partition.indices(labels: Self.labels, sites: 8, key: RandomKey(seed: 5)) != parts
+    )
+  }
+
+  @Test func sitesDifferMoreAsAlphaFalls() throws {
+    /// The mean share of a site's most frequent class.
+    func skew(_ alpha: Double) throws -> Double {
+      let parts = try Dirichlet(alpha: alpha).indices(labels: Self.labels, sites: 8, key: key)
+      let shares = parts.map { part in
+        let counts = Dictionary(grouping: part) { Self.labels[$0] }.mapValues(\.count)
+        return Double(counts.values.max() ?? 0) / Double(part.count)
+      }
+      return shares.reduce(0, +) / 8
+    }
+    let skews = try [0.05, 0.5, 5, 500].map(skew)
+    #expect(skews == skews.sorted(by: >))
+    #expect(skews[0] > 0.5)
+    #expect(skews[3] < 0.15)
+  }
+
+  @Test func everySiteGetsTheMinimum() throws {
+    let parts = try Dirichlet(alpha: 0.01, minimumPerSite: 40)
+      .indices(labels: Self.labels, sites: 100, key: key)
+    #expect(parts.allSatisfy { $0.count >= 40 })
+    #expect(parts.joined().sorted() == Array(0..<5000))
+  }
+
+  @Test func divisionsThatCannotBeAreRefused() {
+    for sites in [0, -3, 501, Int.max] {
+      #expect(throws: DataError.self) {
+        try Dirichlet(alpha: 0.5).indices(labels: Self.labels, sites: sites, key: key)
+      }
+    }
+    for alpha in [0, -1, Double.nan, Double.infinity] {
+      #expect(throws: DataError.self) {
+        try Dirichlet(alpha: alpha).indices(labels: Self.labels, sites: 8, key: key)
+      }
+    }
+  }
+}

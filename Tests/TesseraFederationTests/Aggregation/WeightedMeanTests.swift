@@ -1,0 +1,117 @@
+import TesseraCore
+import TesseraFederation
+import Testing
+
+@Suite struct WeightedMeanTests {
+  static func state(_ values: [Float], _ counter: Int = 0) throws -> ModelState {
+    try ModelState([
+      (name: "weight", tensor: Tensor(values, shape: [2, values.count / 2])),
+      (name: "steps", tensor: Tensor(counter)),
+    ])
+  }
+
+  let site = Site(index: 0, name: "site-1", exampleCount: 10)
+
+  @Test func theMeanIsWeighted() throws {
+    var mean = try WeightedMean(updating: Self.state([0, 0, 0, 0]), capacity: 100)
+    try mean.fold(Update(model: Self.state([1, 2, 0, -1], 4), weight: 1), from: site)
+    try mean.fold(Update(model: Self.state([0, 0, 0.5, 1], 8), weight: 3), from: site)
+    let result = try mean.mean()
+    #expect(try result["weight"]?.array(of: Float.self) == [0.25, 0.5, 0.375, 0.5])
+    #expect(try result["steps"]?.itemAsInteger() == 7)
+    #expect(result["steps"]?.dtype == .int64)
+    #expect(result.names == ["weight", "steps"])
+  }
+
+  @Test func theOrderOfUpdatesDoesNotMatter() throws {
+    let generator = try Generator(seed: 3)
+    let updates = try (0..<20).map { index in
+      Update(
+        model: try ModelState([
+          (name: "weight", tensor: Tensor.normal([1000], deviation: 0.1, using: generator))
+        ]),
+        weight: Double(index % 7) + 0.5
+      )
+    }
+    let start = try ModelState([(name: "weight", tensor: Tensor.zeros([1000]))])
+    func mean(_ order: [Int]) throws -> ModelState {
+      var mean = try WeightedMean(updating: start, capacity: 1000)
+      for index in order { try mean.fold(updates[index], from: site) }
+      return try mean.mean()
+    }
+    var numbers = KeyedRandomNumbers(key: RandomKey(seed: 5))
+    let reference = try mean(Array(0..<20))
+    for _ in 0..<5 {
+      let shuffled = Array(0..<20).shuffled(using: &numbers)
+      #expect(try mean(shuffled).isIdentical(to: reference))
+    }
+  }
+
+  @Test(arguments: [Float.nan, .infinity, -.infinity, 1e30, 1000])
+  func anUpdateWithAValueNoModelMayHoldIsRefusedByNameAndLeavesNoTrace(bad: Float) throws {
+    let good = Update(model: try Self.state([1, 2, 3, 4], 3), weight: 2)
+    var mean = try WeightedMean(updating: Self.state([0.5, 1, 1, 1]), capacity: 100)
+    var expected = mean
+    try mean.fold(good, from: site)
+    try expected.fold(good, from: site)
+    // Large tensors are folded in chunks: the bad value comes late, after some were added.
+    let error = #expect(throws: FederationError.self) {
+      try mean.fold(Update(model: Self.state([1, 2, 3, bad], 9), weight: 3), from: site)
+    }
+    #expect(error?.message.contains("site-1: tensor 'weight'") == true)
+    #expect(error?.message.contains("1000") == false, "no values in messages")
+    #expect(try mean.mean().isIdentical(to: expected.mean()))
+    #expect(mean.totalWeight == 2)
+  }
+
+  @Test func aLateBadValueInALargeTensorLeavesNoTrace() throws {
+    let start = try ModelState([(name: "a", tensor: Tensor.zeros([20_000]))])
+    var mean = try WeightedMean(updating: start, capacity: 100)
+    let ones = Update(
+      model: try ModelState([(name: "a", tensor: Tensor.ones([20_000]))]),
+      weight: 1
+    )
+    try mean.fold(ones, from: site)
+    var values = [Float](repeating: 0.3, count: 20_000)
+    values[19_999] = .nan
+    let bad = Update(model: try ModelState([(name: "a", tensor: Tensor(values))]), weight: 1)
+    #expect(throws: FederationError.self) { try mean.fold(bad, from: site) }
+    let result = try mean.mean()
+    #expect(try result["a"]?.isIdentical(to: Tensor.ones([20_000])) == true)
+  }
+
+  @Test func anUpdateOfAnotherShapeDtypeOrNameIsRefused() throws {
+    var mean = try WeightedMean(updating: Self.state([0, 0, 0, 0]), capacity: 100)
+    let wrong: [ModelState] = [
+      try Self.state([1, 2, 3, 4, 5, 6]),
+      try ModelState([(name: "weight", tensor: Tensor.zeros([2, 2]))]),
+      try ModelState([
+        (name: "weights", tensor: Tensor.zeros([2, 2])), (name: "steps", tensor: Tensor(0)),
+      ]),
+      try ModelState([
+        (name: "weight", tensor: Tensor.zeros([2, 2], dtype: .float64)),
+        (name: "steps", tensor: Tensor(0)),
+      ]),
+    ]
+    for state in wrong {
+      let error = #expect(throws: FederationError.self) {
+        try mean.fold(Update(model: state, weight: 1), from: site)
+      }
+      #expect(error?.message.hasPrefix("site-1: ") == true)
+    }
+    #expect(mean.totalWeight == 0)
+  }
+
+  @Test(arguments: [0, -1, Double.nan, Double.infinity, 11])
+  func aWeightBeyondTheAnnouncedExamplesIsRefused(weight: Double) throws {
+    var mean = try WeightedMean(updating: Self.state([0, 0, 0, 0]), capacity: 100)
+    #expect(throws: FederationError.self) {
+      try mean.fold(Update(model: Self.state([1, 1, 1, 1]), weight: weight), from: site)
+    }
+  }
+
+  @Test func withoutUpdatesThereIsNoMean() throws {
+    let mean = try WeightedMean(updating: Self.state([0, 0, 0, 0]), capacity: 1)
+    #expect(throws: FederationError.self) { try mean.mean() }
+  }
+}

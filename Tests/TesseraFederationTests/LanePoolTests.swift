@@ -1,0 +1,24 @@
+import TesseraFederation
+import Testing
+
+@Suite struct LanePoolTests {
+  struct Failure: Error, Equatable { var part: Int }
+
+  @Test(arguments: [1, 2, 5]) func resultsComeInTheOrderOfTheParts(lanes: Int) async throws {
+    let squares = try await LanePool(lanes: lanes).map(Array(0..<100)) { $0 * $0 }
+    #expect(squares == (0..<100).map { $0 * $0 })
+  }
+
+  @Test func theFirstFailureIsThrownWhateverFailsFirst() async throws {
+    await #expect(throws: Failure(part: 3)) {
+      try await LanePool(lanes: 3).map(Array(0..<50)) { part in
+        if part % 10 == 3 { throw Failure(part: part) }
+        return part
+      }
+    }
+  }
+
+  @Test func noPartsGiveNoResults() async throws {
+    #expect(try await LanePool(lanes: 2).map([Int]()) { $0 }.isEmpty)
+  }
+}

@@ -1,0 +1,178 @@
+import Synchronization
+import TesseraCore
+import TesseraFederation
+import Testing
+
+/// Moves each weight by a number drawn from the site's key.
+private struct DrawingExecutor: Executor {
+  func execute(_ task: SiteTask) async throws -> Update {
+    let generator = try Generator(key: task.key)
+    return Update(
+      model: try task.model.mapTensors { _, tensor in
+        try tensor + Tensor.normal(tensor.shape, deviation: 0.01, using: generator)
+      },
+      weight: Double(task.site.exampleCount),
+      metrics: ["loss": Double(task.round)]
+    )
+  }
+}
+
+/// Answers as `behaviour` says for the site.
+private struct UnrulyExecutor: Executor {
+  struct Unreachable: Error {}
+  var behaviour: @Sendable (Int) throws -> ModelState?
+
+  func execute(_ task: SiteTask) async throws -> Update {
+    Update(model: try behaviour(task.site.index) ?? task.model, weight: 1)
+  }
+}
+
+private final class Counter: Sendable {
+  private let count = Mutex(0)
+  var value: Int { count.withLock { $0 } }
+  func increment() -> Int {
+    count.withLock {
+      $0 += 1
+      return $0
+    }
+  }
+}
+
+@Suite struct ControllerTests {
+  static let sites = (0..<12).map {
+    Site(index: $0, name: "site-\($0 + 1)", exampleCount: 5 + $0)
+  }
+
+  static func controller(
+    _ executor: any Executor,
+    lanes: Int = 2,
+    rounds: Int = 3,
+    fraction: Double = 1,
+    minimum: Int = 1,
+    target: Double? = nil
+  ) throws -> Controller {
+    Controller(
+      transport: InProcessTransport(
+        sites: sites,
+        executor: executor,
+        pool: LanePool(lanes: lanes)
+      ),
+      workflow: try FedAvg(
+        rounds: rounds,
+        sites: sites.count,
+        fraction: fraction,
+        minimumSites: minimum,
+        targetAccuracy: target,
+        key: RandomKey(seed: 1)
+      ),
+      key: RandomKey(seed: 2)
+    )
+  }
+
+  static func start() throws -> ModelState {
+    try ModelState([(name: "weight", tensor: Tensor.zeros([300]))])
+  }
+
+  static let noEvaluation: @Sendable (ModelState) async throws -> Evaluation = { _ in
+    Evaluation(accuracy: 0, loss: 0)
+  }
+
+  @Test func theResultIsTheSameOnAnyNumberOfLanes() async throws {
+    let one = try await Self.controller(DrawingExecutor(), lanes: 1, fraction: 0.5)
+      .run(from: Self.start(), evaluate: Self.noEvaluation)
+    for lanes in [2, 4, 7] {
+      let many = try await Self.controller(DrawingExecutor(), lanes: lanes, fraction: 0.5)
+        .run(from: Self.start(), evaluate: Self.noEvaluation)
+      #expect(try many.model.isIdentical(to: one.model))
+    }
+    #expect(one.reason == .allRounds)
+  }
+
+  @Test func aRunThatGoesOnAfterARoundEndsWithTheSameModel() async throws {
+    var afterFirst: ModelState?
+    let whole = try await Self.controller(DrawingExecutor()).run(
+      from: Self.start(),
+      evaluate: Self.noEvaluation
+    ) { result in
+      if result.round == 1 { afterFirst = result.model }
+    }
+    let saved = try #require(afterFirst)
+    let rest = try await Self.controller(DrawingExecutor()).run(
+      from: saved,
+      after: 1,
+      evaluate: Self.noEvaluation
+    )
+    #expect(try rest.model.isIdentical(to: whole.model))
+  }
+
+  @Test func unusableUpdatesAreNamedAndTheRoundGoesOn() async throws {
+    let executor = UnrulyExecutor { index in
+      switch index {
+      case 1: try ModelState([(name: "weight", tensor: Tensor.full(.nan, shape: [300]))])
+      case 2: try ModelState([(name: "weight", tensor: Tensor.full(.infinity, shape: [300]))])
+      case 3: try ModelState([(name: "weight", tensor: Tensor.zeros([299]))])
+      case 4: throw UnrulyExecutor.Unreachable()
+      default: nil
+      }
+    }
+    var results: [RoundResult] = []
+    _ = try await Self.controller(executor, rounds: 1, minimum: 8).run(
+      from: Self.start(),
+      evaluate: Self.noEvaluation
+    ) { results.append($0) }
+    let round = try #require(results.first)
+    #expect(round.refusals.map(\.site.name) == ["site-2", "site-3", "site-4", "site-5"])
+    #expect(round.refusals.allSatisfy { $0.reason.contains($0.site.name) })
+    #expect(round.contributions.count == 8)
+    #expect(try round.model.isIdentical(to: Self.start()))
+  }
+
+  @Test func tooFewUsableUpdatesEndTheRunWithTheReasons() async throws {
+    let executor = UnrulyExecutor { index in
+      if index != 0 { throw UnrulyExecutor.Unreachable() }
+      return nil
+    }
+    let error = await #expect(throws: FederationError.self) {
+      try await Self.controller(executor, minimum: 2).run(
+        from: Self.start(),
+        evaluate: Self.noEvaluation
+      )
+    }
+    #expect(error?.code == .tooFewSites)
+    #expect(error?.message.contains("1 of 12 sites") == true)
+    #expect(error?.message.contains("site-7") == true)
+  }
+
+  @Test func theRunStopsAtItsTargetAccuracy() async throws {
+    var rounds = 0
+    let outcome = try await Self.controller(DrawingExecutor(), rounds: 9, target: 0.5).run(
+      from: Self.start(),
+      evaluate: { _ in Evaluation(accuracy: 0.6, loss: 0) }
+    ) { _ in rounds += 1 }
+    #expect(outcome.reason == .targetReached)
+    #expect(rounds == 1)
+  }
+
+  @Test func aCancelledRunThrowsAndSavesNoFurtherRound() async throws {
+    let saved = Counter()
+    let run = Task {
+      try await Self.controller(DrawingExecutor(), rounds: 1_000_000).run(
+        from: Self.start(),
+        evaluate: Self.noEvaluation
+      ) { _ in
+        if saved.increment() == 3 { withUnsafeCurrentTask { $0?.cancel() } }
+      }.reason
+    }
+    await #expect(throws: CancellationError.self) { try await run.value }
+    #expect(saved.value == 3)
+  }
+
+  @Test func sitesReportTheirLossByWeight() async throws {
+    var loss: Double?
+    _ = try await Self.controller(DrawingExecutor(), rounds: 1).run(
+      from: Self.start(),
+      evaluate: Self.noEvaluation
+    ) { loss = $0.trainingLoss }
+    #expect(loss == 1)
+  }
+}
