@@ -6,8 +6,9 @@ internal import Foundation
 /// There is no global one: whatever draws takes a generator. Streams for parts of a computation are derived by key, so
 /// that results do not depend on which part runs first:
 ///
-///     let weights = Generator(seed: 1, "weights")
-///     let shuffling = Generator(seed: 1, "shuffle", round, site, epoch)
+///     let run = RandomKey(seed: 1)
+///     let weights = try Generator(key: run["weights"])
+///     let shuffling = try Generator(key: run["shuffle"][round][site][epoch])
 ///
 /// Drawing changes the generator, so one belongs to one task at a time, and it is not `Sendable`.
 public final class Generator {

@@ -25,6 +25,7 @@ extension Tensor {
         message: "this tensor was not computed from variables while gradients were recorded"
       )
     }
+    guard !inputs.isEmpty else { return [] }
     var found = [OpaquePointer?](repeating: nil, count: inputs.count)
     try withExtendedLifetime((handle, seed?.handle)) {
       try Tensor.withPointers(inputs) {

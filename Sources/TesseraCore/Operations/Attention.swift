@@ -20,7 +20,17 @@ public func attention(
   isCausal: Bool = false,
   scale: Double? = nil
 ) throws -> Tensor {
-  try withExtendedLifetime((query.handle, key.handle, value.handle, mask?.handle)) {
+  var (mask, isCausal) = (mask, isCausal)
+  if let given = mask, isCausal {
+    // LibTorch's kernel takes a mask or causality, not both.
+    let shape = [query.shape[query.rank - 2], key.shape[key.rank - 2]]
+    let earlier = try Tensor.ones(shape, on: query.device).lowerTriangle().to(.bool)
+    mask =
+      given.dtype == .bool
+      ? try given.and(earlier) : try given.filled(-.infinity, where: earlier.not())
+    isCausal = false
+  }
+  return try withExtendedLifetime((query.handle, key.handle, value.handle, mask?.handle)) {
     try Tensor.produced { out in
       withOptionalPointer(to: scale) {
         tessera_attention(

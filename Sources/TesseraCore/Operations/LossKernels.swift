@@ -31,7 +31,8 @@ extension Tensor {
             labels.pointer,
             weight?.pointer,
             reduction.rawValue,
-            ignored ?? -100,
+            // LibTorch always ignores one label: by default -100, which may be a mistake in the data.
+            ignored ?? .min,
             smoothing,
             $0
           )

@@ -4,13 +4,15 @@ public import TesseraCore
 ///
 ///     let mapping = KeyMap(["downsample.0": "shortcut", "fc": "head"])
 ///
-/// Each rule replaces whole path components wherever they occur; longer rules are tried first.
+/// Each rule replaces whole path components wherever they occur, but not what another rule put there; longer rules are
+/// tried first.
 public struct KeyMap: Sendable, Hashable {
   private let rules: [(from: [Substring], to: String)]
 
   /// A map with the given replacements.
   public init(_ replacements: [String: String] = [:]) {
-    rules = replacements.map { ($0.key.split(separator: "."), $0.value) }
+    rules = replacements.map { (from: $0.key.split(separator: "."), to: $0.value) }
+      .filter { !$0.from.isEmpty }
       .sorted { ($0.from.count, $1.to) > ($1.from.count, $0.to) }
   }
 
@@ -19,10 +21,17 @@ public struct KeyMap: Sendable, Hashable {
 
   /// The model's name for a checkpoint's.
   public func callAsFunction(_ name: String) -> String {
-    var parts = name.split(separator: ".")
-    for (from, to) in rules {
-      guard let range = parts.firstRange(of: from) else { continue }
-      parts.replaceSubrange(range, with: to.split(separator: "."))
+    var rest = name.split(separator: ".")[...]
+    var parts: [Substring] = []
+    // From left to right, so that no rule acts on what another put in.
+    while let next = rest.first {
+      if let rule = rules.first(where: { rest.starts(with: $0.from) }) {
+        parts += rule.to.split(separator: ".")
+        rest.removeFirst(rule.from.count)
+      } else {
+        parts.append(next)
+        rest.removeFirst()
+      }
     }
     return parts.joined(separator: ".")
   }

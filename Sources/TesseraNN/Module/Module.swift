@@ -115,7 +115,7 @@ private enum Reflection {
     case .collection, .tuple:
       // Long arrays of numbers need no walk: their first element tells.
       if mirror.displayStyle == .collection, let first = mirror.children.first,
-        !holdsSlots(first.value)
+        !mayHoldSlots(first.value)
       {
         return
       }
@@ -129,6 +129,15 @@ private enum Reflection {
         )
       }
     default: break
+    }
+  }
+
+  /// Whether the value is a slot or a container, which tells of its like even if it is empty.
+  private static func mayHoldSlots(_ value: Any) -> Bool {
+    if holdsSlots(value) { return true }
+    return switch Mirror(reflecting: value).displayStyle {
+    case .optional, .collection, .tuple, .dictionary, .set: true
+    default: false
     }
   }
 
