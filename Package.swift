@@ -73,7 +73,7 @@ let package = Package(
     ),
     .target(
       name: "TesseraData",
-      dependencies: ["TesseraCore", "CZlib", system],
+      dependencies: ["TesseraCore", "CPNG", "CJPEG", "CZlib", system],
       swiftSettings: strict
     ),
     .target(
@@ -101,7 +101,8 @@ let package = Package(
     ),
     .testTarget(
       name: "TesseraDataTests",
-      dependencies: ["TesseraCore", "TesseraData", system],
+      dependencies: ["TesseraCore", "TesseraData", "TesseraTesting", system],
+      exclude: ["Fixtures"],
       swiftSettings: strict
     ),
     .testTarget(

@@ -15,6 +15,15 @@ enum RoundLimit: Limit { static let range = 1.0...10_000.0 }
 enum LaneLimit: Limit { static let range = 1.0...256.0 }
 enum EpochLimit: Limit { static let range = 1.0...1000.0 }
 enum BatchLimit: Limit { static let range = 1.0...10_000.0 }
+enum ShardLimit: Limit { static let range = 1.0...1000.0 }
+enum FractionLimit: Limit {
+  static let range = 0.001...1.0
+  static let isWhole = false
+}
+enum PercentLimit: Limit {
+  static let range = 1.0...100.0
+  static let isWhole = false
+}
 /// Whole numbers up to 2^53 are exact in a Double.
 enum SeedLimit: Limit { static let range = 0.0...9_007_199_254_740_992.0 }
 enum AlphaLimit: Limit {

@@ -1,7 +1,7 @@
-internal import ArgumentParser
+public import ArgumentParser
 internal import Foundation
 internal import SystemPackage
-internal import TesseraFederation
+public import TesseraFederation
 internal import TesseraRun
 
 struct Quickstart: AsyncParsableCommand {
@@ -21,13 +21,48 @@ struct Quickstart: AsyncParsableCommand {
   @Option(help: ArgumentHelp("How many rounds to train.", valueName: "1...10000"))
   var rounds: Limited<RoundLimit> = .init(16)
 
+  @Option(help: "How the images are divided among the sites.")
+  var partition: ImageExperiment.Division = .dirichlet
+
   @Option(
     help: ArgumentHelp(
-      "How even the division is: small is uneven, 100 is nearly even.",
+      "How even a division by 'dirichlet' or 'quantity' is: small is uneven, 100 is nearly even.",
       valueName: "0.01...1000"
     )
   )
   var alpha: Limited<AlphaLimit> = .init(0.5)
+
+  @Option(
+    help: ArgumentHelp("How many shards a site gets with 'shards'.", valueName: "1...1000")
+  )
+  var shards: Limited<ShardLimit> = .init(2)
+
+  @Option(
+    help: ArgumentHelp(
+      "The share of the sites that takes part in each round.",
+      valueName: "0.001...1"
+    )
+  )
+  var fraction: Limited<FractionLimit> = .init(1)
+
+  @Option(
+    help: ArgumentHelp(
+      "How many sites must give a usable update in each round.",
+      valueName: "1...1000"
+    )
+  )
+  var minimumSites: Limited<SiteLimit> = .init(1)
+
+  @Option(
+    help: ArgumentHelp(
+      "The accuracy in percent at which training ends before its last round.",
+      valueName: "1...100"
+    )
+  )
+  var target: Limited<PercentLimit>?
+
+  @Flag(help: "Move and mirror images at random.")
+  var augment = false
 
   @Option(
     help: ArgumentHelp(
@@ -51,19 +86,33 @@ struct Quickstart: AsyncParsableCommand {
   @Option(help: "The run's folder; a new one under runs/ if not given.")
   var output: String?
 
-  @Option(help: "The folder of Fashion-MNIST's files.")
+  @Option(
+    help: ArgumentHelp(
+      """
+      The images: IDX files as of Fashion-MNIST, CIFAR-10's binary files, or train/CLASS/ and \
+      test/CLASS/ with PNG or JPEG files. Debian's Fashion-MNIST if not given.
+      """,
+      valueName: "folder"
+    )
+  )
   var data: String?
 
   func run() async throws {
     try await Session.reportingErrors {
       let session = Session()
-      session.output.line("Reading Fashion-MNIST …")
+      session.output.line("Reading \(data ?? "Fashion-MNIST") …")
       var configuration = ImageExperiment.Configuration(
         sites: Int(sites.value),
         rounds: Int(rounds.value),
+        division: partition,
         alpha: alpha.value,
+        shards: Int(shards.value),
+        fraction: fraction.value,
+        minimumSites: Int(minimumSites.value),
+        targetAccuracy: target.map { $0.value / 100 },
         epochs: Int(epochs.value),
         batch: Int(batch.value),
+        augments: augment,
         seed: UInt64(seed.value),
         lanes: lanes.map { Int($0.value) }
       )
@@ -77,3 +126,5 @@ struct Quickstart: AsyncParsableCommand {
     }
   }
 }
+
+extension ImageExperiment.Division: ExpressibleByArgument {}

@@ -17,9 +17,9 @@ struct RunProgress {
 
   mutating func start(_ experiment: ImageExperiment, after earlier: RunManifest) {
     rounds = experiment.configuration.rounds
-    let share = Double(experiment.plannedImages) / 3
-    // The comparisons take twice what the federation takes; what an earlier session did is not counted.
-    total = share * 2 + share * Double(rounds - earlier.rounds.count) / Double(rounds)
+    // What an earlier session did is not counted.
+    let left = experiment.imagesOfFederation(rounds: rounds - earlier.rounds.count)
+    total = Double(left + experiment.imagesOfComparisons(rounds: rounds))
     begin = .now
   }
 
@@ -43,8 +43,10 @@ struct RunProgress {
         \(measured(entry))  \(left)
         """
       return (entry.rejected.reduce(text) { $0 + "\n  not used: \($1.reason)" }, nil)
-    case .comparisonsStarted(let count):
+    case .comparisonsStarted(let count, let images):
       comparisons = count
+      // The target may have been reached early, and earlier sessions may have finished some.
+      total = done + Double(images)
       return (count > 0 ? "Comparing: each site alone, and all data in one place …" : nil, nil)
     case .comparisonAdvanced(let images):
       done += Double(images)

@@ -8,7 +8,8 @@ import Testing
 
   @Test func everyExampleGoesToExactlyOneSite() throws {
     let partitions: [any Partition] = [
-      .iid, .dirichlet(0.01), .dirichlet(0.5), .dirichlet(100),
+      .iid, .dirichlet(0.01), .dirichlet(0.5), .dirichlet(100), .labelShards(1), .labelShards(7),
+      .quantity(0.05), .quantity(5),
     ]
     for partition in partitions {
       for sites in [1, 3, 8, 50] {
@@ -21,12 +22,13 @@ import Testing
   }
 
   @Test func theSameKeyDividesInTheSameWay() throws {
-    let partition = Dirichlet(alpha: 0.5)
-    let parts = try partition.indices(labels: Self.labels, sites: 8, key: key)
-    #expect(try partition.indices(labels: Self.labels, sites: 8, key: key) == parts)
-    #expect(
-      try partition.indices(labels: Self.labels, sites: 8, key: RandomKey(seed: 5)) != parts
-    )
+    let partitions: [any Partition] = [.iid, .dirichlet(0.5), .labelShards(2), .quantity(0.5)]
+    for partition in partitions {
+      let parts = try partition.indices(labels: Self.labels, sites: 8, key: key)
+      #expect(try partition.indices(labels: Self.labels, sites: 8, key: key) == parts)
+      let others = try partition.indices(labels: Self.labels, sites: 8, key: RandomKey(seed: 5))
+      #expect(others != parts)
+    }
   }
 
   @Test func sitesDifferMoreAsAlphaFalls() throws {
@@ -52,6 +54,33 @@ import Testing
     #expect(parts.joined().sorted() == Array(0..<5000))
   }
 
+  @Test func twoShardsGiveAtMostFourClasses() throws {
+    // A shard of 5,000 / 16 examples lies in one class of 500, or across the border of two.
+    let parts = try LabelShards(shardsPerSite: 2).indices(labels: Self.labels, sites: 8, key: key)
+    for part in parts {
+      #expect(Set(part.map { Self.labels[$0] }).count <= 4)
+      #expect((624...626).contains(part.count))
+    }
+  }
+
+  @Test func quantitiesDifferButMixturesDoNot() throws {
+    let parts = try Quantity(alpha: 0.5).indices(labels: Self.labels, sites: 8, key: key)
+    let sizes = parts.map(\.count)
+    #expect(sizes.max() ?? 0 > 4 * (sizes.min() ?? 0))
+    for part in parts where part.count > 500 {
+      let counts = Dictionary(grouping: part) { Self.labels[$0] }.mapValues(\.count)
+      for count in counts.values { #expect(abs(Double(count) / Double(part.count) - 0.1) < 0.05) }
+    }
+  }
+
+  @Test func shardsThatCannotBeAreRefused() {
+    for shards in [0, -1, 626, Int.max] {
+      #expect(throws: DataError.self) {
+        try LabelShards(shardsPerSite: shards).indices(labels: Self.labels, sites: 8, key: key)
+      }
+    }
+  }
+
   @Test func divisionsThatCannotBeAreRefused() {
     for sites in [0, -3, 501, Int.max] {
       #expect(throws: DataError.self) {
@@ -61,6 +90,9 @@ import Testing
     for alpha in [0, -1, Double.nan, Double.infinity] {
       #expect(throws: DataError.self) {
         try Dirichlet(alpha: alpha).indices(labels: Self.labels, sites: 8, key: key)
+      }
+      #expect(throws: DataError.self) {
+        try Quantity(alpha: alpha).indices(labels: Self.labels, sites: 8, key: key)
       }
     }
   }

@@ -29,4 +29,23 @@ extension Partition {
       )
     }
   }
+  /// Refuses concentrations that no distribution has.
+  func check(alpha: Double) throws {
+    guard alpha > 0, alpha.isFinite else {
+      throw DataError(
+        code: .invalidArgument,
+        message: "alpha must be a number above 0, not \(alpha)"
+      )
+    }
+  }
+
+  /// Gives small sites examples of the largest one, for concentrations so low that chance does not reach the minimum.
+  func fill(_ parts: inout [[Int]], to minimum: Int) {
+    while let poor = parts.indices.first(where: { parts[$0].count < minimum }),
+      let rich = parts.indices.max(by: { parts[$0].count < parts[$1].count }),
+      parts[rich].count > minimum
+    {
+      parts[poor].append(parts[rich].removeLast())
+    }
+  }
 }

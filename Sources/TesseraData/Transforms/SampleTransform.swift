@@ -12,3 +12,18 @@ public protocol SampleTransform: Sendable {
   ///   - keys: One for each sample, for what is drawn.
   func callAsFunction(_ batch: Tensor, keys: [RandomKey]) throws -> Tensor
 }
+
+extension SampleTransform {
+  /// Refuses what is no batch of images with one key each.
+  func check(_ batch: Tensor, _ keys: [RandomKey]) throws {
+    guard batch.rank == 4, batch.shape[0] == keys.count else {
+      throw DataError(
+        code: .invalidArgument,
+        message: """
+          a transform takes [batch, channels, height, width] and a key for each image, not \
+          \(batch) and \(keys.count) keys
+          """
+      )
+    }
+  }
+}

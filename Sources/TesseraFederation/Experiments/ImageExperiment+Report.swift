@@ -8,7 +8,10 @@ extension ReportPage {
   ///   - manifest: What the run did; it may be interrupted.
   ///   - folder: How the reader names the run's folder in commands.
   public init(_ manifest: RunManifest, folder: String) {
+    func times(_ count: String?) -> String { count == "1" ? "once" : "\(count ?? "?") times" }
     func percent(_ value: Double) -> String { String(format: "%.1f %%", value * 100) }
+    // The data sets are called "… train" and "… test".
+    let dataset = (manifest.datasets.first?.name ?? "images").replacing(" train", with: "")
     let federated = manifest.rounds.last?.accuracy
     let alone = manifest.sites.compactMap { site in
       manifest.curves[site.name].map { (name: site.name, values: $0) }
@@ -66,9 +69,9 @@ extension ReportPage {
           ),
           .prose(
             """
-            Thin grey lines are the single sites. One round is \
-            \(manifest.configuration["epochs"] ?? "1") pass over each site's images; the curves \
-            that are compared use each image as often.
+            Thin grey lines are the single sites. In a round a site that takes part uses each of its \
+            images \(times(manifest.configuration["epochs"])); so do, for each point of their \
+            curves, the trainings that are compared.
             """
           ),
           .table(
@@ -129,7 +132,7 @@ extension ReportPage {
       case .running: " · under way"
       }
     self.init(
-      title: "Federated training on Fashion-MNIST",
+      title: "Federated training on \(dataset)",
       subtitle: """
         \(manifest.sites.count) sites, \(manifest.rounds.count) rounds · started \
         \(manifest.started)\(state)

@@ -14,8 +14,8 @@ public enum ExperimentEvent: Sendable {
   case siteAnswered(answers: Int, images: Int)
   /// A round is done and saved.
   case roundFinished(RunManifest.Round)
-  /// The trainings that the federation is compared with have begun.
-  case comparisonsStarted(count: Int)
+  /// The trainings that the federation is compared with have begun; they will use so many images.
+  case comparisonsStarted(count: Int, images: Int)
   /// One of them has used so many more images.
   case comparisonAdvanced(images: Int)
   /// One of them is done.
@@ -30,12 +30,15 @@ extension ImageExperiment {
   ///
   /// - Parameters:
   ///   - record: Where to save; a new record, or that of an interrupted run of the same configuration.
+  ///   - lastRound: Ends the federation after this round, as if it had been interrupted there; all rounds if `nil`.
+  ///   - comparisons: Whether sites alone and all data in one place are trained too.
   ///   - observe: Is told what happens.
   ///   - checkRound: Is called after each round; throwing ends the run.
   /// - Returns: The finished manifest, which is saved too.
   /// - Throws: `CancellationError` if the task was cancelled. The record then says `interrupted` and can be resumed.
   public func run(
     in record: RunRecord,
+    through lastRound: Int? = nil,
     comparisons: Bool = true,
     observe: @escaping @Sendable (ExperimentEvent) -> Void = { _ in },
     checkRound: (RunManifest) throws -> Void = { _ in }
@@ -47,7 +50,8 @@ extension ImageExperiment {
     do {
       manifest.status = .running
       manifest.message = nil
-      let model = try await federate(record, &manifest, observe, elapsed, checkRound)
+      let rounds = min(lastRound ?? configuration.rounds, configuration.rounds)
+      let model = try await federate(rounds, record, &manifest, observe, elapsed, checkRound)
       if comparisons { try await compare(record, &manifest, observe) }
       manifest.trainingSeconds = elapsed()
       try model.write(to: record.modelFile, metadata: ["producer": "tessera"])
@@ -69,6 +73,7 @@ extension ImageExperiment {
   }
 
   private func federate(
+    _ rounds: Int,
     _ record: RunRecord,
     _ manifest: inout RunManifest,
     _ observe: @escaping @Sendable (ExperimentEvent) -> Void,
@@ -78,7 +83,8 @@ extension ImageExperiment {
     let initial = try training.initialState(key: key)
     let done = manifest.rounds.count
     let start = try done == 0 ? initial : checkpoint(in: record, manifest, like: initial)
-    if done >= configuration.rounds { return start }
+    let accuracy = manifest.rounds.last?.accuracy ?? 0
+    if done >= rounds || accuracy >= configuration.targetAccuracy ?? .infinity { return start }
     let executor = ClassifierExecutor(
       training: training,
       partition: partition,
@@ -86,12 +92,7 @@ extension ImageExperiment {
     )
     let controller = Controller(
       transport: InProcessTransport(sites: sites, executor: executor, pool: pool),
-      workflow: try FedAvg(
-        rounds: configuration.rounds,
-        sites: sites.count,
-        minimumSites: 1,
-        key: key["workflow"]
-      ),
+      workflow: try workflow(rounds: rounds),
       key: key["federated"]
     )
     let epochs = configuration.epochs
@@ -178,15 +179,18 @@ extension ImageExperiment {
     let alone = sites.map { (name: $0.name, indices: partition[$0.index], index: $0.index) }
     // Those that an interrupted run has finished are not repeated.
     let missing = ([central] + alone.sorted { $0.indices.count > $1.indices.count })
-      .filter { manifest.curves[$0.name]?.count != configuration.rounds }
-    observe(.comparisonsStarted(count: missing.count))
+      .filter { manifest.curves[$0.name]?.count != manifest.rounds.count }
     let initial = try training.initialState(key: key)
+    let rounds = manifest.rounds.count
+    let images = missing.reduce(0) { $0 + $1.indices.count } * rounds * configuration.epochs
+    observe(.comparisonsStarted(count: missing.count, images: images))
     let finished = Curves()
     do {
       _ = try await pool.map(missing) { part in
         let curve = try curve(
           from: initial,
           on: part.indices,
+          rounds: rounds,
           key: key["alone"][part.index],
           observe
         )
@@ -204,6 +208,7 @@ extension ImageExperiment {
   private func curve(
     from initial: ModelState,
     on indices: [Int],
+    rounds: Int,
     key: RandomKey,
     _ observe: @Sendable (ExperimentEvent) -> Void
   ) throws -> [Double] {
@@ -211,7 +216,7 @@ extension ImageExperiment {
     _ = try training.train(
       initial,
       on: indices,
-      epochs: configuration.rounds * configuration.epochs,
+      epochs: rounds * configuration.epochs,
       key: key,
       rates: { training.learningRate.rate(at: $0 / configuration.epochs) }
     ) { epoch, model in

@@ -31,15 +31,14 @@ extension ImageExperiment {
         )
       }
     }
-    var configuration = try configuration(of: original, lanes: lanes)
-    configuration.rounds = original.rounds.count
-    guard configuration.rounds > 0 else {
+    let rounds = original.rounds.count
+    guard rounds > 0 else {
       throw RunError(
         code: .cannotResume,
         message: "\(record.folder) has no finished round to repeat"
       )
     }
-    let experiment = try ImageExperiment(configuration)
+    let experiment = try ImageExperiment(configuration(of: original, lanes: lanes))
     let names = try experiment.training.initialState(key: experiment.key).names
     let folder = FilePath(NSTemporaryDirectory()).appending("tessera-verify-\(UUID().uuidString)")
     let repetition = try RunRecord.create(at: folder, experiment.newManifest())
@@ -47,7 +46,11 @@ extension ImageExperiment {
 
     struct Differs: Error { var difference: RunDifference }
     do {
-      var repeated = try await experiment.run(in: repetition, comparisons: isFinished) { _ in
+      var repeated = try await experiment.run(
+        in: repetition,
+        through: rounds,
+        comparisons: isFinished
+      ) { _ in
       } checkRound: { manifest in
         var expected = original
         expected.rounds = Array(original.rounds.prefix(manifest.rounds.count))

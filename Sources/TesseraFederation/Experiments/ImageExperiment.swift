@@ -1,7 +1,7 @@
 internal import Foundation
-public import SystemPackage
+internal import SystemPackage
 internal import TesseraCore
-public import TesseraData
+internal import TesseraData
 internal import TesseraNN
 public import TesseraRun
 
@@ -22,56 +22,29 @@ public struct ImageExperiment: Sendable {
   let pool: LanePool
   let key: RandomKey
 
-  /// What an experiment is made of.
-  public struct Configuration: Sendable, Equatable {
-    /// How many sites the images are divided among.
-    public var sites: Int
-    /// How many rounds there are.
-    public var rounds: Int
-    /// The concentration of the Dirichlet division; small is uneven.
-    public var alpha: Double
-    /// How often a site uses each of its images in a round.
-    public var epochs: Int
-    /// How many images a step uses.
-    public var batch: Int
-    /// What all random numbers derive from.
-    public var seed: UInt64
-    /// How many threads compute; has no influence on results.
-    public var lanes: Int
-    /// Where Fashion-MNIST's files are.
-    public var dataFolder: FilePath
-
-    /// Settings; quickstart's where none are given.
-    public init(
-      sites: Int = 8,
-      rounds: Int = 16,
-      alpha: Double = 0.5,
-      epochs: Int = 1,
-      batch: Int = 64,
-      seed: UInt64 = 1,
-      lanes: Int? = nil,
-      dataFolder: FilePath = FashionMNIST.debianFolder
-    ) {
-      self.sites = sites
-      self.rounds = rounds
-      self.alpha = alpha
-      self.epochs = epochs
-      self.batch = batch
-      self.seed = seed
-      self.lanes = lanes ?? ProcessInfo.processInfo.activeProcessorCount
-      self.dataFolder = dataFolder
-    }
-  }
-
   /// Reads the data and divides it.
   ///
-  /// - Throws: ``DataError`` if files are missing or damaged, or cannot be divided so.
+  /// - Throws: `DataError` if files are missing or damaged, or cannot be divided so; ``FederationError`` if there can be no
+  ///   such rounds.
   public init(_ configuration: Configuration) throws {
     self.configuration = configuration
     key = RandomKey(seed: configuration.seed)
-    let train = try FashionMNIST.load(.train, from: configuration.dataFolder)
-    test = try FashionMNIST.load(.test, from: configuration.dataFolder)
-    partition = try Dirichlet(alpha: configuration.alpha).indices(
+    let train = try LabelledImages.load(.train, from: configuration.dataFolder)
+    test = try LabelledImages.load(.test, from: configuration.dataFolder)
+    let shape = train.images.shape
+    guard test.images.shape.dropFirst() == shape.dropFirst(), test.classNames == train.classNames,
+      shape[2] == shape[3], shape[2] >= 4
+    else {
+      throw DataError(
+        code: .malformedFile,
+        message: """
+          \(configuration.dataFolder): images for training \(shape.dropFirst()) and for testing \
+          \(test.images.shape.dropFirst()) must be squares of one size, with the same classes
+          """
+      )
+    }
+    let classes = train.classNames.count
+    partition = try configuration.makePartition().indices(
       labels: train.labelList,
       sites: configuration.sites,
       key: key["partition"]
@@ -82,36 +55,24 @@ public struct ImageExperiment: Sendable {
     training = ClassifierTraining(
       dataset: train,
       batchSize: configuration.batch,
-      learningRate: .cosine(from: 0.06, to: 0.02, over: max(configuration.rounds - 1, 1))
-    ) { try ImageClassifier(using: $0) }
+      learningRate: .cosine(from: 0.06, to: 0.02, over: max(configuration.rounds - 1, 1)),
+      transforms: configuration.augments
+        ? [RandomCrop(padding: max(1, shape[2] / 14)), RandomHorizontalFlip()] : []
+    ) { try ImageClassifier(channels: shape[1], size: shape[2], classes: classes, using: $0) }
     pool = LanePool(lanes: configuration.lanes)
+    // Refuses what no workflow can do before anything is written.
+    _ = try workflow(rounds: configuration.rounds)
   }
 
-  /// The configuration that a record was made with.
-  ///
-  /// - Throws: ``RunError`` if the record is not of such an experiment.
-  public static func configuration(
-    of manifest: RunManifest,
-    lanes: Int? = nil
-  ) throws -> Configuration {
-    func number<Number: LosslessStringConvertible>(_ name: String) throws -> Number {
-      guard let text = manifest.configuration[name], let value = Number(text) else {
-        throw RunError(
-          code: .malformedRecord,
-          message: "run.json: the field 'configuration.\(name)' is missing or not a number"
-        )
-      }
-      return value
-    }
-    return Configuration(
-      sites: try number("sites"),
-      rounds: try number("rounds"),
-      alpha: try number("alpha"),
-      epochs: try number("epochs"),
-      batch: try number("batch"),
-      seed: manifest.seed,
-      lanes: lanes,
-      dataFolder: FilePath(manifest.configuration["data"] ?? FashionMNIST.debianFolder.string)
+  /// Federated averaging as configured, for so many rounds at most.
+  func workflow(rounds: Int) throws -> FedAvg {
+    try FedAvg(
+      rounds: rounds,
+      sites: sites.count,
+      fraction: configuration.fraction,
+      minimumSites: configuration.minimumSites,
+      targetAccuracy: configuration.targetAccuracy,
+      key: key["workflow"]
     )
   }
 
@@ -119,12 +80,7 @@ public struct ImageExperiment: Sendable {
   public func newManifest() throws -> RunManifest {
     var manifest = RunManifest(
       kind: "quickstart",
-      configuration: [
-        "sites": "\(configuration.sites)", "rounds": "\(configuration.rounds)",
-        "alpha": "\(configuration.alpha)", "epochs": "\(configuration.epochs)",
-        "batch": "\(configuration.batch)", "lanes": "\(configuration.lanes)",
-        "data": configuration.dataFolder.string,
-      ],
+      configuration: configuration.fields,
       seed: configuration.seed,
       versions: Versions.current,
       started: Date().ISO8601Format()
@@ -152,8 +108,15 @@ public struct ImageExperiment: Sendable {
     return manifest
   }
 
-  /// How many images are trained on in all: by the federation, by the sites alone, and with all data in one place.
-  public var plannedImages: Int {
-    3 * configuration.rounds * configuration.epochs * training.dataset.count
+  /// How many images the sites use in so many rounds together; about, if only a fraction of them is asked in each.
+  public func imagesOfFederation(rounds: Int) -> Int {
+    let passes = Double(rounds * configuration.epochs * training.dataset.count)
+    return Int(configuration.fraction * passes)
+  }
+
+  /// How many images the trainings use that the federation is compared with: those at the sites alone, and the one with all
+  /// data in one place.
+  public func imagesOfComparisons(rounds: Int) -> Int {
+    2 * rounds * configuration.epochs * training.dataset.count
   }
 }

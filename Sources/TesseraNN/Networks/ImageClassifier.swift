@@ -18,7 +18,7 @@ public final class ImageClassifier: Layer {
   ///
   /// - Parameters:
   ///   - channels: Channels of the images.
-  ///   - size: Height and width of the images, a multiple of 4.
+  ///   - size: Height and width of the images, at least 4.
   ///   - classes: The number of classes.
   ///   - generator: Draws the first values.
   public init(
@@ -29,7 +29,9 @@ public final class ImageClassifier: Layer {
   ) throws {
     conv1 = try Conv2d(channels, 16, kernel: 5, stride: 2, padding: 2, using: generator)
     conv2 = try Conv2d(16, 32, kernel: 3, padding: 1, using: generator)
-    hidden = try Linear(32 * (size / 4) * (size / 4), 64, using: generator)
+    // The stride rounds up, the pooling down.
+    let side = (size + 1) / 2 / 2
+    hidden = try Linear(32 * side * side, 64, using: generator)
     head = try Linear(64, classes, using: generator)
   }
 

@@ -1,0 +1,117 @@
+internal import Foundation
+public import SystemPackage
+internal import TesseraCore
+
+/// Folders of images, one for each class: `tumour/0001.png`, `tumour/0002.jpg`, `none/0001.png`.
+public enum ImageFolder {
+  private static let extensions: Set<String> = ["png", "jpg", "jpeg"]
+
+  /// Reads all images.
+  ///
+  /// Classes are numbered by the alphabetical order of their folders' names, images by that of their paths. Files that end
+  /// neither with `.png`, `.jpg` nor `.jpeg`, and what begins with a dot, are left out.
+  ///
+  /// - Parameters:
+  ///   - folder: Has a folder for each class.
+  ///   - size: The height and the width that images get (bilinearly, over all pixels when they shrink); if `nil`, they must have one size.
+  ///   - channels: What is wanted of colours; as stored, all images must agree.
+  ///   - progress: Is called after each image, with how many are read and how many there are.
+  /// - Throws: ``DataError`` naming the folder that holds nothing, or the file that is damaged or differs.
+  public static func load(
+    from folder: FilePath,
+    resizedTo size: (height: Int, width: Int)? = nil,
+    channels: ImageFile.Channels = .rgb,
+    progress: (_ read: Int, _ of: Int) -> Void = { _, _ in }
+  ) throws -> LabelledImages {
+    if let size, size.height < 1 || size.width < 1 {
+      throw DataError(
+        code: .invalidArgument,
+        message: "images cannot be resized to \(size.height)×\(size.width)"
+      )
+    }
+    let classes = try subfolders(of: folder)
+    guard !classes.isEmpty else {
+      throw DataError(
+        code: .missingFile,
+        message: "\(folder) has no folder of images for any class"
+      )
+    }
+    var files: [(path: FilePath, label: Int)] = []
+    for (label, name) in classes.enumerated() {
+      let found = imageFiles(in: folder.appending(name))
+      guard !found.isEmpty else {
+        throw DataError(
+          code: .missingFile,
+          message: "\(folder.appending(name)) holds no PNG or JPEG file"
+        )
+      }
+      files += found.map { ($0, label) }
+    }
+    var images: [Tensor] = []
+    for file in files {
+      try Task.checkCancellation()
+      let stored = try ImageFile.read(file.path, channels: channels)
+      let image = try size.map { try resize(stored, to: $0) } ?? stored
+      if let first = images.first, first.shape != image.shape {
+        throw DataError(
+          code: .malformedFile,
+          message: """
+            \(file.path) is an image \(image.shape), but \(files[0].path) is \(first.shape): \
+            give a size to resize to, or one kind of colour
+            """
+        )
+      }
+      images.append(image)
+      progress(images.count, files.count)
+    }
+    return try LabelledImages(
+      name: folder.lastComponent?.string ?? folder.string,
+      images: stack(images),
+      labels: Tensor(files.map(\.label)),
+      classNames: classes,
+      files: files.map(\.path)
+    )
+  }
+
+  private static func resize(
+    _ image: Tensor,
+    to size: (height: Int, width: Int)
+  ) throws -> Tensor {
+    if image.shape[1] == size.height, image.shape[2] == size.width { return image }
+    // The operator that averages over all pixels a new one covers: plain interpolation would skip some.
+    return try Tensor.call(
+      "aten::_upsample_bilinear2d_aa",
+      .tensor(image.unsqueezed(0).to(.float32)),
+      .ints([size.height, size.width]),
+      .bool(false)
+    ).single().rounded().clamped(from: 0, to: 255).to(.uint8).squeezed(0)
+  }
+
+  private static func subfolders(of folder: FilePath) throws -> [String] {
+    let names: [String]
+    do {
+      names = try FileManager.default.contentsOfDirectory(atPath: folder.string)
+    } catch {
+      throw DataError(code: .missingFile, message: "cannot read the folder \(folder)")
+    }
+    return names.filter { name in
+      var isFolder: ObjCBool = false
+      return !name.hasPrefix(".")
+        && FileManager.default.fileExists(
+          atPath: folder.appending(name).string,
+          isDirectory: &isFolder
+        ) && isFolder.boolValue
+    }
+    .sorted()
+  }
+
+  private static func imageFiles(in folder: FilePath) -> [FilePath] {
+    let paths = FileManager.default.subpaths(atPath: folder.string) ?? []
+    return paths.filter { path in
+      let parts = FilePath(path)
+      return extensions.contains(parts.extension?.lowercased() ?? "")
+        && !parts.components.contains { $0.string.hasPrefix(".") }
+    }
+    .sorted().map { folder.appending($0) }
+  }
+}

@@ -1,0 +1,106 @@
+import SystemPackage
+import TesseraCore
+import TesseraData
+import TesseraTesting
+import Testing
+
+@Suite struct ImageFileTests {
+  static let fixtures = FilePath(#filePath).removingLastComponent().appending("Fixtures")
+  static let names = [
+    "grey.png", "rgb.png", "palette.png", "alpha.png", "bits.png", "grey.jpg", "rgb.jpg",
+    "progressive.jpg",
+  ]
+
+  @Test(arguments: names)
+  func imagesAreWhatPillowReads(_ name: String) throws {
+    let expected = try NumPyFile.readArchive(Self.fixtures.appending("expected.npz"))
+    let image = try ImageFile.read(Self.fixtures.appending(name))
+    let pillow = try #require(expected.first { $0.name == name }).tensor
+    #expect(image.dtype == .uint8)
+    #expect(image.shape == pillow.shape)
+    let difference = try abs(image.to(.float32) - pillow.to(.float32)).maximum().item()
+    // Decoders of JPEG may round differently; PNG loses nothing.
+    #expect(difference <= (name.hasSuffix(".jpg") ? 2 : 0))
+  }
+
+  @Test(arguments: names)
+  func channelsAreAsAsked(_ name: String) throws {
+    let file = Self.fixtures.appending(name)
+    #expect(try ImageFile.read(file, channels: .rgb).shape == [3, 13, 17])
+    #expect(try ImageFile.read(file, channels: .grey).shape == [1, 13, 17])
+  }
+
+  @Test(arguments: [1, 3])
+  func writtenImagesAreReadBack(channels: Int) throws {
+    let folder = try TemporaryFolder()
+    let pixels = (0..<channels * 35).map { UInt8($0 * 2) }
+    let image = try Tensor(pixels, shape: [channels, 5, 7])
+    let file = folder.path.appending("image.png")
+    try ImageFile.writePNG(image, to: file)
+    #expect(try ImageFile.read(file).isIdentical(to: image))
+  }
+
+  @Test func whatIsNoImageIsNotWritten() throws {
+    let folder = try TemporaryFolder()
+    for tensor in [try Tensor.zeros([2, 4, 4], dtype: .uint8), try Tensor.zeros([1, 4, 4])] {
+      #expect(throws: DataError.self) {
+        try ImageFile.writePNG(tensor, to: folder.path.appending("no.png"))
+      }
+    }
+  }
+
+  @Test(arguments: names)
+  func truncatedImagesAreRefusedByName(_ name: String) throws {
+    let folder = try TemporaryFolder()
+    let bytes = try folder.bytes(of: Self.fixtures.appending(name))
+    // PNG ends with a chunk of 12 bytes, JPEG with a marker of 2, that hold nothing of the image.
+    let essential = bytes.count - (name.hasSuffix(".png") ? 12 : 2)
+    for length in stride(from: 0, to: essential, by: 3) {
+      let file = try folder.file("cut", Array(bytes.prefix(length)))
+      let error = #expect(throws: DataError.self) { try ImageFile.read(file) }
+      #expect(error?.message.contains("cut") == true)
+    }
+  }
+
+  @Test(arguments: names)
+  func mutatedImagesAreReadOrRefused(_ name: String) throws {
+    let folder = try TemporaryFolder()
+    let bytes = try folder.bytes(of: Self.fixtures.appending(name))
+    var numbers = KeyedRandomNumbers(key: RandomKey(seed: 3)[name])
+    var refused = 0
+    for _ in 0..<300 {
+      var mutated = bytes
+      for _ in 0..<Int.random(in: 1...4, using: &numbers) {
+        mutated[Int.random(in: 0..<bytes.count, using: &numbers)] = .random(
+          in: 0...255,
+          using: &numbers
+        )
+      }
+      do {
+        _ = try ImageFile.read(folder.file("mutated", mutated))
+      } catch is DataError {
+        refused += 1
+      }
+    }
+    #expect(refused > 0)
+  }
+
+  @Test func aHugeClaimIsRefused() throws {
+    let folder = try TemporaryFolder()
+    var bytes = try folder.bytes(of: Self.fixtures.appending("grey.jpg"))
+    // The frame header: its marker, length, precision, then height and width.
+    let frame = try #require(
+      bytes.indices.dropLast().first { bytes[$0] == 0xFF && bytes[$0 + 1] == 0xC0 }
+    )
+    bytes.replaceSubrange(frame + 5..<frame + 9, with: [0x80, 0, 0x80, 0])
+    let file = try folder.file("huge.jpg", bytes)
+    let error = #expect(throws: DataError.self) { try ImageFile.read(file) }
+    #expect(error?.message.contains("32768×32768") == true)
+  }
+
+  @Test func aMissingFileIsNamed() {
+    let error = #expect(throws: DataError.self) { try ImageFile.read("/nowhere/x.png") }
+    #expect(error?.code == .missingFile)
+    #expect(error?.message.contains("/nowhere/x.png") == true)
+  }
+}
