@@ -97,6 +97,8 @@ extension ImageExperiment {
     )
     let epochs = configuration.epochs
     var saved = manifest
+    // Whatever ends the rounds, those that are done stay in the record.
+    defer { manifest = saved }
     let outcome = try await controller.run(from: start, after: done) { state in
       try await evaluate(state)
     } finishRound: { result in
@@ -123,7 +125,6 @@ extension ImageExperiment {
         observe(.siteAnswered(answers: answers, images: site.exampleCount * epochs))
       }
     }
-    manifest = saved
     return outcome.model
   }
 
