@@ -24,7 +24,10 @@ public final class Generator {
 
   /// A generator of the stream that belongs to a key under this seed.
   ///
-  /// - Parameter key: What the stream is for. Different keys give independent streams.
+  /// - Parameters:
+  ///   - key: What the stream is for. Different keys give independent streams.
+  ///   - device: Where the generator draws.
+  /// - Throws: ``TensorError`` if the device is not there.
   public convenience init(key: RandomKey, on device: Device = .cpu) throws {
     try self.init(seed: key.value, on: device)
   }

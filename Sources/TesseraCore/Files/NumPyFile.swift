@@ -63,6 +63,8 @@ public enum NumPyFile {
   ///   - tensors: With names that differ.
   ///   - path: An earlier file of that name is replaced.
   ///   - compressed: Whether to compress, as `numpy.savez_compressed` does.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/fileSystem`` if the system refuses, or an entry cannot be named or
+  ///   stored.
   public static func writeArchive(
     _ tensors: [(name: String, tensor: Tensor)],
     to path: FilePath,

@@ -13,6 +13,7 @@ extension Tensor {
   ///   - inputs: Variables that this tensor was computed from. One that it does not depend on gets zeros.
   ///   - differentiable: Whether the gradients can be differentiated again.
   ///   - seed: The derivative by this tensor, of its shape; needed unless it has one element.
+  /// - Returns: One derivative for each input, of its shape.
   /// - Throws: ``TensorError`` if this tensor has several elements and no seed is given, or was not recorded.
   public func gradients(
     for inputs: [Tensor],
@@ -59,6 +60,8 @@ public func withoutGradient<Result, Failure: Error>(
 ///   - dtype: `bfloat16`, or on GPUs also `float16`.
 ///   - device: Where the computation runs.
 ///   - body: Synchronous, as in ``withoutGradient(_:)``.
+/// - Returns: What `body` returns.
+/// - Throws: What `body` throws.
 public func withAutocast<Result, Failure: Error>(
   to dtype: DType = .bfloat16,
   on device: Device = .cpu,

@@ -46,6 +46,7 @@ extension Tensor {
   ///   - bias: `[outputChannels]`.
   ///   - geometry: One number per spatial dimension.
   ///   - outputPadding: Added to one side of the output, where the stride leaves its size open.
+  /// - Returns: `[batch, outputChannels, …]`.
   /// - Throws: ``TensorError`` with code ``TensorError/Code/shapeMismatch`` if the shapes do not fit.
   public func transposeConvolved(
     with weight: Tensor,
@@ -97,6 +98,8 @@ extension Tensor {
   /// - Parameters:
   ///   - weight: `[outputs, inputs]`.
   ///   - bias: `[outputs]`.
+  /// - Returns: `[…, outputs]`.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/shapeMismatch`` if the shapes do not fit.
   public func linear(weight: Tensor, bias: Tensor? = nil) throws -> Tensor {
     try withExtendedLifetime((handle, weight.handle, bias?.handle)) {
       try Tensor.produced { tessera_linear(pointer, weight.pointer, bias?.pointer, $0) }

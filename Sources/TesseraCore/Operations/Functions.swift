@@ -89,7 +89,11 @@ public func logSigmoid(_ x: Tensor) throws -> Tensor { try x.mapped(tessera_log_
 
 /// The Gaussian error linear unit, `x · Φ(x)` (Hendrycks and Gimpel, 2016).
 ///
-/// - Parameter approximate: Whether to use the paper's approximation by `tanh`.
+/// - Parameters:
+///   - x: Of any shape.
+///   - approximate: Whether to use the paper's approximation by `tanh`.
+/// - Returns: A tensor of the same shape.
+/// - Throws: ``TensorError`` if the elements are no floating-point numbers.
 public func gelu(_ x: Tensor, approximate: Bool = false) throws -> Tensor {
   try x.mapped { tessera_gelu($0, approximate, $1) }
 }

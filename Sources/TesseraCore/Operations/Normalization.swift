@@ -8,6 +8,8 @@ extension Tensor {
   ///   - weight: Of that shape.
   ///   - bias: Of that shape.
   ///   - epsilon: Added to the variance.
+  /// - Returns: A tensor of the same shape.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/shapeMismatch`` if the shapes do not fit.
   public func layerNormalized(
     over shape: [Int],
     weight: Tensor? = nil,
@@ -26,6 +28,8 @@ extension Tensor {
   ///   - weight: `[channels]`.
   ///   - bias: `[channels]`.
   ///   - epsilon: Added to the variance.
+  /// - Returns: A tensor of the same shape.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/shapeMismatch`` if the shapes do not fit.
   public func groupNormalized(
     groups: Int,
     weight: Tensor? = nil,
@@ -41,6 +45,8 @@ extension Tensor {
   ///   - weight: `[channels]`.
   ///   - bias: `[channels]`.
   ///   - epsilon: Added to the variance.
+  /// - Returns: A tensor of the same shape.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/shapeMismatch`` if the shapes do not fit.
   public func instanceNormalized(
     weight: Tensor? = nil,
     bias: Tensor? = nil,
@@ -67,6 +73,8 @@ extension Tensor {
   ///   - weight: `[channels]`.
   ///   - bias: `[channels]`.
   ///   - epsilon: Added to the variance.
+  /// - Returns: A tensor of the same shape.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/shapeMismatch`` if the shapes do not fit.
   public func batchNormalized(
     mean: Tensor,
     variance: Tensor,
@@ -100,6 +108,8 @@ extension Tensor {
   ///   - bias: `[channels]`.
   ///   - momentum: The weight of the batch.
   ///   - epsilon: Added to the variance.
+  /// - Returns: A tensor of the same shape.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/shapeMismatch`` if the shapes do not fit.
   package func batchNormalized(
     updating runningMean: Tensor?,
     _ runningVariance: Tensor?,

@@ -7,6 +7,8 @@ extension Tensor {
   ///   - kernel: The window's size.
   ///   - stride: The window's step; `kernel` if `nil`.
   ///   - padding: Added on both sides; never chosen.
+  /// - Returns: `[batch, channels, …]`, with one element for each window.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/shapeMismatch`` if the shapes do not fit.
   public func maxPooled(kernel: [Int], stride: [Int]? = nil, padding: [Int]? = nil) throws -> Tensor
   {
     let window = try Window(kernel, stride, padding)
@@ -22,6 +24,8 @@ extension Tensor {
   ///   - stride: The window's step; `kernel` if `nil`.
   ///   - padding: Zeros added on both sides.
   ///   - countingPadding: Whether those zeros count in the mean.
+  /// - Returns: `[batch, channels, …]`, with one element for each window.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/shapeMismatch`` if the shapes do not fit.
   public func averagePooled(
     kernel: [Int],
     stride: [Int]? = nil,

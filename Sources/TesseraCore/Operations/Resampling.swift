@@ -17,6 +17,7 @@ extension Tensor {
   ///   - size: The new spatial sizes.
   ///   - interpolation: How values between elements are found.
   ///   - aligningCorners: Whether the outer elements' centres stay where they are, instead of their outer edges.
+  /// - Returns: `[batch, channels, …size]`.
   /// - Throws: ``TensorError`` if the interpolation does not exist for this number of dimensions.
   public func resized(
     to size: [Int],

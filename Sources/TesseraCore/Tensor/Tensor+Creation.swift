@@ -6,6 +6,7 @@ extension Tensor {
   /// - Parameters:
   ///   - elements: As many as `shape` holds.
   ///   - shape: `[elements.count]` if `nil`.
+  ///   - device: Where the elements are copied to.
   /// - Throws: ``TensorError`` with code ``TensorError/Code/shapeMismatch`` if the count does not fit the shape.
   public init<Scalar: TensorScalar>(
     _ elements: [Scalar],

@@ -13,7 +13,12 @@ extension Tensor {
 
   /// The discrete Fourier transform along a dimension.
   ///
-  /// - Parameter length: The input is cut or padded with zeros to it first; its own length if `nil`.
+  /// - Parameters:
+  ///   - dimension: Counted from the end if negative.
+  ///   - length: The input is cut or padded with zeros to it first; its own length if `nil`.
+  ///   - scaling: Which transform is divided by the length.
+  /// - Returns: A complex tensor with `length` elements along the dimension.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if there is no such dimension.
   public func fft(
     along dimension: Int = -1,
     length: Int? = nil,

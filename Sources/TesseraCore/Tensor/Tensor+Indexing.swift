@@ -11,7 +11,11 @@ extension Tensor {
 
   /// The slices in a range of positions along a dimension.
   ///
-  /// - Parameter step: The distance between the positions taken.
+  /// - Parameters:
+  ///   - range: The positions.
+  ///   - dimension: Counted from the end if negative.
+  ///   - step: The distance between the positions taken.
+  /// - Returns: A view of the tensor, of the same rank.
   /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if the range leaves the tensor.
   public func slices(
     in range: Range<Int>,
@@ -55,7 +59,11 @@ extension Tensor {
 
   /// For each place in `indices`, the element at that position along the dimension (`torch.gather`).
   ///
-  /// - Parameter indices: `int64`, of the tensor's rank.
+  /// - Parameters:
+  ///   - indices: `int64`, of the tensor's rank.
+  ///   - dimension: The dimension that positions count along.
+  /// - Returns: A tensor of the shape of `indices`.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if a position is outside.
   public func gatheredElements(_ indices: Tensor, along dimension: Int) throws -> Tensor {
     try mapped(with: indices) { tessera_gather($0, dimension, $1, $2) }
   }
@@ -67,6 +75,8 @@ extension Tensor {
   ///   - indices: `int64`, of the tensor's rank.
   ///   - dimension: The dimension that positions count along.
   ///   - adding: Whether to add to the elements there instead; the order of additions to one place is not fixed on GPUs.
+  /// - Returns: A new tensor of the same shape.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if a position is outside.
   public func scattered(
     _ source: Tensor,
     at indices: Tensor,

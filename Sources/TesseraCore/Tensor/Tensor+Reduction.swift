@@ -7,6 +7,8 @@ extension Tensor {
   /// - Parameters:
   ///   - dimensions: Those to reduce, counted from the end if negative; all of them if empty.
   ///   - keepingDimensions: Whether reduced dimensions stay, with size 1.
+  /// - Returns: The reduced tensor: of rank 0 over all dimensions.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if there is no such dimension.
   public func sum(along dimensions: Int..., keepingDimensions: Bool = false) throws -> Tensor {
     try reduced(TESSERA_SUM, dimensions, keepingDimensions)
   }
@@ -16,6 +18,8 @@ extension Tensor {
   /// - Parameters:
   ///   - dimensions: Those to reduce, counted from the end if negative; all of them if empty.
   ///   - keepingDimensions: Whether reduced dimensions stay, with size 1.
+  /// - Returns: The reduced tensor: of rank 0 over all dimensions.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if there is no such dimension.
   public func mean(along dimensions: Int..., keepingDimensions: Bool = false) throws -> Tensor {
     try reduced(TESSERA_MEAN, dimensions, keepingDimensions)
   }
@@ -25,6 +29,8 @@ extension Tensor {
   /// - Parameters:
   ///   - dimensions: Those to reduce, counted from the end if negative; all of them if empty.
   ///   - keepingDimensions: Whether reduced dimensions stay, with size 1.
+  /// - Returns: The reduced tensor: of rank 0 over all dimensions.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if there is no such dimension.
   public func maximum(along dimensions: Int..., keepingDimensions: Bool = false) throws -> Tensor {
     try reduced(TESSERA_AMAX, dimensions, keepingDimensions)
   }
@@ -34,6 +40,8 @@ extension Tensor {
   /// - Parameters:
   ///   - dimensions: Those to reduce, counted from the end if negative; all of them if empty.
   ///   - keepingDimensions: Whether reduced dimensions stay, with size 1.
+  /// - Returns: The reduced tensor: of rank 0 over all dimensions.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if there is no such dimension.
   public func minimum(along dimensions: Int..., keepingDimensions: Bool = false) throws -> Tensor {
     try reduced(TESSERA_AMIN, dimensions, keepingDimensions)
   }
@@ -43,6 +51,8 @@ extension Tensor {
   /// - Parameters:
   ///   - dimensions: Those to reduce, counted from the end if negative; all of them if empty.
   ///   - keepingDimensions: Whether reduced dimensions stay, with size 1.
+  /// - Returns: The reduced tensor: of rank 0 over all dimensions.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if there is no such dimension.
   public func logSumExp(along dimensions: Int..., keepingDimensions: Bool = false) throws -> Tensor
   {
     try reduced(TESSERA_LOGSUMEXP, dimensions, keepingDimensions)
@@ -53,6 +63,8 @@ extension Tensor {
   /// - Parameters:
   ///   - dimensions: Those to reduce, counted from the end if negative; all of them if empty.
   ///   - keepingDimensions: Whether reduced dimensions stay, with size 1.
+  /// - Returns: The reduced tensor: of rank 0 over all dimensions.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if there is no such dimension.
   public func norm(along dimensions: Int..., keepingDimensions: Bool = false) throws -> Tensor {
     try reduced(TESSERA_NORM, dimensions, keepingDimensions)
   }
@@ -62,6 +74,8 @@ extension Tensor {
   /// - Parameters:
   ///   - dimensions: Those to reduce, counted from the end if negative; all of them if empty.
   ///   - keepingDimensions: Whether reduced dimensions stay, with size 1.
+  /// - Returns: The reduced tensor: of rank 0 over all dimensions.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if there is no such dimension.
   public func any(along dimensions: Int..., keepingDimensions: Bool = false) throws -> Tensor {
     try reduced(TESSERA_ANY, dimensions, keepingDimensions)
   }
@@ -71,6 +85,8 @@ extension Tensor {
   /// - Parameters:
   ///   - dimensions: Those to reduce, counted from the end if negative; all of them if empty.
   ///   - keepingDimensions: Whether reduced dimensions stay, with size 1.
+  /// - Returns: The reduced tensor: of rank 0 over all dimensions.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if there is no such dimension.
   public func all(along dimensions: Int..., keepingDimensions: Bool = false) throws -> Tensor {
     try reduced(TESSERA_ALL, dimensions, keepingDimensions)
   }
@@ -81,6 +97,8 @@ extension Tensor {
   ///   - dimensions: Those to reduce; all of them if empty.
   ///   - correction: Subtracted from the count in the divisor; 1 for the unbiased estimate, 0 for the population's.
   ///   - keepingDimensions: Whether reduced dimensions stay, with size 1.
+  /// - Returns: The reduced tensor: of rank 0 over all dimensions.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if there is no such dimension.
   public func variance(
     along dimensions: Int...,
     correction: Int = 1,

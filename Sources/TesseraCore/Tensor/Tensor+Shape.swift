@@ -78,6 +78,8 @@ extension Tensor {
   /// - Parameters:
   ///   - margins: Sizes before and after, beginning with the last dimension: `[left, right, top, bottom]`.
   ///   - mode: What to fill with.
+  /// - Returns: A new tensor, larger by the margins.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/shapeMismatch`` if the shapes do not fit.
   public func padded(_ margins: [Int], mode: Padding = .constant(0)) throws -> Tensor {
     let mirrored: (String, Argument) =
       switch mode {

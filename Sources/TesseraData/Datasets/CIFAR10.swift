@@ -23,6 +23,7 @@ public enum CIFAR10 {
   /// - Parameters:
   ///   - split: Which part: five files for training, one for testing.
   ///   - folder: Holds `data_batch_1.bin` and its companions.
+  /// - Returns: The images, as bytes in memory.
   /// - Throws: ``DataError`` naming the file that is missing or damaged.
   public static func load(_ split: Split, from folder: FilePath) throws -> LabelledImages {
     let files = fileNames(of: split).map { folder.appending($0) }

@@ -26,6 +26,7 @@ public enum FashionMNIST {
   /// - Parameters:
   ///   - split: Which part.
   ///   - folder: Holds `train-images-idx3-ubyte.gz` and its three companions.
+  /// - Returns: The images, as bytes in memory.
   /// - Throws: ``DataError`` naming the file that is missing or damaged.
   public static func load(
     _ split: Split,

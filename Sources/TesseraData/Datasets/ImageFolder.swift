@@ -13,9 +13,11 @@ public enum ImageFolder {
   ///
   /// - Parameters:
   ///   - folder: Has a folder for each class.
-  ///   - size: The height and the width that images get (bilinearly, over all pixels when they shrink); if `nil`, they must have one size.
+  ///   - size: The height and the width that images get (bilinearly, over all pixels when they shrink); if `nil`, they must
+  ///   have one size.
   ///   - channels: What is wanted of colours; as stored, all images must agree.
   ///   - progress: Is called after each image, with how many are read and how many there are.
+  /// - Returns: The images, as bytes in memory.
   /// - Throws: ``DataError`` naming the folder that holds nothing, or the file that is damaged or differs.
   public static func load(
     from folder: FilePath,

@@ -12,6 +12,7 @@ extension LabelledImages {
   /// - Parameters:
   ///   - split: Which part.
   ///   - folder: Where the files are.
+  /// - Returns: The images, as bytes in memory.
   /// - Throws: ``DataError`` naming the file that is missing or damaged.
   public static func load(_ split: Split, from folder: FilePath) throws -> LabelledImages {
     func exists(_ name: String) -> Bool {

@@ -88,6 +88,7 @@ extension LabelledImages {
   ///   - key: Shuffles them, and seeds their transforms; the given order if `nil`.
   ///   - transforms: Applied one after the other.
   ///   - droppingLast: Whether a last batch that is not full is left out.
+  /// - Returns: A plan that makes any of the batches at any time.
   /// - Throws: ``DataError`` with code ``DataError/Code/invalidArgument`` if the size is less than 1 or an index is outside.
   public func batches(
     of size: Int,

@@ -86,6 +86,7 @@ extension BatchPlan {
   /// - Parameters:
   ///   - ahead: How many batches are ready or under way, at least 1.
   ///   - workers: How many threads prepare them, at least 1.
+  /// - Returns: A sequence for `for try await`.
   public func prefetched(ahead: Int = 4, workers: Int = 1) -> PrefetchedBatches {
     PrefetchedBatches(plan: self, ahead: ahead, workers: workers)
   }

@@ -8,6 +8,7 @@ public protocol Partition: Sendable {
   ///   - labels: The class of each example.
   ///   - sites: How many sites there are.
   ///   - key: Draws what is drawn; the same key divides in the same way.
+  /// - Returns: One list for each site.
   /// - Throws: ``DataError`` with code ``DataError/Code/invalidArgument`` if the data cannot be divided so.
   func indices(labels: [Int], sites: Int, key: RandomKey) throws -> [[Int]]
 }

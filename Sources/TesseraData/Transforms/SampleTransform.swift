@@ -10,6 +10,8 @@ public protocol SampleTransform: Sendable {
   /// - Parameters:
   ///   - batch: `[batch, channels, height, width]`, `float32`.
   ///   - keys: One for each sample, for what is drawn.
+  /// - Returns: `[batch, channels, height, width]`, `float32`.
+  /// - Throws: ``DataError`` if the batch has another shape or number of keys, or a setting is outside what is allowed.
   func callAsFunction(_ batch: Tensor, keys: [RandomKey]) throws -> Tensor
 }
 

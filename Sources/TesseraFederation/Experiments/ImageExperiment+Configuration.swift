@@ -97,6 +97,7 @@ extension ImageExperiment {
   /// - Parameters:
   ///   - manifest: What is recorded.
   ///   - lanes: How many threads compute; all cores if `nil`.
+  /// - Returns: The settings, as the experiment was made with them.
   /// - Throws: ``RunError`` naming the field that is missing or wrong.
   public static func configuration(
     of manifest: RunManifest,

@@ -123,6 +123,7 @@ public struct ClassifierScore: Sendable, Hashable {
   ///   - dataset: The images.
   ///   - range: Which of them.
   ///   - batchSize: How many are looked at together.
+  /// - Throws: `CancellationError` if the task is cancelled, and what the model throws.
   public init(
     of model: any Layer,
     on dataset: LabelledImages,

@@ -29,6 +29,7 @@ public final class Convolution<Rank: SpatialRank>: Layer {
   ///   - hasBias: Whether there is a bias.
   ///   - initializer: For the weight; even within `±1/√fanIn` if `nil`.
   ///   - generator: Draws the first values.
+  /// - Throws: `TensorError` if memory or a size does not allow it.
   public init(
     _ inputChannels: Int,
     _ outputChannels: Int,
@@ -63,6 +64,7 @@ public final class Convolution<Rank: SpatialRank>: Layer {
   ///
   /// - Parameter x: `[batch, inputChannels, …spatial]`.
   /// - Returns: `[batch, outputChannels, …spatial]`.
+  /// - Throws: `TensorError` if the shapes do not fit.
   public func callAsFunction(_ x: Tensor) throws -> Tensor {
     try x.convolved(with: weight.value, bias: bias?.value, geometry: geometry)
   }
@@ -100,6 +102,7 @@ public final class TransposedConvolution<Rank: SpatialRank>: Layer {
   ///   - hasBias: Whether there is a bias.
   ///   - initializer: For the weight; even within `±1/√fanIn` if `nil`.
   ///   - generator: Draws the first values.
+  /// - Throws: `TensorError` if memory or a size does not allow it.
   public init(
     _ inputChannels: Int,
     _ outputChannels: Int,
@@ -136,6 +139,7 @@ public final class TransposedConvolution<Rank: SpatialRank>: Layer {
   ///
   /// - Parameter x: `[batch, inputChannels, …spatial]`.
   /// - Returns: `[batch, outputChannels, …spatial]`.
+  /// - Throws: `TensorError` if the shapes do not fit.
   public func callAsFunction(_ x: Tensor) throws -> Tensor {
     try x.transposeConvolved(
       with: weight.value,

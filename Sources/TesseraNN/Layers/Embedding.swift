@@ -36,6 +36,7 @@ public final class Embedding: Layer {
   ///
   /// - Parameter indices: `int64` or `int32`, of any shape.
   /// - Returns: `[…indices' shape, width]`.
+  /// - Throws: `TensorError` with code `indexOutOfRange` if an index is outside the table.
   public func callAsFunction(_ indices: Tensor) throws -> Tensor {
     try weight.value.embeddings(at: indices, paddingIndex: paddingIndex)
   }
@@ -67,6 +68,7 @@ public final class EmbeddingBag: Module {
   ///   - offsets: Where each bag starts, `int64`, rank 1.
   ///   - weights: A factor per index, for sums only.
   /// - Returns: `[bags, width]`.
+  /// - Throws: `TensorError` with code `indexOutOfRange` if an index is outside the table.
   public func callAsFunction(
     _ indices: Tensor,
     offsets: Tensor,

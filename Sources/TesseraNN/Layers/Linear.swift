@@ -15,6 +15,7 @@ public final class Linear: Layer {
   ///   - hasBias: Whether there is a bias.
   ///   - initializer: For the weight; even within `±1/√inputs` if `nil`.
   ///   - generator: Draws the first values.
+  /// - Throws: `TensorError` if memory or a size does not allow it.
   public init(
     _ inputs: Int,
     _ outputs: Int,
@@ -31,6 +32,7 @@ public final class Linear: Layer {
   ///
   /// - Parameter x: `[…, inputs]`.
   /// - Returns: `[…, outputs]`.
+  /// - Throws: `TensorError` if the shapes do not fit.
   public func callAsFunction(_ x: Tensor) throws -> Tensor {
     try x.linear(weight: weight.value, bias: bias?.value)
   }

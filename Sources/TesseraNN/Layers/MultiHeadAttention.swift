@@ -50,6 +50,7 @@ public final class MultiHeadAttention: Module, ModeDependent {
   ///   - mask: Broadcasts to `[batch, heads, length, length]`; true where attention is allowed, or numbers to add.
   ///   - isCausal: Whether a position sees only itself and earlier ones.
   /// - Returns: `[batch, length, width]`.
+  /// - Throws: `TensorError` if the shapes do not fit.
   public func callAsFunction(
     _ x: Tensor,
     mask: Tensor? = nil,
@@ -68,6 +69,7 @@ public final class MultiHeadAttention: Module, ModeDependent {
   ///   - value: `[batch, keys, width]`.
   ///   - mask: Broadcasts to `[batch, heads, queries, keys]`; true where attention is allowed, or numbers to add.
   /// - Returns: `[batch, queries, width]`.
+  /// - Throws: `TensorError` if the shapes do not fit.
   public func callAsFunction(
     query: Tensor,
     key: Tensor,

@@ -30,6 +30,8 @@ public final class BatchNorm: Layer, ModeDependent {
   /// The layer's output.
   ///
   /// - Parameter x: `[batch, channels, …]`; in training with more than one value per channel.
+  /// - Returns: The normalised input, of its shape.
+  /// - Throws: `TensorError` if the shapes do not fit.
   public func callAsFunction(_ x: Tensor) throws -> Tensor {
     switch mode {
     case .training:
@@ -68,6 +70,7 @@ public final class InstanceNorm: Layer {
   ///   - channels: Channels of the input.
   ///   - isAffine: Whether the result is scaled and shifted by learned numbers.
   ///   - epsilon: Added to the variance.
+  /// - Throws: `TensorError` if memory or a size does not allow it.
   public init(_ channels: Int, isAffine: Bool = false, epsilon: Double = 1e-5) throws {
     weight = isAffine ? try Parameter(.ones([channels])) : nil
     bias = isAffine ? try Parameter(.zeros([channels])) : nil

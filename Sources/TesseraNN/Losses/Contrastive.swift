@@ -10,6 +10,7 @@ public import TesseraCore
 ///   - b: `[batch, width]`, rows of length 1.
 ///   - temperature: A number above 0, usually learned: of rank 0.
 ///   - smoothing: Label smoothing.
+/// - Returns: The loss, of rank 0.
 /// - Throws: ``TensorError`` with code ``TensorError/Code/shapeMismatch`` if the shapes differ.
 public func contrastive(
   _ a: Tensor,

@@ -9,6 +9,7 @@ public import TesseraCore
 ///   - smoothing: The share of probability spread evenly over all classes (Szegedy et al., 2016).
 ///   - ignoring: A label whose elements count for nothing.
 ///   - reduction: Whether to return the mean, the sum or all losses.
+/// - Returns: The loss: of rank 0, or of the shape of the labels without a reduction.
 /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if a label is no class.
 public func crossEntropy(
   _ logits: Tensor,
@@ -35,6 +36,8 @@ public func crossEntropy(
 ///   - weight: A factor per element; broadcasts.
 ///   - positiveWeight: A factor for the first term; broadcasts.
 ///   - reduction: Whether to return the mean, the sum or all losses.
+/// - Returns: The loss: of rank 0, or of the shape of the input without a reduction.
+/// - Throws: `TensorError` if the shapes do not fit.
 public func binaryCrossEntropy(
   _ logits: Tensor,
   _ target: Tensor,
@@ -58,6 +61,8 @@ public func binaryCrossEntropy(
 ///   - gamma: How strongly easy elements fade; 0 is binary cross-entropy.
 ///   - alpha: The weight of ones, and `1 - alpha` that of zeros; no weights if `nil`.
 ///   - reduction: Whether to return the mean, the sum or all losses.
+/// - Returns: The loss: of rank 0, or of the shape of the input without a reduction.
+/// - Throws: `TensorError` if the shapes do not fit.
 public func focal(
   _ logits: Tensor,
   _ target: Tensor,

@@ -7,6 +7,7 @@ public import TesseraCore
 ///   - target: One-hot, of that shape.
 ///   - includingBackground: Whether class 0 counts.
 ///   - smoothing: Added above and below the fraction, so that two empty masks agree.
+/// - Returns: The loss, of rank 0.
 /// - Throws: ``TensorError`` with code ``TensorError/Code/shapeMismatch`` if the shapes differ.
 public func dice(
   _ probabilities: Tensor,
@@ -43,6 +44,7 @@ public func dice(
 ///   - includingBackground: Whether class 0 counts in the Dice part.
 ///   - diceWeight: The factor of the Dice part.
 ///   - entropyWeight: The factor of the cross-entropy part.
+/// - Returns: The loss, of rank 0.
 /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if a label is no class.
 public func diceCrossEntropy(
   _ logits: Tensor,

@@ -6,6 +6,8 @@ public import TesseraCore
 ///   - x: Of any shape.
 ///   - target: Of that shape.
 ///   - reduction: Whether to return the mean, the sum or all losses.
+/// - Returns: The loss: of rank 0, or of the shape of the input without a reduction.
+/// - Throws: `TensorError` if the shapes do not fit.
 public func meanSquaredError(
   _ x: Tensor,
   _ target: Tensor,
@@ -20,6 +22,8 @@ public func meanSquaredError(
 ///   - x: Of any shape.
 ///   - target: Of that shape.
 ///   - reduction: Whether to return the mean, the sum or all losses.
+/// - Returns: The loss: of rank 0, or of the shape of the input without a reduction.
+/// - Throws: `TensorError` if the shapes do not fit.
 public func meanAbsoluteError(
   _ x: Tensor,
   _ target: Tensor,
@@ -35,6 +39,8 @@ public func meanAbsoluteError(
 ///   - target: Of that shape.
 ///   - delta: Where the two meet.
 ///   - reduction: Whether to return the mean, the sum or all losses.
+/// - Returns: The loss: of rank 0, or of the shape of the input without a reduction.
+/// - Throws: `TensorError` if the shapes do not fit.
 public func huber(
   _ x: Tensor,
   _ target: Tensor,

@@ -21,6 +21,7 @@ public final class ImageClassifier: Layer {
   ///   - size: Height and width of the images, at least 4.
   ///   - classes: The number of classes.
   ///   - generator: Draws the first values.
+  /// - Throws: `TensorError` if memory or a size does not allow it.
   public init(
     channels: Int = 1,
     size: Int = 28,
@@ -39,6 +40,7 @@ public final class ImageClassifier: Layer {
   ///
   /// - Parameter x: `[batch, channels, size, size]`.
   /// - Returns: `[batch, classes]`.
+  /// - Throws: `TensorError` if the shapes do not fit.
   public func callAsFunction(_ x: Tensor) throws -> Tensor {
     let h = try relu(conv2(relu(conv1(x))).maxPooled(kernel: [2, 2]))
     return try head(relu(hidden(h.flattened(from: 1))))

@@ -58,6 +58,7 @@ public final class ResidualBlock: Layer {
   ///
   /// - Parameter x: `[batch, inputs, height, width]`.
   /// - Returns: `[batch, outputs, height / stride, width / stride]`.
+  /// - Throws: `TensorError` if the shapes do not fit.
   public func callAsFunction(_ x: Tensor) throws -> Tensor {
     let h = try norm2(conv2(relu(norm1(conv1(x)))))
     guard let shortcut, let shortcutNorm else { return try relu(h + x) }
@@ -83,6 +84,7 @@ public final class ResNet18: Layer {
   ///   - classes: The number of classes.
   ///   - width: Channels of the first stage; 64 in the paper.
   ///   - generator: Draws the first values.
+  /// - Throws: `TensorError` if memory or a size does not allow it.
   public init(channels: Int = 3, classes: Int, width: Int = 64, using generator: Generator) throws {
     stem = try Conv2d(
       channels,
@@ -112,6 +114,7 @@ public final class ResNet18: Layer {
   ///
   /// - Parameter x: `[batch, channels, height, width]`.
   /// - Returns: `[batch, classes]`.
+  /// - Throws: `TensorError` if the shapes do not fit.
   public func callAsFunction(_ x: Tensor) throws -> Tensor {
     let h = try blocks.reduce(relu(norm(stem(x)))) { try $1($0) }
     return try head(h.mean(along: 2, 3))

@@ -6,6 +6,7 @@ public enum TimeLeft {
   ///   - done: How much is done, in any unit.
   ///   - total: How much there is.
   ///   - seconds: How long the done part took.
+  /// - Returns: Seconds, or `nil` if nothing can be said yet.
   public static func estimate(done: Double, of total: Double, after seconds: Double) -> Double? {
     guard done > 0, seconds > 0, total >= done else { return nil }
     return seconds * (total - done) / done

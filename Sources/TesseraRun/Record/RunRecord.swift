@@ -28,6 +28,7 @@ public struct RunRecord: Sendable {
   /// - Parameters:
   ///   - folder: Does not exist, or is empty; its parents are made.
   ///   - manifest: The first contents of `run.json`.
+  /// - Returns: The record, with its first `run.json`.
   /// - Throws: ``RunError`` with code ``RunError/Code/cannotWrite`` if the folder is in use or cannot be made.
   public static func create(at folder: FilePath, _ manifest: RunManifest) throws -> RunRecord {
     func refused(_ reason: String) -> RunError {
