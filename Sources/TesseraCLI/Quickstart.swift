@@ -19,7 +19,7 @@ struct Quickstart: AsyncParsableCommand {
   var sites: Limited<SiteLimit> = .init(8)
 
   @Option(help: ArgumentHelp("How many rounds to train.", valueName: "1...10000"))
-  var rounds: Limited<RoundLimit> = .init(16)
+  var rounds: Limited<RoundLimit> = .init(20)
 
   @Option(help: "How the images are divided among the sites.")
   var partition: ImageExperiment.Division = .dirichlet

@@ -19,13 +19,13 @@ struct ClassifierImpl : nn::Module {
 
   ClassifierImpl() {
     conv1 = register_module("conv1", nn::Conv2d(nn::Conv2dOptions(1, 16, 5).stride(2).padding(2)));
-    conv2 = register_module("conv2", nn::Conv2d(nn::Conv2dOptions(16, 32, 3).padding(1)));
+    conv2 = register_module("conv2", nn::Conv2d(nn::Conv2dOptions(16, 32, 3).stride(2).padding(1)));
     hidden = register_module("hidden", nn::Linear(32 * 7 * 7, 64));
     head = register_module("head", nn::Linear(64, 10));
   }
 
   torch::Tensor forward(torch::Tensor x) {
-    auto h = torch::relu(torch::max_pool2d(conv2(torch::relu(conv1(x))), 2));
+    auto h = torch::relu(conv2(torch::relu(conv1(x))));
     return head(torch::relu(hidden(h.flatten(1))));
   }
 };

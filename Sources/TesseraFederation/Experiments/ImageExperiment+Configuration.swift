@@ -39,7 +39,7 @@ extension ImageExperiment {
     /// Settings; quickstart's where none are given.
     public init(
       sites: Int = 8,
-      rounds: Int = 16,
+      rounds: Int = 20,
       division: Division = .dirichlet,
       alpha: Double = 0.5,
       shards: Int = 2,

@@ -55,7 +55,7 @@ public struct ImageExperiment: Sendable {
     training = ClassifierTraining(
       dataset: train,
       batchSize: configuration.batch,
-      learningRate: .cosine(from: 0.06, to: 0.02, over: max(configuration.rounds - 1, 1)),
+      learningRate: .cosine(from: 0.08, to: 0.01, over: max(configuration.rounds - 1, 1)),
       transforms: configuration.augments
         ? [RandomCrop(padding: max(1, shape[2] / 14)), RandomHorizontalFlip()] : []
     ) { try ImageClassifier(channels: shape[1], size: shape[2], classes: classes, using: $0) }

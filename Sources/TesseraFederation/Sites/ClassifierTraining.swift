@@ -12,6 +12,8 @@ public struct ClassifierTraining: Sendable {
   public let learningRate: any Schedule
   /// Its momentum.
   public let momentum: Double
+  /// The norm that gradients are clipped to; a site with few classes would leave the numbers' range in its first steps.
+  public let gradientNorm: Double
   /// Changes to the images.
   public let transforms: [any SampleTransform]
   private let makeModel: @Sendable (Generator) throws -> any Layer
@@ -23,6 +25,7 @@ public struct ClassifierTraining: Sendable {
   ///   - batchSize: How many images a step uses.
   ///   - learningRate: The step size of SGD in each round, counted from 0.
   ///   - momentum: Its momentum.
+  ///   - gradientNorm: The norm that gradients are clipped to.
   ///   - transforms: Changes to the images.
   ///   - model: Makes the network; its output is `[batch, classes]`.
   public init(
@@ -30,6 +33,7 @@ public struct ClassifierTraining: Sendable {
     batchSize: Int,
     learningRate: any Schedule,
     momentum: Double = 0.9,
+    gradientNorm: Double = 2,
     transforms: [any SampleTransform] = [],
     model: @escaping @Sendable (Generator) throws -> any Layer
   ) {
@@ -37,6 +41,7 @@ public struct ClassifierTraining: Sendable {
     self.batchSize = batchSize
     self.learningRate = learningRate
     self.momentum = momentum
+    self.gradientNorm = gradientNorm
     self.transforms = transforms
     makeModel = model
   }
@@ -83,7 +88,8 @@ public struct ClassifierTraining: Sendable {
         try Task.checkCancellation()
         let batch = try plan.batch(number)
         let loss = try crossEntropy(model(batch.images), batch.labels)
-        try optimizer.step(minimizing: loss)
+        let gradients = try loss.gradients(for: model.parameters)
+        try optimizer.apply(gradients.clipped(toNorm: gradientNorm).gradients)
         lossSum += try loss.item()
         steps += 1
       }

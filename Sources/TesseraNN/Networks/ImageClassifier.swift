@@ -2,8 +2,8 @@ public import TesseraCore
 
 /// A small convolutional classifier for small grey or colour images: quickstart's model.
 ///
-/// Two convolutions that halve the image each, then two linear layers (after LeCun et al., 1998). The first halves by its
-/// stride: on one thread, pooling its wide output would cost as much as the convolution.
+/// Two convolutions that halve the image each, then two linear layers (after LeCun et al., 1998). They halve by their strides
+/// (Springenberg et al., 2015): on one thread, pooling a wide output costs as much as the convolution.
 public final class ImageClassifier: Layer {
   /// To 16 channels.
   public let conv1: Conv2d
@@ -29,9 +29,9 @@ public final class ImageClassifier: Layer {
     using generator: Generator
   ) throws {
     conv1 = try Conv2d(channels, 16, kernel: 5, stride: 2, padding: 2, using: generator)
-    conv2 = try Conv2d(16, 32, kernel: 3, padding: 1, using: generator)
-    // The stride rounds up, the pooling down.
-    let side = (size + 1) / 2 / 2
+    conv2 = try Conv2d(16, 32, kernel: 3, stride: 2, padding: 1, using: generator)
+    // Each stride rounds up.
+    let side = (size + 3) / 4
     hidden = try Linear(32 * side * side, 64, using: generator)
     head = try Linear(64, classes, using: generator)
   }
@@ -42,7 +42,7 @@ public final class ImageClassifier: Layer {
   /// - Returns: `[batch, classes]`.
   /// - Throws: `TensorError` if the shapes do not fit.
   public func callAsFunction(_ x: Tensor) throws -> Tensor {
-    let h = try relu(conv2(relu(conv1(x))).maxPooled(kernel: [2, 2]))
+    let h = try relu(conv2(relu(conv1(x))))
     return try head(relu(hidden(h.flattened(from: 1))))
   }
 }
