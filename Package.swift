@@ -56,7 +56,7 @@ let package = Package(
     .target(name: "TesseraNN", dependencies: ["TesseraCore"], swiftSettings: strict),
     .target(
       name: "TesseraTesting",
-      dependencies: ["TesseraCore", "TesseraNN"],
+      dependencies: ["TesseraCore", "TesseraNN", system],
       swiftSettings: strict
     ),
     .testTarget(
@@ -107,7 +107,7 @@ let package = Package(
     ),
     .testTarget(
       name: "TesseraRunTests",
-      dependencies: ["TesseraCore", "TesseraRun", system],
+      dependencies: ["TesseraCore", "TesseraRun", "TesseraTesting", system],
       swiftSettings: strict
     ),
     .testTarget(

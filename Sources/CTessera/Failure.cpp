@@ -27,15 +27,15 @@ TesseraCode code_of(const c10::Error &error, const std::string &message) {
   if (dynamic_cast<const c10::LinAlgError *>(&error)) return TESSERA_NUMERICAL;
   if (contains_any(message, {"can't allocate memory", "not enough memory"})) return TESSERA_OUT_OF_MEMORY;
   if (contains_any(message, {"not implemented for", "not supported"})) return TESSERA_UNSUPPORTED;
-  if (contains_any(message, {"is out of bounds", "out of range"})) return TESSERA_INDEX_OUT_OF_RANGE;
+  if (contains_any(message, {"is out of bounds", "out of range", "found idx to be", "takes value"})) return TESSERA_INDEX_OUT_OF_RANGE;
   if (contains_any(message, {"size", "shape", "dimension", "broadcast", "channels", "dtype", "same type", "elements", "numel"}))
     return TESSERA_SHAPE_MISMATCH;
   return TESSERA_INVALID_ARGUMENT;
 }
 
-/// Hides the number after "index " and "Target ": it was read from a tensor, and may be someone's data.
+/// Hides the number after these words: it was read from a tensor, and may be someone's data.
 std::string without_values(std::string message) {
-  for (const char *word : {"index ", "Target "}) {
+  for (const char *word : {"index ", "Target ", "idx to be ", "takes value "}) {
     const std::string key = word;
     size_t at = 0;
     while ((at = message.find(key, at)) != std::string::npos) {

@@ -2,6 +2,7 @@ import Foundation
 import SystemPackage
 import TesseraCore
 import TesseraData
+import TesseraTesting
 import Testing
 
 @Suite struct FolderTests {

@@ -2,10 +2,14 @@ import Foundation
 import SystemPackage
 import TesseraCore
 import TesseraRun
+import TesseraTesting
 import Testing
 
 @Suite struct RecordTests {
-  let parent = FilePath(NSTemporaryDirectory()).appending("tessera-\(UUID().uuidString)")
+  let folder: TemporaryFolder
+  var parent: FilePath { folder.path }
+
+  init() throws { folder = try TemporaryFolder() }
 
   static func manifest() throws -> RunManifest {
     var manifest = RunManifest(
@@ -36,7 +40,6 @@ import Testing
   }
 
   @Test func aRecordIsReadBackAsItWasWritten() throws {
-    defer { try? FileManager.default.removeItem(atPath: parent.string) }
     var manifest = try Self.manifest()
     let record = try RunRecord.create(at: parent.appending("run"), manifest)
     manifest.status = .finished
@@ -46,7 +49,6 @@ import Testing
   }
 
   @Test func aTornLineOfMetricsIsIgnoredAndThenCut() throws {
-    defer { try? FileManager.default.removeItem(atPath: parent.string) }
     let record = try RunRecord.create(at: parent.appending("run"), Self.manifest())
     try record.append(metric: ["round": 1])
     let file = try #require(FileHandle(forWritingAtPath: record.metricsFile.string))
@@ -59,7 +61,6 @@ import Testing
   }
 
   @Test func aDamagedManifestNamesItsField() throws {
-    defer { try? FileManager.default.removeItem(atPath: parent.string) }
     let record = try RunRecord.create(at: parent.appending("run"), Self.manifest())
     let whole = try String(contentsOfFile: record.manifestFile.string, encoding: .utf8)
     for (text, field) in [
@@ -79,7 +80,6 @@ import Testing
   }
 
   @Test func aFolderInUseIsNotTakenOver() throws {
-    defer { try? FileManager.default.removeItem(atPath: parent.string) }
     let record = try RunRecord.create(at: parent.appending("run"), Self.manifest())
     #expect(throws: RunError.self) { try RunRecord.create(at: record.folder, Self.manifest()) }
     #expect(throws: RunError.self) {

@@ -10,11 +10,19 @@ struct Main {
     case "step": try TrainingStep.run(rounds: rounds)
     case "fold": try Folding.run(rounds: rounds)
     case "sites": try await ManySites.run(rounds: rounds)
+    case "step-ours": try TrainingStep.ours(rounds)
+    case "step-theirs": TrainingStep.theirs(rounds)
     case "add-ours": try Additions.ours(rounds)
     case "add-theirs": Additions.theirs(rounds)
     default:
       FileHandle.standardError.write(
-        Data("usage: TesseraBenchmarks step|fold|sites|add-ours|add-theirs [rounds]\n".utf8)
+        Data(
+          """
+          usage: TesseraBenchmarks step|fold|sites|step-ours|step-theirs|add-ours|add-theirs \
+          [rounds]
+
+          """.utf8
+        )
       )
       exit(64)
     }

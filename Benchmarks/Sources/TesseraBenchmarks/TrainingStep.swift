@@ -17,6 +17,23 @@ enum TrainingStep {
     }
   }
 
+  /// So many steps of quickstart's CNN by us alone, for profilers.
+  static func ours(_ count: Int) throws {
+    let generator = try Generator(seed: 1)
+    let model = try ImageClassifier(using: generator)
+    let images = try Tensor.uniform([64, 1, 28, 28], using: generator)
+    let labels = try Tensor.randomIntegers([64], in: 0..<10, using: generator)
+    let optimizer = try SGD(model.parameters, learningRate: 0.01, momentum: 0.9)
+    for _ in 0..<count { try optimizer.step(minimizing: crossEntropy(model(images), labels)) }
+  }
+
+  /// So many steps in C++ alone.
+  static func theirs(_ count: Int) {
+    let training = reference_training(REFERENCE_CLASSIFIER, 64)
+    for _ in 0..<count { reference_step(training) }
+    reference_training_free(training)
+  }
+
   private static func compare(
     _ name: String,
     _ reference: ReferenceModel,

@@ -70,8 +70,10 @@ private final class Inbox: @unchecked Sendable {
   }
   private let state = Mutex(State())
   private let arrived = DispatchSemaphore(value: 0)
-  /// What was taken from `state` and not yet run; only the lane's thread touches it.
-  private var taken: ArraySlice<@Sendable () -> Void> = []
+  /// What was taken from `state` and not yet run, the next one last; only the lane's thread touches it.
+  ///
+  /// Not a slice: its storage would keep the jobs that have run, and through them the lane itself.
+  private var taken: [@Sendable () -> Void] = []
 
   func add(_ job: @escaping @Sendable () -> Void) {
     state.withLock { $0.jobs.append(job) }
@@ -88,10 +90,10 @@ private final class Inbox: @unchecked Sendable {
   /// Waits for one. `nil` when the lane is gone and nothing is left.
   func next() -> (@Sendable () -> Void)? {
     while true {
-      if let job = taken.popFirst() { return job }
+      if let job = taken.popLast() { return job }
       arrived.wait()
       let isClosed = state.withLock { state in
-        taken = ArraySlice(state.jobs)
+        taken = state.jobs.reversed()
         state.jobs = []
         return state.isClosed
       }

@@ -18,22 +18,24 @@ public struct ExactSum: Sendable {
   ///
   /// - Parameters:
   ///   - shape: The shape of the addends.
-  ///   - bound: The largest magnitude that an element may have, above 0.
-  ///   - totalWeight: The most that the weights of all addends can add up to, above 0.
+  ///   - bound: The largest magnitude that an element may have, above 0 and at most ``largestBound``.
+  ///   - totalWeight: The most that the weights of all addends can add up to, above 0 and at most ``largestBound``.
   public init(shape: [Int], bound: Double, totalWeight: Double) {
-    precondition(bound > 0 && bound.isFinite, "a bound of \(bound) admits nothing")
-    precondition(totalWeight > 0 && totalWeight.isFinite, "a total weight of \(totalWeight)")
+    let allowed = Double.leastNonzeroMagnitude...Self.largestBound
+    precondition(allowed.contains(bound), "a bound of \(bound)")
+    precondition(allowed.contains(totalWeight), "a total weight of \(totalWeight)")
     self.shape = shape
     self.bound = bound
     sums = [Int64](repeating: 0, count: shape.reduce(1, *))
     // A power of two, so that scaling rounds nothing, with bound · totalWeight · unit ≤ 2^61: every sum fits.
-    let exponent = 61 - (bound.nextUp * totalWeight.nextUp).exponent - 1
-    unit = Double(
-      sign: .plus,
-      exponent: Swift.min(Swift.max(Int(exponent), -900), 900),
-      significand: 1
-    )
+    let carry = bound.significand * totalWeight.significand >= 2 ? 1 : 0
+    let exponent = 60 - Int(bound.exponent) - Int(totalWeight.exponent) - carry
+    // Beyond 2^1000 lies nothing that a Double could show.
+    unit = Double(sign: .plus, exponent: Swift.min(exponent, 1000), significand: 1)
   }
+
+  /// What no bound may exceed: beyond it, products with weights would leave the range of a `Double`.
+  public static let largestBound = 0x1p500
 
   /// The smallest difference that the sum still sees.
   public var resolution: Double { 1 / unit }

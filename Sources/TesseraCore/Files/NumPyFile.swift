@@ -70,6 +70,13 @@ public enum NumPyFile {
     to path: FilePath,
     compressed: Bool = false
   ) throws {
+    // libzip removes a file instead of writing an archive of nothing; this is what such an archive is.
+    guard !tensors.isEmpty else {
+      let endOfDirectory: [UInt8] = [0x50, 0x4B, 5, 6] + [UInt8](repeating: 0, count: 18)
+      return try AtomicFile.write(to: path) { writer in
+        try endOfDirectory.withUnsafeBytes { try writer.write($0) }
+      }
+    }
     let neighbour = try AtomicFile.partialName(for: path)
     func failed(_ reason: String) -> TensorError {
       TensorError(code: .fileSystem, message: "cannot write \(path): \(reason)")

@@ -23,6 +23,12 @@ public func attention(
   var (mask, isCausal) = (mask, isCausal)
   if let given = mask, isCausal {
     // LibTorch's kernel takes a mask or causality, not both.
+    guard query.rank >= 2, key.rank >= 2 else {
+      throw TensorError(
+        code: .shapeMismatch,
+        message: "attention needs at least 2 dimensions, got \(query.shape) and \(key.shape)"
+      )
+    }
     let shape = [query.shape[query.rank - 2], key.shape[key.rank - 2]]
     let earlier = try Tensor.ones(shape, on: query.device).lowerTriangle().to(.bool)
     mask =

@@ -39,10 +39,10 @@ public struct WeightedMean: Sendable {
     self.capacity = capacity
     sums = try zip(model.names, model.tensors).map { name, tensor in
       let largest = tensor.count == 0 ? 0 : try abs(tensor.to(.float64)).maximum().item()
-      guard largest.isFinite else {
+      guard largest * Self.headroom < ExactSum.largestBound / 2 else {
         throw FederationError(
           code: .rejectedUpdate,
-          message: "the global model's '\(name)' is not finite"
+          message: "the global model's '\(name)' is not finite or too large"
         )
       }
       let floor =

@@ -1,0 +1,128 @@
+import TesseraCore
+import TesseraTesting
+import Testing
+
+@Suite struct ShapeTests {
+  private func counting(_ shape: [Int]) throws -> Tensor {
+    try Tensor.range(0..<shape.reduce(1, *)).reshaped(to: shape)
+  }
+
+  @Test func shapesChangeAsNamed() throws {
+    let x = try counting([2, 3, 4])
+    #expect(try x.reshaped(to: [6, -1]).shape == [6, 4])
+    #expect(try x.flattened().shape == [24])
+    #expect(try x.flattened(from: 1).shape == [2, 12])
+    #expect(try x.permuted(to: [2, 0, 1]).shape == [4, 2, 3])
+    #expect(try x.transposed().shape == [2, 4, 3])
+    #expect(try x.transposed(0, 1).shape == [3, 2, 4])
+    #expect(try x.unsqueezed(1).shape == [2, 1, 3, 4])
+    #expect(try x.unsqueezed(1).squeezed(1).shape == [2, 3, 4])
+    #expect(try x.squeezed(0).shape == [2, 3, 4])
+    #expect(try counting([2, 1]).expanded(to: [2, 3]).array(of: Int.self) == [0, 0, 0, 1, 1, 1])
+    #expect(try counting([2]).repeated(2, 2).array(of: Int.self) == [0, 1, 0, 1, 0, 1, 0, 1])
+    #expect(throwing(.shapeMismatch) { _ = try x.reshaped(to: [5, 5]) })
+  }
+
+  @Test func piecesComeApartAndTogether() throws {
+    let x = try counting([2, 5])
+    let pieces = try x.split(into: [2, 3], along: 1)
+    #expect(pieces.map(\.shape) == [[2, 2], [2, 3]])
+    #expect(try concatenate(pieces, along: 1).isIdentical(to: x))
+    #expect(try stack([x, x], along: 2).shape == [2, 5, 2])
+    #expect(throwing(.shapeMismatch) { _ = try concatenate([x, counting([3, 4])], along: 1) })
+    #expect(throws: TensorError.self) { _ = try stack([]) }
+    #expect(throws: TensorError.self) { _ = try x.split(into: [2, 2], along: 1) }
+  }
+
+  @Test func slicesAreTakenAndPositionsOutsideAreNamed() throws {
+    let x = try counting([3, 4])
+    #expect(try x.slice(at: 1).array(of: Int.self) == [4, 5, 6, 7])
+    #expect(try x.slice(at: -1, along: 1).array(of: Int.self) == [3, 7, 11])
+    #expect(try x.slices(in: 1..<3, along: 1).array(of: Int.self) == [1, 2, 5, 6, 9, 10])
+    #expect(try x.slices(in: 0..<4, along: -1, by: 3).array(of: Int.self) == [0, 3, 4, 7, 8, 11])
+    #expect(try x.slices(in: 2..<2).shape == [0, 4])
+    let error = failure { _ = try x.slice(at: 3) }
+    #expect(error?.code == .indexOutOfRange)
+    #expect(error?.message == "positions 3...3 are outside dimension 0 of shape [3, 4]")
+    #expect(throwing(.indexOutOfRange) { _ = try x.slices(in: 2..<5) })
+    #expect(throwing(.indexOutOfRange) { _ = try x.slice(at: 0, along: 2) })
+    #expect(throws: TensorError.self) { _ = try x.slices(in: 0..<2, by: 0) }
+  }
+
+  @Test func elementsArePickedByIndices() throws {
+    let x = try counting([3, 4])
+    #expect(try x.gathered(Tensor([2, 0])).array(of: Int.self) == [8, 9, 10, 11, 0, 1, 2, 3])
+    #expect(try x.elements(at: [Tensor([0, 2]), Tensor([1, 3])]).array(of: Int.self) == [1, 11])
+    #expect(try x.elements(at: [nil, Tensor([1])]).array(of: Int.self) == [1, 5, 9])
+    #expect(try x.elements(where: x.isGreater(than: 9)).array(of: Int.self) == [10, 11])
+    #expect(try x.filled(-1, where: x.isLess(than: 10)).maximum().itemAsInteger() == 11)
+    let changed = try x.replacing(at: [Tensor([1])], with: Tensor(0))
+    #expect(try changed.slice(at: 1).array(of: Int.self) == [0, 0, 0, 0])
+    let doubled = try x.replacing(at: [Tensor([1, 1])], with: Tensor(1), adding: true)
+    #expect(try doubled.slice(at: 1).array(of: Int.self) == [6, 7, 8, 9])
+    #expect(try x.positionsOfNonzero().shape == [11, 2])
+    #expect(throwing(.indexOutOfRange) { _ = try x.gathered(Tensor([3])) })
+  }
+
+  @Test func classesBecomeOneHot() throws {
+    let hot = try Tensor([2, 0]).oneHot(classes: 3)
+    #expect(try hot.array(of: Int.self) == [0, 0, 1, 1, 0, 0])
+    for classes in [[3], [-1]] {
+      let error = failure { _ = try Tensor(classes).oneHot(classes: 3) }
+      #expect(error?.code == .indexOutOfRange)
+      #expect(error?.message == "a class is outside 0..<3")
+    }
+  }
+
+  @Test func reductionsTakeAllDimensionsOrSome() throws {
+    let x = try counting([2, 3, 4]).to(.float64)
+    #expect(try x.sum().shape == [])
+    #expect(try x.sum(along: 0, 2).shape == [3])
+    #expect(try x.mean(along: -1, keepingDimensions: true).shape == [2, 3, 1])
+    #expect(try x.logSumExp().shape == [])
+    #expect(try x.any().item() == 1)
+    #expect(try x.all().item() == 0)
+    #expect(try x.any(along: 0).shape == [3, 4])
+    #expect(try x.variance(correction: 0).item() == 47.916666666666664)
+    #expect(try x.sum(along: 0, 1, 2).item() == 276)
+    #expect(throwing(.indexOutOfRange) { _ = try x.sum(along: 3) })
+    #expect(throws: TensorError.self) { _ = try Tensor([Float]()).maximum() }
+  }
+
+  @Test func sortingKeepsTheOrderOfEqualElements() throws {
+    let x = try Tensor([2, 1, 2, 1, 2])
+    #expect(try x.sorted().indices.array(of: Int.self) == [1, 3, 0, 2, 4])
+    #expect(try x.sorted(descending: true).indices.array(of: Int.self) == [0, 2, 4, 1, 3])
+    #expect(try x.top(1, largest: false).values.array(of: Int.self) == [1])
+    #expect(throws: TensorError.self) { _ = try x.top(6) }
+  }
+
+  @Test func comparisonsGiveTruthValues() throws {
+    let x = try Tensor([1.0, 2, 3])
+    let y = try Tensor([3.0, 2, 1])
+    func truths(_ tensor: Tensor) throws -> [Bool] { try tensor.array(of: Bool.self) }
+    #expect(try truths(x.equals(y)) == [false, true, false])
+    #expect(try truths(x.differs(from: y)) == [true, false, true])
+    #expect(try truths(x.isLess(than: y)) == [true, false, false])
+    #expect(try truths(x.isAtMost(y)) == [true, true, false])
+    #expect(try truths(x.isGreater(than: y)) == [false, false, true])
+    #expect(try truths(x.isAtLeast(y)) == [false, true, true])
+    #expect(try truths(x.equals(2)) == [false, true, false])
+    #expect(try truths(x.differs(from: 2)) == [true, false, true])
+    #expect(try truths(x.isAtMost(2)) == [true, true, false])
+    #expect(try truths(x.isAtLeast(2)) == [false, true, true])
+    let low = try x.isLess(than: 3)
+    let high = try x.isGreater(than: 1)
+    #expect(try truths(low.and(high)) == [false, true, false])
+    #expect(try truths(low.or(high)) == [true, true, true])
+    #expect(try truths(low.xor(high)) == [true, false, true])
+    #expect(try truths(low.not()) == [false, false, true])
+    let odd = try Tensor([.nan, .infinity, 0])
+    #expect(try truths(odd.isNaN()) == [true, false, false])
+    #expect(try truths(odd.isInfinite()) == [false, true, false])
+    #expect(try truths(odd.isFinite()) == [false, false, true])
+    #expect(try x.isClose(to: x + 1e-9))
+    #expect(try !x.isClose(to: y))
+    expectClose(try select(where: low, x, else: y), [1, 2, 1])
+  }
+}
