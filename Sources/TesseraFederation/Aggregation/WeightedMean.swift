@@ -19,6 +19,8 @@ public struct WeightedMean: Sendable {
   private let model: ModelState
   private var sums: [ExactSum]
   private let capacity: Double
+  /// Weights are multiples of one over it: sums of such numbers are exact, so that their order does not matter either.
+  private let weightUnit: Double
   /// The sum of the weights folded so far.
   public private(set) var totalWeight = 0.0
 
@@ -37,6 +39,7 @@ public struct WeightedMean: Sendable {
     }
     self.model = model
     self.capacity = capacity
+    weightUnit = Double(sign: .plus, exponent: 51 - capacity.exponent, significand: 1)
     sums = try zip(model.names, model.tensors).map { name, tensor in
       let largest = tensor.count == 0 ? 0 : try abs(tensor.to(.float64)).maximum().item()
       guard largest * Self.headroom < ExactSum.largestBound / 2 else {
@@ -67,10 +70,11 @@ public struct WeightedMean: Sendable {
     func rejected(_ reason: String) -> FederationError {
       FederationError(code: .rejectedUpdate, message: "\(site.name): \(reason)")
     }
-    guard update.weight.isFinite, update.weight > 0 else {
+    let weight = (update.weight * weightUnit).rounded() / weightUnit
+    guard weight.isFinite, weight > 0 else {
       throw rejected("its weight is not a number above 0")
     }
-    guard update.weight <= Double(site.exampleCount), totalWeight + update.weight <= capacity else {
+    guard weight <= Double(site.exampleCount), totalWeight + weight <= capacity else {
       throw rejected("its weight is more than the \(site.exampleCount) examples it announced")
     }
     guard update.model.names == model.names else {
@@ -86,16 +90,16 @@ public struct WeightedMean: Sendable {
             message: "dtype \(tensor.dtype) where \(model.tensors[index].dtype) was expected"
           )
         }
-        try sums[index].add(tensor, weight: update.weight)
+        try sums[index].add(tensor, weight: weight)
       } catch let error as TensorError {
         // Integer sums are taken back exactly.
         for done in 0..<index {
-          try sums[done].subtract(update.model.tensors[done], weight: update.weight)
+          try sums[done].subtract(update.model.tensors[done], weight: weight)
         }
         throw rejected("tensor '\(model.names[index])': \(error.message)")
       }
     }
-    totalWeight += update.weight
+    totalWeight += weight
   }
 
   /// The mean of the updates folded so far.

@@ -95,6 +95,7 @@ public struct Controller: Sendable {
     let sites = indices.map { transport.sites[$0] }
     let capacity = sites.reduce(0) { $0 + Double($1.exampleCount) }
     let collector = RoundCollector(
+      asking: sites,
       workflow: workflow,
       mean: try WeightedMean(updating: model, capacity: capacity),
       observe: observe

@@ -9,28 +9,43 @@ final class RoundCollector: Sendable {
     var actions: [WorkflowAction] = []
     var contributions: [Contribution] = []
     var refusals: [Refusal] = []
+    /// The sites that were asked and have not answered.
+    var pending: Set<Int>
+    var answers = 0
   }
 
   private let state: Mutex<State>
   private let observe: @Sendable (RunEvent) -> Void
 
   init(
+    asking sites: [Site],
     workflow: any Workflow,
     mean: WeightedMean,
     observe: @escaping @Sendable (RunEvent) -> Void
   ) {
-    state = Mutex(State(workflow: workflow, mean: mean))
+    state = Mutex(State(workflow: workflow, mean: mean, pending: Set(sites.map(\.index))))
     self.observe = observe
   }
 
   func receive(_ result: Result<Update, any Error>, from site: Site) {
-    let done = state.withLock { state in
+    let done: Int? = state.withLock { state in
+      // Before anything is folded: no site counts twice, and none that was not asked.
+      guard state.pending.remove(site.index) != nil else {
+        let reason = "\(site.name): it has answered already, or was not asked"
+        state.refusals.append(Refusal(site: site, reason: reason))
+        return nil
+      }
       switch result {
       case .success(let update):
         do {
           try state.mean.fold(update, from: site)
           state.contributions.append(
-            Contribution(site: site, weight: update.weight, metrics: update.metrics)
+            Contribution(
+              site: site,
+              weight: update.weight,
+              // Records are JSON, which has no NaN; a model is not worth less for an odd measurement.
+              metrics: update.metrics.filter(\.value.isFinite)
+            )
           )
           state.actions += state.workflow.handle(
             .accepted(site: site.index, weight: update.weight)
@@ -41,9 +56,10 @@ final class RoundCollector: Sendable {
       case .failure(let error):
         state.refuse(site, "\(site.name): \(error)")
       }
-      return state.contributions.count + state.refusals.count
+      state.answers += 1
+      return state.answers
     }
-    observe(.answered(site, answers: done))
+    if let done { observe(.answered(site, answers: done)) }
   }
 
   /// What the round came to.

@@ -156,11 +156,12 @@ public struct ClassifierScore: Sendable, Hashable {
     a.lossSum += b.lossSum
   }
 
-  /// Accuracy and mean loss.
+  /// Accuracy and mean loss, infinite if it is not a number.
   public var evaluation: Evaluation {
-    Evaluation(
+    let loss = count > 0 ? lossSum / Double(count) : 0
+    return Evaluation(
       accuracy: count > 0 ? Double(correct) / Double(count) : 0,
-      loss: count > 0 ? lossSum / Double(count) : 0
+      loss: loss.isNaN ? .infinity : loss
     )
   }
 }

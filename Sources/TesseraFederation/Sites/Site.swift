@@ -44,6 +44,8 @@ public struct Update: Sendable {
   /// How much the update counts: the number of examples it was trained on.
   public var weight: Double
   /// What the site measured: `loss`, the mean over its training; others at will.
+  ///
+  /// Those that are not finite are left out.
   public var metrics: [String: Double]
 
   /// Makes an update.

@@ -55,7 +55,7 @@ public struct FedAvg: Workflow {
     guard fraction > 0, fraction <= 1 else {
       throw invalid("the fraction of sites must be above 0 and at most 1, not \(fraction)")
     }
-    let asked = max(1, Int((Double(sites) * fraction).rounded()))
+    let asked = Self.sitesPerRound(of: sites, fraction: fraction)
     guard (1...asked).contains(minimumSites) else {
       throw invalid("the minimum of sites must be in 1...\(asked), not \(minimumSites)")
     }
@@ -65,6 +65,11 @@ public struct FedAvg: Workflow {
     self.minimumSites = minimumSites
     self.targetAccuracy = targetAccuracy
     self.key = key
+  }
+
+  /// How many sites a fraction of them is: at least one.
+  public static func sitesPerRound(of sites: Int, fraction: Double) -> Int {
+    max(1, Int((Double(sites) * fraction).rounded()))
   }
 
   /// Takes an event and says what follows from it.

@@ -28,12 +28,16 @@ import Testing
     let updates = try (0..<20).map { index in
       Update(
         model: try ModelState([
-          (name: "weight", tensor: Tensor.normal([1000], deviation: 0.1, using: generator))
+          (
+            name: "weight",
+            tensor: Tensor.normal([1000], deviation: 0.1, dtype: .float64, using: generator)
+          )
         ]),
-        weight: Double(index % 7) + 0.5
+        // No binary fractions: sums of such numbers depend on their order, unless something is done about it.
+        weight: 0.1 + Double(index % 7) / 10
       )
     }
-    let start = try ModelState([(name: "weight", tensor: Tensor.zeros([1000]))])
+    let start = try ModelState([(name: "weight", tensor: Tensor.zeros([1000], dtype: .float64))])
     func mean(_ order: [Int]) throws -> ModelState {
       var mean = try WeightedMean(updating: start, capacity: 1000)
       for index in order { try mean.fold(updates[index], from: site) }
@@ -113,5 +117,26 @@ import Testing
   @Test func withoutUpdatesThereIsNoMean() throws {
     let mean = try WeightedMean(updating: Self.state([0, 0, 0, 0]), capacity: 1)
     #expect(throws: FederationError.self) { try mean.mean() }
+  }
+
+  @Test(arguments: [Double.nan, .infinity, 1e300, -1e200])
+  func aGlobalModelWithNumbersNoSumCanHoldIsRefusedByName(bad: Double) throws {
+    let model = try ModelState([(name: "weight", tensor: Tensor([1, bad]))])
+    let error = #expect(throws: FederationError.self) {
+      try WeightedMean(updating: model, capacity: 10)
+    }
+    #expect(error?.message.contains("'weight'") == true)
+  }
+
+  @Test func infinityDoesNotPassForALargeModelsWeight() throws {
+    let start = try ModelState([(name: "a", tensor: Tensor([3e38] as [Float]))])
+    var mean = try WeightedMean(updating: start, capacity: 10)
+    let bad = Update(
+      model: try ModelState([(name: "a", tensor: Tensor([Float.infinity]))]),
+      weight: 1
+    )
+    #expect(throws: FederationError.self) { try mean.fold(bad, from: site) }
+    try mean.fold(Update(model: start, weight: 1), from: site)
+    #expect(try mean.mean().isIdentical(to: start))
   }
 }

@@ -175,4 +175,45 @@ private final class Counter: Sendable {
     ) { loss = $0.trainingLoss }
     #expect(loss == 1)
   }
+
+  /// Hands over an answer of each site, then the first site's again and one of a site that was not asked.
+  private struct RepeatingTransport: Transport {
+    let sites: [Site]
+
+    func ask(
+      _ tasks: [SiteTask],
+      answered: @escaping @Sendable (Site, Result<Update, any Error>) -> Void
+    ) async {
+      for task in tasks { answered(task.site, .success(Update(model: task.model, weight: 2))) }
+      guard let first = tasks.first else { return }
+      answered(first.site, .success(Update(model: first.model, weight: 2)))
+      let stranger = Site(index: 99, name: "site-100", exampleCount: 5)
+      answered(stranger, .success(Update(model: first.model, weight: 2)))
+    }
+  }
+
+  @Test func anAnswerThatNobodyAskedForIsNotCounted() async throws {
+    var round: RoundResult?
+    let transport = RepeatingTransport(sites: Array(Self.sites.prefix(3)))
+    _ = try await Controller(
+      transport: transport,
+      workflow: FedAvg(rounds: 1, sites: 3, key: RandomKey(seed: 1)),
+      key: RandomKey(seed: 1)
+    ).run(from: Self.start(), evaluate: Self.noEvaluation) { round = $0 }
+    #expect(round?.contributions.map(\.site.index) == [0, 1, 2])
+    #expect(round?.refusals.map(\.site.name) == ["site-1", "site-100"])
+  }
+
+  @Test func aMeasurementThatIsNotANumberIsLeftOut() async throws {
+    struct Diverged: Executor {
+      func execute(_ task: SiteTask) async throws -> Update {
+        Update(model: task.model, weight: 1, metrics: ["loss": .nan, "accuracy": 0.5])
+      }
+    }
+    var round: RoundResult?
+    _ = try await Self.controller(Diverged(), rounds: 1)
+      .run(from: Self.start(), evaluate: Self.noEvaluation) { round = $0 }
+    #expect(round?.contributions.first?.metrics == ["accuracy": 0.5])
+    #expect(round?.trainingLoss == nil)
+  }
 }
