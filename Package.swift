@@ -112,7 +112,7 @@ let package = Package(
     ),
     .testTarget(
       name: "TesseraFederationTests",
-      dependencies: ["TesseraCore", "TesseraFederation"],
+      dependencies: ["TesseraCore", "TesseraFederation", "TesseraRun", "TesseraTesting", system],
       swiftSettings: strict
     ),
   ],

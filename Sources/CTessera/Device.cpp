@@ -4,11 +4,14 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <ATen/Version.h>
 
 #include <dlfcn.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdlib.h>
 
+#include <cstdio>
 #include <mutex>
 
 using namespace tessera;
@@ -48,3 +51,13 @@ void tessera_use_threads(int32_t count) {
 }
 
 int32_t tessera_threads(void) { return at::get_num_threads(); }
+
+void tessera_name_thread(const char *name) {
+  char cut[16];
+  std::snprintf(cut, sizeof cut, "%s", name);
+  pthread_setname_np(pthread_self(), cut);
+}
+
+TesseraCode tessera_cpu_capability(char *text, ptrdiff_t capacity) {
+  return guarded([&] { std::snprintf(text, static_cast<size_t>(capacity), "%s", at::get_cpu_capability().c_str()); });
+}

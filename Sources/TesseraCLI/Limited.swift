@@ -1,48 +1,52 @@
 internal import ArgumentParser
+internal import Foundation
+internal import TesseraFederation
 
-/// The range that an option's value must be in.
+/// What an option's value may be.
 protocol Limit: Sendable {
-  static var range: ClosedRange<Double> { get }
-  static var isWhole: Bool { get }
+  associatedtype Value: Comparable & LosslessStringConvertible & Sendable
+  static var range: ClosedRange<Value> { get }
 }
 
-extension Limit {
-  static var isWhole: Bool { true }
-}
+private typealias Limits = ImageExperiment.Configuration.Limits
 
-enum SiteLimit: Limit { static let range = 1.0...1000.0 }
-enum RoundLimit: Limit { static let range = 1.0...10_000.0 }
-enum LaneLimit: Limit { static let range = 1.0...256.0 }
-enum EpochLimit: Limit { static let range = 1.0...1000.0 }
-enum BatchLimit: Limit { static let range = 1.0...10_000.0 }
-enum ShardLimit: Limit { static let range = 1.0...1000.0 }
-enum FractionLimit: Limit {
-  static let range = 0.001...1.0
-  static let isWhole = false
-}
-enum PercentLimit: Limit {
-  static let range = 1.0...100.0
-  static let isWhole = false
-}
-/// Whole numbers up to 2^53 are exact in a Double.
-enum SeedLimit: Limit { static let range = 0.0...9_007_199_254_740_992.0 }
-enum AlphaLimit: Limit {
-  static let range = 0.01...1000.0
-  static let isWhole = false
-}
+enum SiteLimit: Limit { static let range = Limits.sites }
+enum RoundLimit: Limit { static let range = Limits.rounds }
+enum LaneLimit: Limit { static let range = Limits.lanes }
+enum EpochLimit: Limit { static let range = Limits.epochs }
+enum BatchLimit: Limit { static let range = Limits.batch }
+enum ShardLimit: Limit { static let range = Limits.shards }
+enum SeedLimit: Limit { static let range = Limits.seed }
+enum AlphaLimit: Limit { static let range = Limits.alpha }
+enum FractionLimit: Limit { static let range = Limits.fraction }
+enum PercentLimit: Limit { static let range = 1.0...100.0 }
 
 /// A number within limits, refused with one line that says what is allowed.
 struct Limited<Bounds: Limit>: ExpressibleByArgument, Sendable {
-  let value: Double
+  let value: Bounds.Value
 
-  init(_ value: Double) { self.value = value }
+  init(_ value: Bounds.Value) { self.value = value }
 
   init?(argument: String) {
-    guard let value = Double(argument), Bounds.range.contains(value),
-      !Bounds.isWhole || (Int(argument) != nil)
-    else { return nil }
+    guard let value = Bounds.Value(argument), Bounds.range.contains(value) else { return nil }
     self.value = value
   }
 
-  var defaultValueDescription: String { Bounds.isWhole ? "\(Int(value))" : "\(value)" }
+  var defaultValueDescription: String { "\(value)" }
+}
+
+extension ArgumentHelp {
+  /// The help of an option whose value is ``Limited``; usage and errors show what is allowed.
+  static func limited<Bounds: Limit>(_ abstract: String, _ bounds: Bounds.Type) -> Self {
+    Self(abstract, valueName: allowed(bounds.range))
+  }
+}
+
+/// `1...8`, and `0.01...1000` without a fraction that says nothing.
+func allowed<Value: Comparable & LosslessStringConvertible>(_ range: ClosedRange<Value>) -> String {
+  func text(_ value: Value) -> String {
+    let text = "\(value)"
+    return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+  }
+  return "\(text(range.lowerBound))...\(text(range.upperBound))"
 }

@@ -1,6 +1,7 @@
 public import ArgumentParser
 internal import Foundation
 internal import SystemPackage
+internal import TesseraData
 public import TesseraFederation
 internal import TesseraRun
 
@@ -15,48 +16,50 @@ struct Quickstart: AsyncParsableCommand {
       """
   )
 
-  @Option(help: ArgumentHelp("How many sites the images are divided among.", valueName: "1...1000"))
+  @Option(
+    parsing: .unconditional,
+    help: .limited("How many sites the images are divided among.", SiteLimit.self)
+  )
   var sites: Limited<SiteLimit> = .init(8)
 
-  @Option(help: ArgumentHelp("How many rounds to train.", valueName: "1...10000"))
+  @Option(parsing: .unconditional, help: .limited("How many rounds to train.", RoundLimit.self))
   var rounds: Limited<RoundLimit> = .init(20)
 
-  @Option(help: "How the images are divided among the sites.")
+  @Option(parsing: .unconditional, help: "How the images are divided among the sites.")
   var partition: ImageExperiment.Division = .dirichlet
 
   @Option(
-    help: ArgumentHelp(
+    parsing: .unconditional,
+    help: .limited(
       "How even a division by 'dirichlet' or 'quantity' is: small is uneven, 100 is nearly even.",
-      valueName: "0.01...1000"
+      AlphaLimit.self
     )
   )
   var alpha: Limited<AlphaLimit> = .init(0.5)
 
   @Option(
-    help: ArgumentHelp("How many shards a site gets with 'shards'.", valueName: "1...1000")
+    parsing: .unconditional,
+    help: .limited("How many shards a site gets with 'shards'.", ShardLimit.self)
   )
   var shards: Limited<ShardLimit> = .init(2)
 
   @Option(
-    help: ArgumentHelp(
-      "The share of the sites that takes part in each round.",
-      valueName: "0.001...1"
-    )
+    parsing: .unconditional,
+    help: .limited("The share of the sites that takes part in each round.", FractionLimit.self)
   )
   var fraction: Limited<FractionLimit> = .init(1)
 
   @Option(
-    help: ArgumentHelp(
-      "How many sites must give a usable update in each round.",
-      valueName: "1...1000"
-    )
+    parsing: .unconditional,
+    help: .limited("How many sites must give a usable update in each round.", SiteLimit.self)
   )
   var minimumSites: Limited<SiteLimit> = .init(1)
 
   @Option(
-    help: ArgumentHelp(
+    parsing: .unconditional,
+    help: .limited(
       "The accuracy in percent at which training ends before its last round.",
-      valueName: "1...100"
+      PercentLimit.self
     )
   )
   var target: Limited<PercentLimit>?
@@ -65,25 +68,33 @@ struct Quickstart: AsyncParsableCommand {
   var augment = false
 
   @Option(
-    help: ArgumentHelp(
+    parsing: .unconditional,
+    help: .limited(
       "How many threads compute; the result does not depend on it. All cores if not given.",
-      valueName: "1...256"
+      LaneLimit.self
     )
   )
   var lanes: Limited<LaneLimit>?
 
-  @Option(help: ArgumentHelp("What all random numbers derive from.", valueName: "number"))
+  @Option(
+    parsing: .unconditional,
+    help: .limited("What all random numbers derive from.", SeedLimit.self)
+  )
   var seed: Limited<SeedLimit> = .init(1)
 
   @Option(
-    help: ArgumentHelp("How often a site uses each image in a round.", valueName: "1...1000")
+    parsing: .unconditional,
+    help: .limited("How often a site uses each image in a round.", EpochLimit.self)
   )
   var epochs: Limited<EpochLimit> = .init(1)
 
-  @Option(help: ArgumentHelp("How many images a training step uses.", valueName: "1...10000"))
+  @Option(
+    parsing: .unconditional,
+    help: .limited("How many images a training step uses.", BatchLimit.self)
+  )
   var batch: Limited<BatchLimit> = .init(64)
 
-  @Option(help: "The run's folder; a new one under runs/ if not given.")
+  @Option(help: "The run's folder; a new one under runs/ if not given.", completion: .directory)
   var output: String?
 
   @Option(
@@ -93,36 +104,66 @@ struct Quickstart: AsyncParsableCommand {
       test/CLASS/ with PNG or JPEG files. Debian's Fashion-MNIST if not given.
       """,
       valueName: "folder"
-    )
+    ),
+    completion: .directory
   )
   var data: String?
+
+  private var settings: ImageExperiment.Configuration {
+    ImageExperiment.Configuration(
+      sites: sites.value,
+      rounds: rounds.value,
+      division: partition,
+      alpha: alpha.value,
+      shards: shards.value,
+      fraction: fraction.value,
+      minimumSites: minimumSites.value,
+      targetAccuracy: target.map { $0.value / 100 },
+      epochs: epochs.value,
+      batch: batch.value,
+      augments: augment,
+      seed: UInt64(seed.value),
+      lanes: lanes?.value,
+      dataFolder: data.map { FilePath($0) } ?? FashionMNIST.debianFolder
+    )
+  }
+
+  func validate() throws {
+    let asked = settings.sitesPerRound
+    guard minimumSites.value <= asked else {
+      throw ValidationError(
+        """
+        The value '\(minimumSites.value)' is invalid for '--minimum-sites <\(allowed(1...asked))>': \
+        so many sites are asked in each round
+        """
+      )
+    }
+  }
 
   func run() async throws {
     try await Session.reportingErrors {
       let session = Session()
-      session.output.line("Reading \(data ?? "Fashion-MNIST") …")
-      var configuration = ImageExperiment.Configuration(
-        sites: Int(sites.value),
-        rounds: Int(rounds.value),
-        division: partition,
-        alpha: alpha.value,
-        shards: Int(shards.value),
-        fraction: fraction.value,
-        minimumSites: Int(minimumSites.value),
-        targetAccuracy: target.map { $0.value / 100 },
-        epochs: Int(epochs.value),
-        batch: Int(batch.value),
-        augments: augment,
-        seed: UInt64(seed.value),
-        lanes: lanes.map { Int($0.value) }
-      )
-      if let data { configuration.dataFolder = FilePath(data) }
-      let experiment = try ImageExperiment(configuration)
-      let folder =
-        output.map { FilePath($0) }
-        ?? RunRecord.freshName(for: "quickstart", in: "runs", at: Date())
-      let record = try RunRecord.create(at: folder, experiment.newManifest())
+      // Before the data are read: this takes no time.
+      if let output { try RunRecord.checkIsFree(FilePath(output)) }
+      let experiment = try makeExperiment(session)
+      let manifest = try experiment.newManifest()
+      let record =
+        try output.map { try RunRecord.create(at: FilePath($0), manifest) }
+        ?? RunRecord.create(in: "runs", at: Date(), manifest)
       try await session.run(experiment, in: record)
+    }
+  }
+
+  private func makeExperiment(_ session: Session) throws -> ImageExperiment {
+    do {
+      return try session.reading(data ?? "Fashion-MNIST") {
+        try ImageExperiment(settings, progress: $0)
+      }
+    } catch let error as DataError where error.code == .invalidArgument {
+      // Which numbers of sites are allowed depends on the data.
+      throw ValidationError(
+        "The value '\(sites.value)' is invalid for '--sites' with these images: \(error)"
+      )
     }
   }
 }

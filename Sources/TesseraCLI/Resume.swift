@@ -12,9 +12,10 @@ struct Resume: AsyncParsableCommand {
   var run: String
 
   @Option(
-    help: ArgumentHelp(
-      "How many threads compute; the result does not depend on it.",
-      valueName: "1...256"
+    parsing: .unconditional,
+    help: .limited(
+      "How many threads compute; the result does not depend on it. All cores if not given.",
+      LaneLimit.self
     )
   )
   var lanes: Limited<LaneLimit>?
@@ -25,21 +26,22 @@ struct Resume: AsyncParsableCommand {
       let manifest = try record.manifest()
       let session = Session()
       guard manifest.status != .finished else {
+        // A kill may have come between the end of the run and its report.
+        try session.writeReport(manifest, record)
         session.output.line("\(run) is finished. Report: \(record.reportFile)")
         return
       }
-      let configuration = try ImageExperiment.configuration(
-        of: manifest,
-        lanes: lanes.map { Int($0.value) }
-      )
-      let experiment = try ImageExperiment(configuration)
-      let fresh = try experiment.newManifest()
-      guard fresh.datasets == manifest.datasets, fresh.sites == manifest.sites,
-        fresh.initialModel == manifest.initialModel
-      else {
+      let configuration = try ImageExperiment.Configuration(of: manifest, lanes: lanes?.value)
+      let experiment = try session.reading("\(configuration.dataFolder)") {
+        try ImageExperiment(configuration, progress: $0)
+      }
+      if let difference = try RunDifference.beforeTraining(manifest, experiment.newManifest()) {
         throw RunError(
           code: .cannotResume,
-          message: "cannot resume \(run): the data are not those that the run began with"
+          message: """
+            cannot resume \(run): \(difference) is not what the run began with\
+            \(Session.versionNote(manifest))
+            """
         )
       }
       session.output.line("Going on after round \(manifest.rounds.count).")

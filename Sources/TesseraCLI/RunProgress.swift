@@ -15,11 +15,32 @@ struct RunProgress {
   private var comparisons = 0
   private var compared = 0
 
-  mutating func start(_ experiment: ImageExperiment, after earlier: RunManifest) {
-    rounds = experiment.configuration.rounds
-    // What an earlier session did is not counted.
-    let left = experiment.imagesOfFederation(rounds: rounds - earlier.rounds.count)
-    total = Double(left + experiment.imagesOfComparisons(rounds: rounds))
+  /// How much there is to do.
+  struct Work {
+    /// The number of the last round.
+    var rounds: Int
+    /// How many images will be used.
+    var images: Int
+
+    /// What is left of a run; what earlier sessions did is not counted.
+    init(continuing earlier: RunManifest, by experiment: ImageExperiment) {
+      rounds = experiment.configuration.rounds
+      images =
+        experiment.imagesOfFederation(rounds: rounds - earlier.rounds.count)
+        + experiment.imagesOfComparisons(rounds: rounds)
+    }
+
+    /// All that a run has done so far.
+    init(repeating original: RunManifest, by experiment: ImageExperiment) {
+      rounds = original.rounds.count
+      images = experiment.imagesOfFederation(rounds: rounds)
+      if original.status == .finished { images += experiment.imagesOfComparisons(rounds: rounds) }
+    }
+  }
+
+  mutating func start(_ work: Work) {
+    rounds = work.rounds
+    total = Double(work.images)
     begin = .now
   }
 
@@ -79,7 +100,9 @@ struct RunProgress {
   private var left: String {
     let passed = ContinuousClock.now - begin
     let seconds = Double(passed.components.seconds) + Double(passed.components.attoseconds) * 1e-18
-    guard let estimate = TimeLeft.estimate(done: done, of: total, after: seconds) else { return "" }
+    guard let estimate = TimeLeft.estimate(done: min(done, total), of: total, after: seconds) else {
+      return ""
+    }
     return "\(TimeLeft.text(estimate)) left"
   }
 

@@ -19,12 +19,15 @@ struct Runs: AsyncParsableCommand {
     let names = runs.map { "\($0.record.folder)" }
     let width = names.map(\.count).max() ?? 0
     for (name, run) in zip(names, runs) {
+      let isKilled = run.manifest.status == .running && !run.record.isInUse
+      let status = isKilled ? "killed" : run.manifest.status.rawValue
       let accuracy = run.manifest.rounds.last.map { String(format: "%5.1f %%", $0.accuracy * 100) }
       output.line(
         """
         \(name.padding(toLength: width, withPad: " ", startingAt: 0))  \
-        \(run.manifest.status.rawValue.padding(toLength: 11, withPad: " ", startingAt: 0))  \
-        \(run.manifest.rounds.count) rounds  \(accuracy ?? "    –")  seed \(run.manifest.seed)
+        \(status.padding(toLength: 11, withPad: " ", startingAt: 0))  \
+        \(counted(run.manifest.rounds.count, "round"))  \(accuracy ?? "    –")  \
+        seed \(run.manifest.seed)
         """
       )
     }

@@ -1,7 +1,7 @@
 internal import ArgumentParser
-internal import Dispatch
 internal import Foundation
 internal import Synchronization
+internal import SystemPackage
 internal import TesseraFederation
 internal import TesseraRun
 
@@ -10,36 +10,85 @@ final class Session: Sendable {
   let output = ProgressOutput()
   private let progress = Mutex(RunProgress())
 
+  /// Reads data, with progress where there are many files.
+  func reading<Result>(
+    _ what: String,
+    _ body: (_ progress: (_ read: Int, _ of: Int) -> Void) throws -> Result
+  ) throws -> Result {
+    output.line("Reading \(what) …")
+    defer { output.clear() }
+    return try body { read, count in
+      // Often enough to be seen moving.
+      guard read % 100 == 0 else { return }
+      output.status("  \(grouped(read)) of \(grouped(count)) images")
+    }
+  }
+
+  /// Carries out work that Ctrl-C and `kill` cancel, showing what it reports.
+  func watch<Result: Sendable>(
+    _ work: RunProgress.Work,
+    _ body:
+      @escaping @Sendable (@escaping @Sendable (ExperimentEvent) -> Void) async throws -> Result
+  ) async throws -> Result {
+    progress.withLock { $0.start(work) }
+    let task = Task { try await body { self.show($0) } }
+    let signals = StopSignals { task.cancel() }
+    defer {
+      signals.cancel()
+      output.clear()
+    }
+    return try await task.value
+  }
+
   /// Runs an experiment to its end, and says what came of it.
   ///
   /// - Throws: `ExitCode(130)` if it was stopped; the record can then be resumed.
   func run(_ experiment: ImageExperiment, in record: RunRecord) async throws {
     let earlier = try record.manifest()
-    progress.withLock { $0.start(experiment, after: earlier) }
     output.line(
       """
-      \(earlier.sites.count) sites, \(grouped(earlier.sites.reduce(0) { $0 + $1.examples })) images, \
-      \(experiment.configuration.lanes) lanes. Ctrl-C stops, and keeps what is done.
+      \(counted(earlier.sites.count, "site")), \
+      \(grouped(earlier.sites.reduce(0) { $0 + $1.examples })) images, \
+      \(counted(experiment.configuration.lanes, "lane")). Ctrl-C stops, and keeps what is done.
       """
     )
-    let training = Task {
-      try await experiment.run(in: record) { self.show($0) }
-    }
-    let signals = StopSignals { training.cancel() }
-    defer { signals.cancel() }
     do {
-      let manifest = try await training.value
-      output.clear()
-      try ReportPage(manifest, folder: "\(record.folder)").write(to: record.reportFile)
+      let manifest = try await watch(.init(continuing: earlier, by: experiment)) { observe in
+        try await experiment.run(in: record, observe: observe)
+      }
+      try writeReport(manifest, record)
       finish(manifest, record)
-    } catch is CancellationError {
-      output.clear()
+    } catch let error as RunError where error.code == .inUse {
+      throw error
+    } catch {
       let manifest = try record.manifest()
-      try ReportPage(manifest, folder: "\(record.folder)").write(to: record.reportFile)
-      output.line("Stopped after \(manifest.rounds.count) rounds; nothing is lost. To go on:")
-      output.line("\n    ./tessera resume \(record.folder)\n")
+      let isStopped = error is CancellationError
+      if isStopped {
+        let comparisons =
+          manifest.curves.isEmpty ? "" : " and \(counted(manifest.curves.count, "comparison"))"
+        output.line(
+          """
+          Stopped after \(counted(manifest.rounds.count, "round"))\(comparisons); what was finished \
+          is kept. To go on:
+          """
+        )
+      } else {
+        output.line("What was finished is kept. To go on when the cause is mended:")
+      }
+      output.line("\n    ./tessera resume \(record.folder.quoted)\n")
+      guard isStopped else {
+        // The error is what matters, even if there is no room for a report.
+        try? writeReport(manifest, record)
+        throw error
+      }
+      try writeReport(manifest, record)
       throw ExitCode(130)
     }
+  }
+
+  /// Writes the report of a run, as far as it has come.
+  func writeReport(_ manifest: RunManifest, _ record: RunRecord) throws {
+    try ReportPage(manifest, folder: record.folder.quoted).write(to: record.reportFile)
   }
 
   private func show(_ event: ExperimentEvent) {
@@ -60,7 +109,16 @@ final class Session: Sendable {
       "Trained in \(TimeLeft.text(manifest.trainingSeconds)). Report: \(record.reportFile)"
     )
     output.line("Next, prove that the result can be repeated, bit for bit:")
-    output.line("\n    ./tessera verify \(record.folder)\n")
+    output.line("\n    ./tessera verify \(record.folder.quoted)\n")
+  }
+
+  /// What differs between the versions that a run was made with and these, as the end of a message.
+  static func versionNote(_ manifest: RunManifest) -> String {
+    let differences = Versions.current.sorted { $0.key < $1.key }.compactMap { name, now in
+      let then = manifest.versions[name] ?? "unknown"
+      return then == now ? nil : "\(name) \(then) (here \(now))"
+    }
+    return differences.isEmpty ? "" : "; it was made with \(differences.joined(separator: ", "))"
   }
 
   /// Runs `body`; an error becomes one line on standard error and exit code 1.
@@ -69,6 +127,8 @@ final class Session: Sendable {
       try await body()
     } catch let error as ExitCode {
       throw error
+    } catch let error as ValidationError {
+      throw error
     } catch {
       FileHandle.standardError.write(Data("tessera: \(error)\n".utf8))
       throw ExitCode(1)
@@ -76,25 +136,14 @@ final class Session: Sendable {
   }
 }
 
-/// Ctrl-C and `kill`, as a call.
-private final class StopSignals {
-  private let sources: [any DispatchSourceSignal]
-
-  init(_ stop: @escaping @Sendable () -> Void) {
-    sources = [SIGINT, SIGTERM].map { number in
-      signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-      source.setEventHandler {
-        stop()
-        // A second Ctrl-C ends the program at once.
-        signal(number, SIG_DFL)
-      }
-      source.resume()
-      return source
+extension FilePath {
+  /// The path as a shell takes it.
+  fileprivate var quoted: String {
+    let path = string
+    let isPlain = path.utf8.allSatisfy { byte in
+      UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte || UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte
+        || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte || "/._-+".utf8.contains(byte)
     }
-  }
-
-  func cancel() {
-    for source in sources { source.cancel() }
+    return isPlain ? path : "'" + path.replacing("'", with: "'\\''") + "'"
   }
 }

@@ -13,6 +13,8 @@ struct TesseraCommand: AsyncParsableCommand {
 
   /// Like ArgumentParser's own, but a bad value gives one line: the option, the value and what is allowed.
   static func main() async {
+    // A reader that goes away (`tessera runs | head`) is no reason to stop.
+    signal(SIGPIPE, SIG_IGN)
     do {
       var command = try parseAsRoot()
       if var command = command as? any AsyncParsableCommand {

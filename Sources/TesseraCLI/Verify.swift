@@ -15,9 +15,10 @@ struct Verify: AsyncParsableCommand {
   var run: String
 
   @Option(
-    help: ArgumentHelp(
-      "How many threads compute; the result does not depend on it.",
-      valueName: "1...256"
+    parsing: .unconditional,
+    help: .limited(
+      "How many threads compute; the result does not depend on it. All cores if not given.",
+      LaneLimit.self
     )
   )
   var lanes: Limited<LaneLimit>?
@@ -25,18 +26,24 @@ struct Verify: AsyncParsableCommand {
   func run() async throws {
     try await Session.reportingErrors {
       let record = try RunRecord.open(at: FilePath(run))
-      let output = ProgressOutput()
-      let difference = try await ImageExperiment.verify(
-        record,
-        lanes: lanes.map { Int($0.value) }
-      ) { round, rounds in
-        output.line("round \(round)/\(rounds) is identical")
+      let manifest = try record.manifest()
+      let session = Session()
+      let configuration = try ImageExperiment.Configuration(of: manifest, lanes: lanes?.value)
+      let experiment = try session.reading("\(configuration.dataFolder)") {
+        try ImageExperiment(configuration, progress: $0)
       }
-      if let difference {
-        output.line("not identical: \(difference)")
+      let work = RunProgress.Work(repeating: manifest, by: experiment)
+      do {
+        let difference = try await session.watch(work) { observe in
+          try await experiment.verify(record, observe: observe)
+        }
+        guard let difference else { return session.output.line("identical") }
+        session.output.line("not identical: \(difference)\(Session.versionNote(manifest))")
         throw ExitCode(2)
+      } catch is CancellationError {
+        session.output.line("Stopped before the end: nothing is proved or disproved.")
+        throw ExitCode(130)
       }
-      output.line("identical")
     }
   }
 }

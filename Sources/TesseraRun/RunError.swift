@@ -20,7 +20,7 @@ public struct RunError: Error, Sendable, Hashable, CustomStringConvertible {
   ///
   /// A struct, so that a new kind breaks no one.
   public struct Code: Hashable, Sendable, CustomStringConvertible {
-    private enum Kind: String { case notARecord, malformedRecord, cannotWrite, cannotResume }
+    private enum Kind: String { case notARecord, malformedRecord, cannotWrite, cannotResume, inUse }
     private var kind: Kind
 
     /// The name of the kind.
@@ -32,6 +32,8 @@ public struct RunError: Error, Sendable, Hashable, CustomStringConvertible {
     public static var malformedRecord: Self { Self(kind: .malformedRecord) }
     /// The system refused to write.
     public static var cannotWrite: Self { Self(kind: .cannotWrite) }
+    /// Another process is at work on the run.
+    public static var inUse: Self { Self(kind: .inUse) }
     /// The record cannot be gone on with.
     public static var cannotResume: Self { Self(kind: .cannotResume) }
   }

@@ -48,16 +48,76 @@ import Testing
     #expect(RunRecord.list(in: parent).runs.map(\.manifest) == [manifest])
   }
 
-  @Test func aTornLineOfMetricsIsIgnoredAndThenCut() throws {
+  @Test func aTornLineOfMetricsIsIgnoredAndReplaced() throws {
     let record = try RunRecord.create(at: parent.appending("run"), Self.manifest())
     try record.append(metric: ["round": 1])
+    try record.append(metric: ["round": 2])
     let file = try #require(FileHandle(forWritingAtPath: record.metricsFile.string))
     try file.seekToEnd()
     try file.write(contentsOf: Data("{\"rou".utf8))
     try file.close()
-    #expect(record.metrics(of: [String: Int].self) == [["round": 1]])
+    #expect(record.metrics(of: [String: Int].self) == [["round": 1], ["round": 2]])
+    try record.write(metrics: [["round": 1]])
     try record.append(metric: ["round": 2])
     #expect(record.metrics(of: [String: Int].self) == [["round": 1], ["round": 2]])
+  }
+
+  @Test func anInfiniteLossIsKept() throws {
+    var manifest = try Self.manifest()
+    manifest.rounds[0].loss = .infinity
+    let record = try RunRecord.create(at: parent.appending("run"), manifest)
+    #expect(try record.manifest() == manifest)
+    try record.append(metric: ["loss": -Double.infinity])
+    #expect(record.metrics(of: [String: Double].self) == [["loss": -.infinity]])
+  }
+
+  @Test func onlyOneProcessWritesToARecord() throws {
+    let record = try RunRecord.create(at: parent.appending("run"), Self.manifest())
+    #expect(!record.isInUse)
+    var lock: RecordLock? = try record.lock()
+    #expect(record.isInUse)
+    let error = #expect(throws: RunError.self) { try record.lock() }
+    #expect(error?.code == .inUse)
+    #expect(error?.message.contains("\(record.folder)") == true)
+    withExtendedLifetime(lock) {}
+    lock = nil
+    #expect(!record.isInUse)
+  }
+
+  @Test func runsOfOneMinuteGetFoldersOfTheirOwn() throws {
+    let date = Date(timeIntervalSince1970: 1_800_000_000)
+    let runs = parent.appending("deep/runs")
+    let names = try (0..<3).map { _ in
+      try RunRecord.create(in: runs, at: date, Self.manifest()).folder.lastComponent?.string ?? ""
+    }
+    #expect(Set(names).count == 3)
+    #expect(names.allSatisfy { $0.contains("quickstart") })
+    #expect(RunRecord.list(in: runs).runs.count == 3)
+    let own = try #require(RunRecord.list(in: runs).runs.first).record.folder
+    #expect(RunRecord.list(in: own).runs.map(\.record.folder) == [own])
+  }
+
+  @Test func whatAKillLeftHalfWrittenIsRemoved() throws {
+    let record = try RunRecord.create(at: parent.appending("run"), Self.manifest())
+    for name in [".run.json.x.partial", ".checkpoint-1.safetensors.y.partial", ".other"] {
+      try Data().write(to: URL(filePath: record.folder.appending(name).string))
+    }
+    record.removePartialFiles()
+    let names = try FileManager.default.contentsOfDirectory(atPath: record.folder.string)
+    #expect(Set(names) == ["run.json", ".other"])
+  }
+
+  @Test func aFolderThatCannotBeUsedIsLeftAsItWas() throws {
+    let record = try RunRecord.create(at: parent.appending("run"), Self.manifest())
+    #expect(throws: RunError.self) {
+      try RunRecord.create(at: record.manifestFile.appending("a/b"), Self.manifest())
+    }
+    let empty = parent.appending("empty")
+    try FileManager.default.createDirectory(
+      atPath: empty.string,
+      withIntermediateDirectories: true
+    )
+    #expect(throws: Never.self) { try RunRecord.create(at: empty, Self.manifest()) }
   }
 
   @Test func aDamagedManifestNamesItsField() throws {
@@ -68,6 +128,10 @@ import Testing
       (
         whole.replacingOccurrences(of: "\"accuracy\" : 0.7", with: "\"accuracy\" : \"x\""),
         "rounds.0.accuracy"
+      ),
+      (
+        whole.replacingOccurrences(of: "\"round\" : 2", with: "\"round\" : 3"),
+        "rounds.1.round"
       ),
       (String(whole.dropLast(20)), "not JSON"), ("", "not JSON"),
     ] {
@@ -99,6 +163,21 @@ import Testing
     #expect(digests.allSatisfy { $0.count == 64 })
   }
 
+  @Test func filesHaveOneDigestThatSha256sumGives() throws {
+    let a = try folder.file("b.txt", Array("two".utf8))
+    let b = try folder.file("a.txt", Array("one".utf8))
+    let ours = try Digest.sha256(ofFiles: [a, b], in: folder.path)
+    let shell = Process()
+    shell.executableURL = URL(filePath: "/bin/sh")
+    shell.arguments = ["-c", "cd \(folder.path) && sha256sum a.txt b.txt | sha256sum"]
+    let output = Pipe()
+    shell.standardOutput = output
+    try shell.run()
+    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    shell.waitUntilExit()
+    #expect(text == "\(ours)  -\n")
+  }
+
   @Test func theFirstDifferenceNamesRoundAndTensor() throws {
     let original = try Self.manifest()
     func difference(_ change: (inout RunManifest) -> Void) -> String? {
@@ -119,5 +198,21 @@ import Testing
     #expect(difference { $0.rounds.removeLast() }?.hasPrefix("round 3") == true)
     #expect(difference { $0.modelDigest = "d" }?.contains("model.safetensors") == true)
     #expect(difference { $0.curves["c"] = [1] } == "the curve 'c'")
+    #expect(difference { $0.rounds[1].loss = 9 } == "round 2: the loss")
+    #expect(difference { $0.rounds[1].trainingLoss = 9 } == "round 2: the training loss")
+    #expect(
+      difference { $0.rounds[1].contributors[0].loss = 9 } == "round 2: a site's training loss"
+    )
+    #expect(
+      difference { $0.rounds[1].rejected = [.init(site: "site-1", reason: "r")] }
+        == "round 2: whose updates were not used"
+    )
+    #expect(difference { $0.results = [.init(name: "n", accuracy: 1)] } == "the results")
+    #expect(difference { $0.configuration["sites"] = "3" } == "the setting 'sites'")
+    #expect(difference { $0.configuration["lanes"] = "3" } == nil)
+    #expect(difference { $0.seed = 8 } == "the seed")
+    #expect(difference { $0.classNames = ["c"] } == "the data sets")
+    #expect(difference { $0.sites[0].examples = 4 } == "the division among sites")
+    #expect(difference { $0.initialModel = "m" } == "the initial model")
   }
 }

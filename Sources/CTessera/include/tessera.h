@@ -233,6 +233,10 @@ TESSERA_API int32_t tessera_cuda_device_count(void);
 /// How many threads operations started from the calling thread use inside.
 TESSERA_API void tessera_use_threads(int32_t count);
 TESSERA_API int32_t tessera_threads(void);
+/// Names the calling thread for `top -H` and debuggers; longer names are cut to 15 bytes.
+TESSERA_API void tessera_name_thread(const char *name);
+/// The vector instructions that LibTorch's kernels use here, such as "AVX2".
+TESSERA_API TesseraCode tessera_cpu_capability(char *text, ptrdiff_t capacity);
 
 // The dispatcher ---------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ internal import Foundation
 internal import Synchronization
 
 // @unchecked Sendable: `queue` is a Mutex, `signal` is thread-safe, and the rest is constant.
-/// A thread of its own on which tensor work runs, as the executor of an actor.
+/// A thread of its own on which tensor work runs, as the executor of an actor or of a task.
 ///
 /// LibTorch keeps a team of worker threads for every thread that calls it, and blocks the caller while it computes. So
 /// tensor work does not run on Swift's shared threads: an actor names a lane as its executor, and all of its work runs on
@@ -15,9 +15,12 @@ internal import Synchronization
 ///       nonisolated var unownedExecutor: UnownedSerialExecutor { lane.asUnownedSerialExecutor() }
 ///     }
 ///
+/// A task prefers a lane by `Task(executorPreference: lane)` or `group.addTask(executorPreference: lane)`. What it calls that
+/// belongs to no actor then runs on the lane too, wherever it was compiled.
+///
 /// A training run uses one lane with all cores. A simulation uses several lanes of one thread each, whose results have the
 /// same bits however many lanes there are.
-public final class ComputeLane: SerialExecutor, @unchecked Sendable {
+public final class ComputeLane: SerialExecutor, TaskExecutor, @unchecked Sendable {
   /// How many threads an operation on this lane uses inside.
   public let threads: Int
   private let inbox = Inbox()
@@ -25,17 +28,18 @@ public final class ComputeLane: SerialExecutor, @unchecked Sendable {
   /// Starts a lane.
   ///
   /// - Parameters:
-  ///   - name: The thread's name, as `top -H` shows it.
+  ///   - name: The thread's name, as `top -H` shows it: at most 15 bytes of it.
   ///   - threads: How many threads an operation uses inside; all cores if `nil`.
   public init(name: String = "tessera.lane", threads: Int? = nil) {
     let count = max(1, threads ?? ProcessInfo.processInfo.activeProcessorCount)
     self.threads = count
     let inbox = inbox
     let thread = Thread {
+      // Not by Foundation, whose name reaches the system only if the thread was slower than its maker.
+      tessera_name_thread(name)
       tessera_use_threads(Int32(clamping: count))
       while let job = inbox.next() { job() }
     }
-    thread.name = name
     // The default of 512 KB is little for deep autograd graphs.
     thread.stackSize = 16 << 20
     thread.start()
@@ -46,11 +50,12 @@ public final class ComputeLane: SerialExecutor, @unchecked Sendable {
   /// Queues a job for the lane's thread.
   public func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
-    let executor = asUnownedSerialExecutor()
     // The job's closure keeps the lane alive until it has run.
     inbox.add { [self] in
-      job.runSynchronously(on: executor)
-      withExtendedLifetime(self) {}
+      job.runSynchronously(
+        isolatedTo: asUnownedSerialExecutor(),
+        taskExecutor: asUnownedTaskExecutor()
+      )
     }
   }
 

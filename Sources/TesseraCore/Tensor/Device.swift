@@ -37,3 +37,14 @@ public enum Device: Hashable, Sendable, CustomStringConvertible {
 
 /// The version of LibTorch that this program runs on.
 public var libTorchVersion: String { String(cString: tessera_libtorch_version()) }
+
+/// The vector instructions that LibTorch's kernels use on this processor, such as `AVX512`.
+///
+/// Results of other instructions may differ in their last bits.
+public var processorCapability: String {
+  var text = [CChar](repeating: 0, count: 64)
+  guard tessera_cpu_capability(&text, text.count) == TESSERA_OK else { return "unknown" }
+  return text.withUnsafeBufferPointer { buffer in
+    buffer.baseAddress.map { String(cString: $0) } ?? "unknown"
+  }
+}

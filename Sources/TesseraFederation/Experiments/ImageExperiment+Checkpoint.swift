@@ -1,5 +1,4 @@
 internal import Foundation
-internal import Synchronization
 internal import SystemPackage
 internal import TesseraCore
 internal import TesseraRun
@@ -7,15 +6,8 @@ internal import TesseraRun
 // The model after round n is in `checkpoint-n.safetensors` before run.json says that the round is done, and the earlier one
 // goes only afterwards: a kill between any two steps leaves a pair that fits.
 extension ImageExperiment {
-  func save(
-    _ model: ModelState,
-    after round: Int,
-    in record: RunRecord,
-    _ manifest: RunManifest
-  ) throws {
+  func saveCheckpoint(_ model: ModelState, after round: Int, in record: RunRecord) throws {
     try model.write(to: checkpointFile(round, in: record))
-    try record.write(manifest)
-    removeCheckpoints(in: record, except: round)
   }
 
   /// The model after the manifest's last round.
@@ -46,22 +38,11 @@ extension ImageExperiment {
     for name in names
     where name.hasPrefix("checkpoint-") && name.hasSuffix(".safetensors") && name != kept {
       // A file that stays is harmless: resuming reads the one that run.json names.
-      try? FileManager.default.removeItem(atPath: record.folder.appending(name).string)
+      unlink(record.folder.appending(name).string)
     }
   }
 
   private func checkpointFile(_ round: Int, in record: RunRecord) -> FilePath {
     record.folder.appending("checkpoint-\(round).safetensors")
-  }
-}
-
-/// Curves that several lanes add to.
-final class Curves: Sendable {
-  private let curves = Mutex<[String: [Double]]>([:])
-
-  var all: [String: [Double]] { curves.withLock { $0 } }
-
-  func set(_ name: String, _ curve: [Double]) {
-    curves.withLock { $0[name] = curve }
   }
 }

@@ -1,6 +1,5 @@
 internal import Foundation
 public import SystemPackage
-internal import TesseraCore
 public import TesseraData
 public import TesseraRun
 
@@ -91,35 +90,88 @@ extension ImageExperiment {
     /// The same mixture everywhere, in amounts from a Dirichlet distribution.
     case quantity
   }
+}
 
-  /// The configuration that a record was made with.
+extension ImageExperiment.Configuration {
+  /// What settings may be.
+  ///
+  /// A step of the largest batch ends within a second, and with it a run that is stopped.
+  public enum Limits {
+    /// How many sites there may be.
+    public static let sites = 1...1000
+    /// How many rounds.
+    public static let rounds = 1...10_000
+    /// How even a division.
+    public static let alpha = 0.01...1000.0
+    /// How many shards for each site.
+    public static let shards = 1...1000
+    /// The share of the sites that is asked.
+    public static let fraction = 0.001...1.0
+    /// The accuracy at which to end.
+    public static let targetAccuracy = 0.01...1.0
+    /// How often each image is used in a round.
+    public static let epochs = 1...1000
+    /// How many images in a step.
+    public static let batch = 1...2048
+    /// How many threads.
+    public static let lanes = 1...256
+    /// Seeds; larger ones would not survive as JSON's numbers.
+    public static let seed = 0...(1 << 53)
+  }
+
+  /// How many sites are asked in each round: the ``fraction`` of them, at least one.
+  public var sitesPerRound: Int { FedAvg.sitesPerRound(of: sites, fraction: fraction) }
+
+  /// Refuses settings that no experiment can have.
+  ///
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration``, naming the setting, its value
+  ///   and what is allowed.
+  public func validate() throws {
+    func check<Value: Comparable>(
+      _ name: String,
+      _ value: Value,
+      _ allowed: ClosedRange<Value>
+    ) throws {
+      guard !allowed.contains(value) else { return }
+      throw FederationError(
+        code: .invalidConfiguration,
+        message: "the setting '\(name)' must be in \(allowed), not \(value)"
+      )
+    }
+    try check("sites", sites, Limits.sites)
+    try check("rounds", rounds, Limits.rounds)
+    try check("alpha", alpha, Limits.alpha)
+    try check("shards", shards, Limits.shards)
+    try check("fraction", fraction, Limits.fraction)
+    try check("minimum sites", minimumSites, 1...sitesPerRound)
+    if let targetAccuracy { try check("target accuracy", targetAccuracy, Limits.targetAccuracy) }
+    try check("epochs", epochs, Limits.epochs)
+    try check("batch", batch, Limits.batch)
+    try check("lanes", lanes, Limits.lanes)
+    try check("seed", seed, 0...UInt64(Limits.seed.upperBound))
+  }
+
+  /// The settings that a record was made with.
   ///
   /// - Parameters:
   ///   - manifest: What is recorded.
   ///   - lanes: How many threads compute; all cores if `nil`.
-  /// - Returns: The settings, as the experiment was made with them.
   /// - Throws: ``RunError`` naming the field that is missing or wrong.
-  public static func configuration(
-    of manifest: RunManifest,
-    lanes: Int? = nil
-  ) throws -> Configuration {
+  public init(of manifest: RunManifest, lanes: Int? = nil) throws {
+    func malformed(_ reason: String) -> RunError {
+      RunError(code: .malformedRecord, message: "run.json: \(reason)")
+    }
     func field<Value>(_ name: String, _ read: (String) -> Value?) throws -> Value {
       guard let text = manifest.configuration[name], let value = read(text) else {
-        throw RunError(
-          code: .malformedRecord,
-          message: "run.json: the field 'configuration.\(name)' is missing or not what it must be"
-        )
+        throw malformed("the field 'configuration.\(name)' is missing or not what it must be")
       }
       return value
     }
-    func count(_ name: String) throws -> Int {
-      // Beyond any use, and far from where sums would overflow.
-      try field(name) { Int($0).flatMap { (0...1_000_000_000).contains($0) ? $0 : nil } }
-    }
-    return Configuration(
+    func count(_ name: String) throws -> Int { try field(name) { Int($0) } }
+    self.init(
       sites: try count("sites"),
       rounds: try count("rounds"),
-      division: try field("division", Division.init),
+      division: try field("division", ImageExperiment.Division.init),
       alpha: try field("alpha", Double.init),
       shards: try count("shards"),
       fraction: try field("fraction", Double.init),
@@ -134,17 +186,23 @@ extension ImageExperiment {
       lanes: lanes,
       dataFolder: FilePath(try field("data") { $0 })
     )
+    do {
+      try validate()
+    } catch {
+      throw malformed("\(error)")
+    }
   }
-}
 
-extension ImageExperiment.Configuration {
   /// The settings by name, as `run.json` has them.
   var fields: [String: String] {
+    // Found again from wherever the run is resumed or verified.
+    let folder = FilePath(FileManager.default.currentDirectoryPath)
+      .pushing(dataFolder).lexicallyNormalized()
     var fields = [
       "sites": "\(sites)", "rounds": "\(rounds)", "division": division.rawValue,
       "alpha": "\(alpha)", "shards": "\(shards)", "fraction": "\(fraction)",
       "minimum sites": "\(minimumSites)", "epochs": "\(epochs)", "batch": "\(batch)",
-      "augments": "\(augments)", "lanes": "\(lanes)", "data": dataFolder.string,
+      "augments": "\(augments)", "lanes": "\(lanes)", "data": folder.string,
     ]
     if let targetAccuracy { fields["target accuracy"] = "\(targetAccuracy)" }
     return fields

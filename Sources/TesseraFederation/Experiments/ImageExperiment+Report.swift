@@ -11,7 +11,8 @@ extension ReportPage {
     func times(_ count: String?) -> String { count == "1" ? "once" : "\(count ?? "?") times" }
     func percent(_ value: Double) -> String { String(format: "%.1f %%", value * 100) }
     // The data sets are called "… train" and "… test".
-    let dataset = (manifest.datasets.first?.name ?? "images").replacing(" train", with: "")
+    let name = manifest.datasets.first?.name ?? "images"
+    let dataset = name.hasSuffix(" train") ? String(name.dropLast(6)) : name
     let federated = manifest.rounds.last?.accuracy
     let alone = manifest.sites.compactMap { site in
       manifest.curves[site.name].map { (name: site.name, values: $0) }
@@ -20,12 +21,14 @@ extension ReportPage {
 
     var figures: [Figure] = []
     if let federated { figures.append(Figure("accuracy, federated", percent(federated))) }
-    if !alone.isEmpty {
-      let finals = alone.compactMap(\.values.last)
+    let finals = alone.compactMap(\.values.last)
+    // Of some sites only, in the order in which they happened to finish, a mean would mislead.
+    let isCompared = !finals.isEmpty && finals.count == manifest.sites.count
+    if isCompared {
       figures.append(
         Figure(
           "accuracy, one site alone (mean)",
-          percent(finals.reduce(0, +) / Double(max(finals.count, 1)))
+          percent(finals.reduce(0, +) / Double(finals.count))
         )
       )
     }
@@ -37,7 +40,7 @@ extension ReportPage {
     var curves = alone.map {
       LinePlot.Curve($0.name, $0.values.map { $0 * 100 }, color: 9, isFaint: true)
     }
-    if let rounds = alone.map(\.values.count).min(), rounds > 0 {
+    if isCompared, let rounds = alone.map(\.values.count).min() {
       let perRound = (0..<rounds).map { round in alone.map { $0.values[round] * 100 } }
       curves.append(
         .init("one site alone, worst", perRound.map { $0.min() ?? 0 }, color: 5)
@@ -74,11 +77,15 @@ extension ReportPage {
             curves, the trainings that are compared.
             """
           ),
-          .table(
-            header: ["training", "accuracy"],
-            rows: manifest.results.map { [$0.name, percent($0.accuracy)] }
-          ),
         ]
+          + (manifest.results.isEmpty
+            ? []
+            : [
+              .table(
+                header: ["training", "accuracy"],
+                rows: manifest.results.map { [$0.name, percent($0.accuracy)] }
+              )
+            ])
       ),
       Section(
         "What each site has",
@@ -127,14 +134,14 @@ extension ReportPage {
     let state =
       switch manifest.status {
       case .finished: ""
-      case .interrupted: " · interrupted after \(manifest.rounds.count) rounds"
-      case .failed: " · failed after \(manifest.rounds.count) rounds"
+      case .interrupted: " · interrupted"
+      case .failed: " · failed: \(manifest.message ?? "for an unknown reason")"
       case .running: " · under way"
       }
     self.init(
       title: "Federated training on \(dataset)",
       subtitle: """
-        \(manifest.sites.count) sites, \(manifest.rounds.count) rounds · started \
+        \(counted(manifest.sites.count, "site")), \(counted(manifest.rounds.count, "round")) · started \
         \(manifest.started)\(state)
         """,
       figures: figures,

@@ -26,7 +26,7 @@ extension ImageExperiment {
   /// The name of the curve with all data in one place.
   public static let centralName = "all data in one place"
 
-  /// Runs, or goes on with, an experiment, saving after each round.
+  /// Runs, or goes on with, an experiment, saving after each round and each comparison.
   ///
   /// - Parameters:
   ///   - record: Where to save; a new record, or that of an interrupted run of the same configuration.
@@ -43,47 +43,45 @@ extension ImageExperiment {
     observe: @escaping @Sendable (ExperimentEvent) -> Void = { _ in },
     checkRound: (RunManifest) throws -> Void = { _ in }
   ) async throws -> RunManifest {
-    var manifest = try record.manifest()
-    let start = ContinuousClock.now
-    let before = manifest.trainingSeconds
-    func elapsed() -> Double { before + (ContinuousClock.now - start).inSeconds }
+    let lock = try record.lock()
+    defer { withExtendedLifetime(lock) {} }
+    let run = try OpenRun(record)
     do {
-      manifest.status = .running
-      manifest.message = nil
       let rounds = min(lastRound ?? configuration.rounds, configuration.rounds)
-      let model = try await federate(rounds, record, &manifest, observe, elapsed, checkRound)
-      if comparisons { try await compare(record, &manifest, observe) }
-      manifest.trainingSeconds = elapsed()
+      let model = try await federate(rounds, run, observe, checkRound)
+      // Of use even if what follows is stopped.
       try model.write(to: record.modelFile, metadata: ["producer": "tessera"])
-      manifest.modelDigest = try Digest.sha256(ofFile: record.modelFile)
-      manifest.status = .finished
-      manifest.finished = Date().ISO8601Format()
-      manifest.results = results(of: manifest)
-      try record.write(manifest)
+      let digest = try Digest.sha256(ofFile: record.modelFile)
+      if comparisons { try await compare(run, observe) }
+      let manifest = try run.save { manifest in
+        manifest.modelDigest = digest
+        manifest.results = results(of: manifest)
+        manifest.finished = Date().ISO8601Format()
+        manifest.status = .finished
+      }
       removeCheckpoints(in: record, except: nil)
       return manifest
     } catch {
-      manifest.trainingSeconds = elapsed()
-      manifest.status = error is CancellationError ? .interrupted : .failed
-      manifest.message = error is CancellationError ? nil : "\(error)"
       // The first error is the one to report, even if the disk refuses this too.
-      try? record.write(manifest)
+      _ = try? run.save { manifest in
+        manifest.status = error is CancellationError ? .interrupted : .failed
+        manifest.message = error is CancellationError ? nil : "\(error)"
+      }
       throw error
     }
   }
 
   private func federate(
     _ rounds: Int,
-    _ record: RunRecord,
-    _ manifest: inout RunManifest,
+    _ run: OpenRun,
     _ observe: @escaping @Sendable (ExperimentEvent) -> Void,
-    _ elapsed: () -> Double,
     _ checkRound: (RunManifest) throws -> Void
   ) async throws -> ModelState {
+    let earlier = run.manifest
     let initial = try training.initialState(key: key)
-    let done = manifest.rounds.count
-    let start = try done == 0 ? initial : checkpoint(in: record, manifest, like: initial)
-    let accuracy = manifest.rounds.last?.accuracy ?? 0
+    let done = earlier.rounds.count
+    let start = try done == 0 ? initial : checkpoint(in: run.record, earlier, like: initial)
+    let accuracy = earlier.rounds.last?.accuracy ?? 0
     if done >= rounds || accuracy >= configuration.targetAccuracy ?? .infinity { return start }
     let executor = ClassifierExecutor(
       training: training,
@@ -96,28 +94,17 @@ extension ImageExperiment {
       key: key["federated"]
     )
     let epochs = configuration.epochs
-    var saved = manifest
-    // Whatever ends the rounds, those that are done stay in the record.
-    defer { manifest = saved }
     let outcome = try await controller.run(from: start, after: done) { state in
       try await evaluate(state)
     } finishRound: { result in
       let entry = try Self.entry(for: result, epochs: epochs)
-      saved.rounds.append(entry)
-      saved.trainingSeconds = elapsed()
-      try save(result.model, after: result.round, in: record, saved)
-      try record.append(
-        metric: RoundMetric(
-          round: entry.round,
-          accuracy: entry.accuracy,
-          loss: entry.loss,
-          trainingLoss: entry.trainingLoss,
-          seconds: entry.seconds,
-          imagesPerSecond: entry.imagesPerSecond
-        )
-      )
+      // The model first: a round that the record has can be gone on from.
+      try saveCheckpoint(result.model, after: entry.round, in: run.record)
+      let manifest = try run.save { $0.rounds.append(entry) }
+      removeCheckpoints(in: run.record, except: entry.round)
+      try run.record.append(metric: RoundMetric(entry))
       observe(.roundFinished(entry))
-      try checkRound(saved)
+      try checkRound(manifest)
     } observe: { event in
       switch event {
       case .roundStarted(let round, let sites): observe(.roundStarted(round, sites: sites))
@@ -126,15 +113,6 @@ extension ImageExperiment {
       }
     }
     return outcome.model
-  }
-
-  private struct RoundMetric: Codable {
-    var round: Int
-    var accuracy: Double
-    var loss: Double
-    var trainingLoss: Double?
-    var seconds: Double
-    var imagesPerSecond: Double
   }
 
   private static func entry(for result: RoundResult, epochs: Int) throws -> RunManifest.Round {
@@ -172,37 +150,30 @@ extension ImageExperiment {
 
   /// Trains at each site alone, and with all data in one place, as long as the federation did.
   private func compare(
-    _ record: RunRecord,
-    _ manifest: inout RunManifest,
+    _ run: OpenRun,
     _ observe: @escaping @Sendable (ExperimentEvent) -> Void
   ) async throws {
+    let earlier = run.manifest
+    let rounds = earlier.rounds.count
     let central = (name: Self.centralName, indices: Array(0..<training.dataset.count), index: -1)
     let alone = sites.map { (name: $0.name, indices: partition[$0.index], index: $0.index) }
     // Those that an interrupted run has finished are not repeated.
     let missing = ([central] + alone.sorted { $0.indices.count > $1.indices.count })
-      .filter { manifest.curves[$0.name]?.count != manifest.rounds.count }
+      .filter { earlier.curves[$0.name]?.count != rounds }
     let initial = try training.initialState(key: key)
-    let rounds = manifest.rounds.count
     let images = missing.reduce(0) { $0 + $1.indices.count } * rounds * configuration.epochs
     observe(.comparisonsStarted(count: missing.count, images: images))
-    let finished = Curves()
-    do {
-      _ = try await pool.map(missing) { part in
-        let curve = try curve(
-          from: initial,
-          on: part.indices,
-          rounds: rounds,
-          key: key["alone"][part.index],
-          observe
-        )
-        finished.set(part.name, curve)
-        observe(.comparisonFinished(name: part.name, accuracy: curve.last ?? 0))
-      }
-    } catch {
-      manifest.curves.merge(finished.all) { $1 }
-      throw error
+    _ = try await pool.map(missing) { part in
+      let curve = try curve(
+        from: initial,
+        on: part.indices,
+        rounds: rounds,
+        key: key["alone"][part.index],
+        observe
+      )
+      _ = try run.save { $0.curves[part.name] = curve }
+      observe(.comparisonFinished(name: part.name, accuracy: curve.last ?? 0))
     }
-    manifest.curves.merge(finished.all) { $1 }
   }
 
   /// The accuracy after each round's worth of epochs.

@@ -22,11 +22,21 @@ public struct ImageExperiment: Sendable {
   let pool: LanePool
   let key: RandomKey
 
+  /// The step size of SGD in the first round and in the last, with half a cosine between them.
+  static let learningRates = (first: 0.08, last: 0.01)
+
   /// Reads the data and divides it.
   ///
-  /// - Throws: `DataError` if files are missing or damaged, or cannot be divided so; ``FederationError`` if there can be no
-  ///   such rounds.
-  public init(_ configuration: Configuration) throws {
+  /// - Parameters:
+  ///   - configuration: The settings.
+  ///   - progress: Is called while single images are read, with how many are read and how many there are.
+  /// - Throws: `DataError` if files are missing or damaged, or cannot be divided so; ``FederationError`` if a setting is
+  ///   outside what is allowed.
+  public init(
+    _ configuration: Configuration,
+    progress: (_ read: Int, _ of: Int) -> Void = { _, _ in }
+  ) throws {
+    try configuration.validate()
     self.configuration = configuration
     key = RandomKey(seed: configuration.seed)
     let train = try LabelledImages.load(.train, from: configuration.dataFolder)
@@ -55,13 +65,15 @@ public struct ImageExperiment: Sendable {
     training = ClassifierTraining(
       dataset: train,
       batchSize: configuration.batch,
-      learningRate: .cosine(from: 0.08, to: 0.01, over: max(configuration.rounds - 1, 1)),
+      learningRate: .cosine(
+        from: Self.learningRates.first,
+        to: Self.learningRates.last,
+        over: max(configuration.rounds - 1, 1)
+      ),
       transforms: configuration.augments
         ? [RandomCrop(padding: max(1, shape[2] / 14)), RandomHorizontalFlip()] : []
     ) { try ImageClassifier(channels: shape[1], size: shape[2], classes: classes, using: $0) }
     pool = LanePool(lanes: configuration.lanes)
-    // Refuses what no workflow can do before anything is written.
-    _ = try workflow(rounds: configuration.rounds)
   }
 
   /// Federated averaging as configured, for so many rounds at most.
@@ -80,7 +92,7 @@ public struct ImageExperiment: Sendable {
   public func newManifest() throws -> RunManifest {
     var manifest = RunManifest(
       kind: "quickstart",
-      configuration: configuration.fields,
+      configuration: configuration.fields.merging(recipe) { $1 },
       seed: configuration.seed,
       versions: Versions.current,
       started: Date().ISO8601Format()
@@ -90,11 +102,8 @@ public struct ImageExperiment: Sendable {
       RunManifest.Dataset(
         name: dataset.name,
         examples: dataset.count,
-        files: Dictionary(
-          uniqueKeysWithValues: try dataset.files.map {
-            ($0.lastComponent?.string ?? "", try Digest.sha256(ofFile: $0))
-          }
-        )
+        files: dataset.files.count,
+        digest: try Digest.sha256(ofFiles: dataset.files, in: configuration.dataFolder)
       )
     }
     manifest.sites = zip(sites, partition).map { site, indices in
@@ -108,10 +117,19 @@ public struct ImageExperiment: Sendable {
     return manifest
   }
 
+  /// What no option sets, but a result depends on: a version of Tessera that changes it says so when it verifies.
+  private var recipe: [String: String] {
+    [
+      "network": "ImageClassifier", "optimizer": "SGD",
+      "learning rate": "\(Self.learningRates.first) to \(Self.learningRates.last)",
+      "momentum": "\(training.momentum)", "gradient norm": "\(training.gradientNorm)",
+    ]
+  }
+
   /// How many images the sites use in so many rounds together; about, if only a fraction of them is asked in each.
   public func imagesOfFederation(rounds: Int) -> Int {
-    let passes = Double(rounds * configuration.epochs * training.dataset.count)
-    return Int(configuration.fraction * passes)
+    let share = Double(configuration.sitesPerRound) / Double(configuration.sites)
+    return Int(share * Double(rounds * configuration.epochs * training.dataset.count))
   }
 
   /// How many images the trainings use that the federation is compared with: those at the sites alone, and the one with all

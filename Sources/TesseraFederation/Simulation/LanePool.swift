@@ -5,15 +5,15 @@ internal import TesseraCore
 ///
 /// The results do not depend on the number of lanes: each part runs on one thread, alone, from start to end.
 public struct LanePool: Sendable {
-  private let workers: [LaneWorker]
+  private let lanes: [ComputeLane]
 
   /// Lanes of one thread each, at least one.
   public init(lanes: Int) {
-    workers = (0..<max(1, lanes)).map { LaneWorker(name: "tessera.lane.\($0)") }
+    self.lanes = (0..<max(1, lanes)).map { ComputeLane(name: "tessera.lane.\($0)", threads: 1) }
   }
 
   /// The number of lanes.
-  public var count: Int { workers.count }
+  public var count: Int { lanes.count }
 
   /// Runs `body` for each part on some lane, each lane taking the next part that is left.
   ///
@@ -24,9 +24,15 @@ public struct LanePool: Sendable {
   ) async {
     let next = Shared(Atomic(0))
     await withTaskGroup(of: Void.self) { group in
-      // One hop to each lane, not one for each part.
-      for worker in workers.prefix(parts.count) {
-        group.addTask { await worker.drain(parts, next, body) }
+      for lane in lanes.prefix(parts.count) {
+        // A preference, not an actor: functions compiled to leave the caller's actor stay on the lane, too.
+        group.addTask(executorPreference: lane) {
+          while !Task.isCancelled {
+            let index = next.value.wrappingAdd(1, ordering: .relaxed).oldValue
+            guard index < parts.count else { return }
+            await body(parts[index])
+          }
+        }
       }
     }
   }
@@ -54,26 +60,4 @@ public struct LanePool: Sendable {
 private final class Shared<Value: ~Copyable & Sendable>: Sendable {
   let value: Value
   init(_ value: consuming Value) { self.value = value }
-}
-
-/// Runs parts on its own lane.
-private actor LaneWorker {
-  private let lane: ComputeLane
-  nonisolated var unownedExecutor: UnownedSerialExecutor { lane.asUnownedSerialExecutor() }
-
-  init(name: String) {
-    lane = ComputeLane(name: name, threads: 1)
-  }
-
-  func drain<Part: Sendable>(
-    _ parts: [Part],
-    _ next: Shared<Atomic<Int>>,
-    _ body: nonisolated(nonsending) @Sendable (Part) async -> Void
-  ) async {
-    while !Task.isCancelled {
-      let index = next.value.wrappingAdd(1, ordering: .relaxed).oldValue
-      guard index < parts.count else { return }
-      await body(parts[index])
-    }
-  }
 }

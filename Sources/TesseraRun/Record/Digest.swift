@@ -41,6 +41,22 @@ public enum Digest {
     return text(hash.finalize())
   }
 
+  /// One digest of several files: what `sha256sum FILES | sha256sum` prints in `folder`, the files in the order of their names.
+  ///
+  /// - Throws: ``RunError`` naming the file that cannot be read.
+  public static func sha256(ofFiles paths: [FilePath], in folder: FilePath) throws -> String {
+    let named = paths.map { path in
+      var name = path
+      _ = name.removePrefix(folder)
+      return (name: name.string, path: path)
+    }
+    var hash = SHA256()
+    for (name, path) in named.sorted(by: { $0.name < $1.name }) {
+      hash.update(data: Data("\(try sha256(ofFile: path))  \(name)\n".utf8))
+    }
+    return text(hash.finalize())
+  }
+
   private static func text(_ digest: SHA256.Digest) -> String {
     digest.map { byte in
       let hex = String(byte, radix: 16)

@@ -14,6 +14,24 @@ public struct RunDifference: Sendable, Equatable, CustomStringConvertible {
   /// `round 3: tensor 'conv1.weight'`.
   public var description: String { round == 0 ? what : "round \(round): \(what)" }
 
+  /// The first difference in what the runs started from, or `nil` if there is none: their settings, data and first model.
+  ///
+  /// How many lanes there are, and where the data lie, is not compared.
+  public static func beforeTraining(_ a: RunManifest, _ b: RunManifest) -> RunDifference? {
+    func differs(_ what: String) -> RunDifference { RunDifference(round: 0, what: what) }
+    let settings = Set(a.configuration.keys).union(b.configuration.keys).subtracting([
+      "lanes", "data",
+    ])
+    for name in settings.sorted() where a.configuration[name] != b.configuration[name] {
+      return differs("the setting '\(name)'")
+    }
+    if a.seed != b.seed { return differs("the seed") }
+    if a.datasets != b.datasets || a.classNames != b.classNames { return differs("the data sets") }
+    if a.sites != b.sites { return differs("the division among sites") }
+    if a.initialModel != b.initialModel { return differs("the initial model") }
+    return nil
+  }
+
   /// The first difference in what the runs computed, or `nil` if they are identical.
   ///
   /// Tensors are compared in the order of `tensorOrder`. Times and versions are not compared.
@@ -22,11 +40,7 @@ public struct RunDifference: Sendable, Equatable, CustomStringConvertible {
     and b: RunManifest,
     tensorOrder: [String]
   ) -> RunDifference? {
-    if a.datasets != b.datasets { return RunDifference(round: 0, what: "the data sets") }
-    if a.sites != b.sites { return RunDifference(round: 0, what: "the division among sites") }
-    if a.initialModel != b.initialModel {
-      return RunDifference(round: 0, what: "the initial model")
-    }
+    if let difference = beforeTraining(a, b) { return difference }
     for (x, y) in zip(a.rounds, b.rounds) {
       func differs(_ what: String) -> RunDifference { RunDifference(round: x.round, what: what) }
       if x.round != y.round { return differs("the number of the round") }
@@ -42,6 +56,10 @@ public struct RunDifference: Sendable, Equatable, CustomStringConvertible {
       }
       if x.model != y.model { return differs("the order of the tensors") }
       if x.accuracy != y.accuracy { return differs("the accuracy") }
+      if x.loss != y.loss { return differs("the loss") }
+      if x.trainingLoss != y.trainingLoss { return differs("the training loss") }
+      if x.contributors != y.contributors { return differs("a site's training loss") }
+      if x.rejected != y.rejected { return differs("whose updates were not used") }
     }
     if a.rounds.count != b.rounds.count {
       return RunDifference(
@@ -53,6 +71,7 @@ public struct RunDifference: Sendable, Equatable, CustomStringConvertible {
     where a.curves[name] != b.curves[name] {
       return RunDifference(round: 0, what: "the curve '\(name)'")
     }
+    if a.results != b.results { return RunDifference(round: 0, what: "the results") }
     if a.modelDigest != b.modelDigest {
       return RunDifference(round: a.rounds.count, what: "the file model.safetensors")
     }

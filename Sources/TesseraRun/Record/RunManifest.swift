@@ -2,8 +2,10 @@
 ///
 /// Everything that a repetition needs and everything that it is compared by. Times are for people, and are not compared.
 public struct RunManifest: Codable, Sendable, Equatable {
+  /// The version of the format that this version of Tessera writes and reads.
+  public static let currentFormat = 1
   /// The version of this format.
-  public var format = 1
+  public var format = RunManifest.currentFormat
   /// What was run: `quickstart`.
   public var kind: String
   /// Where the run stands.
@@ -14,7 +16,7 @@ public struct RunManifest: Codable, Sendable, Equatable {
   public var configuration: [String: String]
   /// What all random numbers derive from.
   public var seed: UInt64
-  /// The versions of Tessera, LibTorch, Swift and the system.
+  /// The versions of Tessera, LibTorch, Swift and the system, and the kind of processor.
   public var versions: [String: String]
   /// When the run began, in ISO 8601.
   public var started: String
@@ -57,14 +59,17 @@ public struct RunManifest: Codable, Sendable, Equatable {
     public var name: String
     /// How many examples it has.
     public var examples: Int
-    /// The SHA-256 of each of its files, by file name.
-    public var files: [String: String]
+    /// How many files it was read from.
+    public var files: Int
+    /// What `sha256sum FILES | sha256sum` prints in its folder, the files in the order of their names.
+    public var digest: String
 
     /// Makes an entry.
-    public init(name: String, examples: Int, files: [String: String]) {
+    public init(name: String, examples: Int, files: Int, digest: String) {
       self.name = name
       self.examples = examples
       self.files = files
+      self.digest = digest
     }
   }
 

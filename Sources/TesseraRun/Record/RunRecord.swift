@@ -1,4 +1,4 @@
-public import Foundation
+internal import Foundation
 public import SystemPackage
 internal import TesseraCore
 
@@ -19,58 +19,38 @@ public struct RunRecord: Sendable {
   /// The last global model.
   public var modelFile: FilePath { folder.appending("model.safetensors") }
 
-  private init(folder: FilePath) {
+  init(folder: FilePath) {
     self.folder = folder
   }
 
-  /// Starts a record in a new folder.
+  /// Takes the right to write to the record.
   ///
-  /// - Parameters:
-  ///   - folder: Does not exist, or is empty; its parents are made.
-  ///   - manifest: The first contents of `run.json`.
-  /// - Returns: The record, with its first `run.json`.
-  /// - Throws: ``RunError`` with code ``RunError/Code/cannotWrite`` if the folder is in use or cannot be made.
-  public static func create(at folder: FilePath, _ manifest: RunManifest) throws -> RunRecord {
-    func refused(_ reason: String) -> RunError {
-      RunError(code: .cannotWrite, message: "cannot make the run folder \(folder): \(reason)")
-    }
-    let files = FileManager.default
-    var isFolder: ObjCBool = false
-    if files.fileExists(atPath: folder.string, isDirectory: &isFolder) {
-      guard isFolder.boolValue else { throw refused("a file of that name is there") }
-      let contents = (try? files.contentsOfDirectory(atPath: folder.string)) ?? [""]
-      guard contents.isEmpty else { throw refused("it is not empty") }
-    } else {
-      do {
-        try files.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
-      } catch {
-        throw refused(reason(of: error))
-      }
-    }
-    let record = RunRecord(folder: folder)
+  /// - Returns: A lock that holds as long as it is kept.
+  /// - Throws: ``RunError`` with code ``RunError/Code/inUse`` if another process has it.
+  public func lock() throws -> RecordLock {
     do {
-      try record.write(manifest)
-    } catch {
-      // Nothing half-written stays behind.
-      rmdir(folder.string)
-      throw error
+      if let lock = try RecordLock(folder) { return lock }
+    } catch let error as Errno {
+      throw RunError(code: .notARecord, message: "cannot open \(folder): \(error)")
     }
-    return record
+    throw RunError(code: .inUse, message: "\(folder) is in use by another process")
   }
 
-  /// A name for a new run's folder that is not taken: `2026-11-24-1530-quickstart`.
-  public static func freshName(for kind: String, in parent: FilePath, at date: Date) -> FilePath {
-    let formatter = DateFormatter()
-    formatter.locale = Locale(identifier: "en_US_POSIX")
-    formatter.dateFormat = "yyyy-MM-dd-HHmm"
-    let base = "\(formatter.string(from: date))-\(kind)"
-    var name = base
-    var number = 2
-    while FileManager.default.fileExists(atPath: parent.appending(name).string) {
-      name = "\(base)-\(number)"
-      number += 1
+  /// Whether a process is at work on the run.
+  public var isInUse: Bool {
+    do {
+      return try RecordLock(folder) == nil
+    } catch {
+      return false
     }
-    return parent.appending(name)
+  }
+
+  /// Removes what a killed process had not finished writing.
+  public func removePartialFiles() {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.string)) ?? []
+    for name in names where name.hasPrefix(".") && name.hasSuffix(".partial") {
+      unlink(folder.appending(name).string)
+    }
   }
 
   /// Opens the record of an earlier run.
@@ -102,9 +82,12 @@ public struct RunRecord: Sendable {
       throw malformed("it cannot be read")
     }
     do {
-      let manifest = try JSONDecoder().decode(RunManifest.self, from: data)
-      guard manifest.format == 1 else {
+      let manifest = try Self.decoder.decode(RunManifest.self, from: data)
+      guard manifest.format == RunManifest.currentFormat else {
         throw malformed("format \(manifest.format) is of another version of Tessera")
+      }
+      for (index, round) in manifest.rounds.enumerated() where round.round != index + 1 {
+        throw malformed("the field 'rounds.\(index).round' is not \(index + 1)")
       }
       return manifest
     } catch DecodingError.keyNotFound(let key, let context) {
@@ -121,56 +104,75 @@ public struct RunRecord: Sendable {
 
   /// Replaces `run.json`.
   public func write(_ manifest: RunManifest) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+    let encoder = Self.encoder
+    encoder.outputFormatting.insert(.prettyPrinted)
     let text = String(decoding: try encoder.encode(manifest), as: UTF8.self)
     try AtomicFile.write(text + "\n", to: manifestFile)
   }
 
+  /// Replaces `metrics.jsonl`: after a kill it may lack a line, or end within one.
+  public func write(metrics: [some Encodable]) throws {
+    let encoder = Self.encoder
+    let lines = try metrics.map { String(decoding: try encoder.encode($0), as: UTF8.self) + "\n" }
+    try AtomicFile.write(lines.joined(), to: metricsFile)
+  }
+
   /// Adds a line to `metrics.jsonl`.
-  ///
-  /// What a kill left of a last line is cut off first.
   public func append(metric: some Encodable) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    let line = String(decoding: try encoder.encode(metric), as: UTF8.self) + "\n"
+    let line = String(decoding: try Self.encoder.encode(metric), as: UTF8.self) + "\n"
     do {
       let descriptor = try FileDescriptor.open(
         metricsFile,
-        .readWrite,
-        options: [.create],
+        .writeOnly,
+        options: [.create, .append],
         permissions: [.ownerReadWrite, .groupRead, .otherRead]
       )
-      try descriptor.closeAfter {
-        let existing = FileManager.default.contents(atPath: metricsFile.string) ?? Data()
-        let end = existing.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
-        if end < existing.count { try descriptor.resize(to: Int64(end)) }
-        try descriptor.seek(offset: Int64(end), from: .start)
-        try descriptor.writeAll(line.utf8)
-      }
+      try descriptor.closeAfter { _ = try descriptor.writeAll(line.utf8) }
     } catch let error as Errno {
       throw RunError(code: .cannotWrite, message: "cannot write \(metricsFile): \(error)")
     }
   }
 
+  // JSON has no infinity; a loss may be one.
+  private static var encoder: JSONEncoder {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "inf",
+      negativeInfinity: "-inf",
+      nan: "nan"
+    )
+    return encoder
+  }
+
+  private static var decoder: JSONDecoder {
+    let decoder = JSONDecoder()
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+      positiveInfinity: "inf",
+      negativeInfinity: "-inf",
+      nan: "nan"
+    )
+    return decoder
+  }
+
   /// The lines of `metrics.jsonl` that are whole, read as `Metric`.
   public func metrics<Metric: Decodable>(of type: Metric.Type = Metric.self) -> [Metric] {
     let data = FileManager.default.contents(atPath: metricsFile.string) ?? Data()
-    let decoder = JSONDecoder()
+    let decoder = Self.decoder
     return data.split(separator: UInt8(ascii: "\n")).compactMap {
       try? decoder.decode(Metric.self, from: Data($0))
     }
   }
 
-  /// The records in a folder, oldest first, and the folders whose record is damaged.
+  /// The records in a folder, oldest first, and the folders whose record is damaged; of a run's own folder, its record.
   public static func list(
     in parent: FilePath
   ) -> (runs: [(record: RunRecord, manifest: RunManifest)], damaged: [any Error]) {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: parent.string)) ?? []
     var runs: [(record: RunRecord, manifest: RunManifest)] = []
     var damaged: [any Error] = []
-    for name in names.sorted() {
-      guard let record = try? RunRecord.open(at: parent.appending(name)) else { continue }
+    for folder in [parent] + names.sorted().map({ parent.appending($0) }) {
+      guard let record = try? RunRecord.open(at: folder) else { continue }
       do {
         runs.append((record, try record.manifest()))
       } catch {
@@ -179,11 +181,5 @@ public struct RunRecord: Sendable {
     }
     runs.sort { $0.manifest.started < $1.manifest.started }
     return (runs, damaged)
-  }
-
-  private static func reason(of error: any Error) -> String {
-    let cocoa = error as NSError
-    let cause = cocoa.userInfo[NSUnderlyingErrorKey] as? NSError
-    return (cause ?? cocoa).localizedDescription
   }
 }

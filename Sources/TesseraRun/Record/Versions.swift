@@ -6,7 +6,7 @@ public enum Versions {
   /// Tessera's version.
   public static let tessera = "0.1.0"
 
-  /// The versions of Tessera, LibTorch, Swift and the system.
+  /// The versions of Tessera, LibTorch, Swift and the system, and the kind of processor.
   public static var current: [String: String] {
     let os = ProcessInfo.processInfo.operatingSystemVersionString
     #if arch(x86_64)
@@ -23,7 +23,7 @@ public enum Versions {
     #endif
     return [
       "tessera": tessera, "libtorch": libTorchVersion, "swift": swift, "system": os,
-      "machine": machine,
+      "machine": machine, "instructions": processorCapability,
     ]
   }
 }

@@ -120,14 +120,3 @@ public struct BarPlot: Plot {
     return drawing(width: width, height: height, label: "\(yLabel) by \(xLabel)", shapes)
   }
 }
-
-/// `12345` as `12,345`.
-public func grouped(_ number: Int) -> String {
-  var digits = Array(String(number.magnitude))
-  var position = digits.count - 3
-  while position > 0 {
-    digits.insert(",", at: position)
-    position -= 3
-  }
-  return (number < 0 ? "-" : "") + String(digits)
-}

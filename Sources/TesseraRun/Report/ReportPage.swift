@@ -110,7 +110,8 @@ public struct ReportPage: Sendable {
       func row(_ cells: [String], _ tag: String) -> String {
         "<tr>" + cells.map { "<\(tag)>\(escaped($0))</\(tag)>" }.joined() + "</tr>"
       }
-      return "<div class=\"scroll\"><table>\n<thead>\(row(header, "th"))</thead>\n<tbody>\n"
+      let head = row(header, "th").replacing("<th>", with: "<th scope=\"col\">")
+      return "<div class=\"scroll\"><table>\n<thead>\(head)</thead>\n<tbody>\n"
         + rows.map { row($0, "td") }.joined(separator: "\n") + "\n</tbody>\n</table></div>"
     }
   }

@@ -1,3 +1,4 @@
+import Foundation
 import TesseraFederation
 import Testing
 
@@ -20,5 +21,24 @@ import Testing
 
   @Test func noPartsGiveNoResults() async throws {
     #expect(try await LanePool(lanes: 2).map([Int]()) { $0 }.isEmpty)
+  }
+
+  /// As every function does that a module without `NonisolatedNonsendingByDefault` declares.
+  @concurrent private static func threadName() async throws -> String {
+    await Task.yield()
+    return try String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8)
+  }
+
+  @Test func functionsThatLeaveTheCallersActorStayOnTheLane() async throws {
+    let names = try await LanePool(lanes: 2).map(Array(0..<50)) { _ in try await Self.threadName() }
+    #expect(Set(names).isSubset(of: ["tessera.lane.0\n", "tessera.lane.1\n"]))
+  }
+
+  @Test func aCancelledPoolTakesNoFurtherParts() async throws {
+    let cancelled = Task {
+      withUnsafeCurrentTask { $0?.cancel() }
+      return try await LanePool(lanes: 2).map([1, 2, 3]) { $0 }
+    }
+    await #expect(throws: CancellationError.self) { try await cancelled.value }
   }
 }
