@@ -252,9 +252,9 @@ typedef struct {
   ptrdiff_t count;
 } TesseraValue;
 
-/// Calls the operator `name` ("aten::roll" or "aten::sum.dim_IntList") with boxed arguments. Writes up to `capacity`
-/// results and their number; numbers come as tensors of rank 0.
-TESSERA_API TesseraCode tessera_call(const char *name, const TesseraValue *_Nullable arguments, ptrdiff_t count, TesseraTensor *_Nullable *_Nonnull results, ptrdiff_t capacity, ptrdiff_t *produced);
+/// Calls the operator `name` ("aten::roll" or "aten::sum.dim_IntList") with boxed arguments. Each result goes to
+/// `receive`, which owns it; numbers come as tensors of rank 0. After a failure nothing was received.
+TESSERA_API TesseraCode tessera_call(const char *name, const TesseraValue *_Nullable arguments, ptrdiff_t count, void (*receive)(TesseraTensor *result, void *context), void *context);
 /// Writes the operator's schema as text, at most `capacity` bytes with the closing zero.
 TESSERA_API TesseraCode tessera_schema(const char *name, char *text, ptrdiff_t capacity);
 
