@@ -8,6 +8,7 @@
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/full.h>
 
+#include <algorithm>
 #include <cstring>
 
 using namespace tessera;
@@ -25,7 +26,13 @@ at::Tensor empty_on_cpu(const ptrdiff_t *shape, ptrdiff_t rank, TesseraDType typ
 TesseraCode tessera_from_bytes(const void *bytes, const ptrdiff_t *shape, ptrdiff_t rank, TesseraDType type, TesseraOut out) {
   return guarded([&] {
     at::Tensor tensor = empty_on_cpu(shape, rank, type);
-    if (tensor.nbytes() > 0) std::memcpy(tensor.mutable_data_ptr(), bytes, tensor.nbytes());
+    if (type == TESSERA_BOOL) {
+      // A file may hold any byte; a truth value that is neither 0 nor 1 is undefined behaviour in C++ and in Swift.
+      const auto *source = static_cast<const uint8_t *>(bytes);
+      std::transform(source, source + tensor.numel(), tensor.mutable_data_ptr<bool>(), [](uint8_t byte) { return byte != 0; });
+    } else if (tensor.nbytes() > 0) {
+      std::memcpy(tensor.mutable_data_ptr(), bytes, tensor.nbytes());
+    }
     *out = released(std::move(tensor));
   });
 }
