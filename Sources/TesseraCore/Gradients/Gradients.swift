@@ -67,6 +67,7 @@ public func withAutocast<Result, Failure: Error>(
   on device: Device = .cpu,
   _ body: () throws(Failure) -> Result
 ) throws(Failure) -> Result {
+  precondition(dtype == .bfloat16 || dtype == .float16, "autocast to \(dtype)")
   let before = tessera_exchange_autocast(device.code, Int32(dtype.code.rawValue))
   defer { _ = tessera_exchange_autocast(device.code, before) }
   return try body()

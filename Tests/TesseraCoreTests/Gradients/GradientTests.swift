@@ -80,6 +80,10 @@ import Testing
     expectClose(later, [22])
   }
 
+  @Test func autocastToAnythingButHalfPrecisionStopsTheProgram() async {
+    await #expect(processExitsWith: .failure) { withAutocast(to: .int64) {} }
+  }
+
   @Test func normsAndFactorsApplyToAllTensorsTogether() throws {
     let tensors = try [Tensor([3.0]), Tensor([0.0, 4], shape: [2, 1])]
     #expect(try tensors.totalNorm() == 5)
