@@ -131,7 +131,8 @@ TesseraCode tessera_to_device(const TesseraTensor *tensor, TesseraDevice where, 
 
 TesseraCode tessera_to_layout(const TesseraTensor *tensor, TesseraLayout layout, TesseraOut out) {
   return guarded([&] {
-    const at::Tensor &lent = borrowed(tensor);
+    // A conjugate or negative view has the bytes of the tensor it was made from; whoever asks for an order reads bytes.
+    const at::Tensor lent = borrowed(tensor).resolve_conj().resolve_neg();
     const auto format = static_cast<c10::MemoryFormat>(layout);
     // With one channel the same memory counts as either layout, and the strides alone tell LibTorch which kernels to use.
     const bool is_ambiguous = layout == TESSERA_CHANNELS_LAST && lent.dim() == 4 && lent.is_contiguous(format) &&

@@ -71,15 +71,23 @@ extension Tensor {
   /// Where elements are neither infinite nor NaN.
   public func isFinite() throws -> Tensor { try mapped(tessera_isfinite) }
 
-  /// Whether every pair of elements differs by at most `absolute + relative · |other|`.
+  /// Whether every pair of elements is equal, or finite and at most `absolute + relative · |other|` apart.
+  ///
+  /// NaN is close to nothing. Shapes broadcast; all dtypes are compared as `float64` or `complex128`.
   public func isClose(
     to other: Tensor,
     relative: Double = 1e-5,
     absolute: Double = 1e-8
   ) throws -> Bool {
-    let distance = try abs(self - other)
-    let allowed = try abs(other) * relative + absolute
-    return try distance.isAtMost(allowed).all().item() == 1
+    // Differences of `uint8` would wrap, and those of `bool` do not exist.
+    let wide: DType = dtype.isComplex || other.dtype.isComplex ? .complex128 : .float64
+    return try Tensor.call(
+      "aten::allclose",
+      .tensor(to(wide)),
+      .tensor(other.to(wide)),
+      .double(relative),
+      .double(absolute)
+    ).single().item() == 1
   }
 }
 

@@ -43,10 +43,25 @@ import Testing
     #expect(try x.slices(in: 2..<2).shape == [0, 4])
     let error = failure { _ = try x.slice(at: 3) }
     #expect(error?.code == .indexOutOfRange)
-    #expect(error?.message == "positions 3...3 are outside dimension 0 of shape [3, 4]")
-    #expect(throwing(.indexOutOfRange) { _ = try x.slices(in: 2..<5) })
+    #expect(error?.message == "position 3 is outside dimension 0 of shape [3, 4]")
+    let range = failure { _ = try x.slices(in: 2..<5) }
+    #expect(range?.code == .indexOutOfRange)
+    #expect(range?.message == "positions 2..<5 are outside dimension 0 of shape [3, 4]")
     #expect(throwing(.indexOutOfRange) { _ = try x.slice(at: 0, along: 2) })
     #expect(throws: TensorError.self) { _ = try x.slices(in: 0..<2, by: 0) }
+  }
+
+  @Test func aRangeThatBeginsBelowZeroCountsFromTheEnd() throws {
+    let x = try counting([5])
+    func slices(_ range: Range<Int>) throws -> [Int] { try x.slices(in: range).array() }
+    #expect(try slices(-2..<0) == [3, 4])
+    #expect(try slices(-5..<(-3)) == [0, 1])
+    #expect(try slices(-5..<0) == [0, 1, 2, 3, 4])
+    #expect(try slices(-1..<(-1)) == [])
+    #expect(try slices(5..<5) == [])
+    for range in [-3..<1, -6..<0, 6..<6, 0..<Int.max, Int.min..<Int.max, Int.min..<Int.min] {
+      #expect(throwing(.indexOutOfRange) { _ = try x.slices(in: range) }, "\(range)")
+    }
   }
 
   @Test func elementsArePickedByIndices() throws {
@@ -72,6 +87,12 @@ import Testing
       #expect(error?.code == .indexOutOfRange)
       #expect(error?.message == "a class is outside 0..<3")
     }
+    let narrow = try Tensor([2, 0] as [UInt8]).oneHot(classes: 3)
+    #expect(try narrow.isIdentical(to: hot))
+    let floats = failure { _ = try Tensor([2.0, 0]).oneHot(classes: 3) }
+    #expect(floats?.code == .shapeMismatch)
+    #expect(floats?.message == "classes are whole numbers, not float64")
+    #expect(throwing(.invalidArgument) { _ = try Tensor([2, 0]).oneHot(classes: -1) })
   }
 
   @Test func reductionsTakeAllDimensionsOrSome() throws {
@@ -121,8 +142,27 @@ import Testing
     #expect(try truths(odd.isNaN()) == [true, false, false])
     #expect(try truths(odd.isInfinite()) == [false, true, false])
     #expect(try truths(odd.isFinite()) == [false, false, true])
-    #expect(try x.isClose(to: x + 1e-9))
-    #expect(try !x.isClose(to: y))
     expectClose(try select(where: low, x, else: y), [1, 2, 1])
+  }
+
+  @Test func closeMeansTheSameForAllDTypes() throws {
+    let x = try Tensor([1.0, 2, 3])
+    #expect(try x.isClose(to: x + 1e-9))
+    #expect(try !x.isClose(to: x + 1))
+    #expect(try x.isClose(to: x.to(.float32)))
+    let infinite = try Tensor([Double.infinity, -.infinity])
+    #expect(try infinite.isClose(to: infinite))
+    #expect(try !infinite.isClose(to: -infinite))
+    #expect(try !Tensor([1.0]).isClose(to: Tensor([Double.infinity])))
+    #expect(try !Tensor([Double.nan]).isClose(to: Tensor([Double.nan])))
+    let three = try Tensor([3] as [UInt8])
+    #expect(try three.isClose(to: Tensor([5] as [UInt8]), absolute: 2))
+    #expect(try !three.isClose(to: Tensor([6] as [UInt8]), absolute: 2))
+    #expect(try Tensor([true]).isClose(to: Tensor([true])))
+    #expect(try !Tensor([true]).isClose(to: Tensor([false])))
+    let z = try Tensor([1.0, 2], shape: [1, 2]).asComplex()
+    #expect(try z.isClose(to: z + 1e-9))
+    #expect(try !z.isClose(to: z.conjugate()))
+    #expect(throws: TensorError.self) { _ = try x.isClose(to: Tensor([1.0, 2])) }
   }
 }
