@@ -168,11 +168,12 @@ TESSERA_API TesseraCode tessera_one_hot(const TesseraTensor *x, ptrdiff_t classe
 // Reductions -------------------------------------------------------------------------------------------------
 
 typedef enum {
-  TESSERA_SUM, TESSERA_MEAN, TESSERA_AMAX, TESSERA_AMIN, TESSERA_LOGSUMEXP, TESSERA_NORM, TESSERA_ANY, TESSERA_ALL,
+  TESSERA_SUM, TESSERA_MEAN, TESSERA_AMAX, TESSERA_AMIN, TESSERA_LOGSUMEXP, TESSERA_ANY, TESSERA_ALL,
 } TesseraReduction;
 
 /// Over `dimensions`, or over all of them if `count` is 0.
 TESSERA_API TesseraCode tessera_reduce(const TesseraTensor *x, TesseraReduction kind, const ptrdiff_t *dimensions, ptrdiff_t count, bool keep, TesseraOut out);
+TESSERA_API TesseraCode tessera_norm(const TesseraTensor *x, double order, const ptrdiff_t *dimensions, ptrdiff_t count, bool keep, TesseraOut out);
 TESSERA_API TesseraCode tessera_variance(const TesseraTensor *x, const ptrdiff_t *dimensions, ptrdiff_t count, ptrdiff_t correction, bool keep, TesseraOut out);
 TESSERA_API TesseraCode tessera_argmax(const TesseraTensor *x, ptrdiff_t dimension, bool smallest, bool keep, TesseraOut out);
 TESSERA_API TesseraCode tessera_cumsum(const TesseraTensor *x, ptrdiff_t dimension, TesseraOut out);

@@ -38,7 +38,7 @@ extension Tensor {
     // All results are taken over before anything can throw, so that none leaks.
     let owned = found.map { $0.map(Tensor.init(owning:)) }
     return try zip(owned, inputs).map { gradient, input in
-      try gradient ?? Tensor.zeros(input.shape, dtype: input.dtype, on: input.device)
+      try gradient ?? Tensor.zeros(like: input)
     }
   }
 }

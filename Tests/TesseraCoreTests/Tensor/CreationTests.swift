@@ -57,6 +57,9 @@ import Testing
     expectClose(try Tensor.linearSpace(from: -1, to: 1, count: 5), [-1, -0.5, 0, 0.5, 1])
     expectClose(try Tensor.identity(2), [1, 0, 0, 1])
     expectClose(try Tensor.full(0.5, shape: [3]), [0.5, 0.5, 0.5])
+    let half = try Tensor.full(0.5, shape: [2, 1], dtype: .float16)
+    #expect(try Tensor.zeros(like: half).isIdentical(to: half - half))
+    #expect(try Tensor.ones(like: half).isIdentical(to: half + half))
     #expect(try Tensor(7).shape == [])
     #expect(try Tensor(7).itemAsInteger() == 7)
   }
