@@ -22,7 +22,8 @@ at::TensorOptions like(TesseraGenerator *source, TesseraDType type) {
 /// LibTorch seeds the Mersenne twister with 32 bits, so keys that share them would share a stream. SplitMix64 (Steele,
 /// Lea and Flood, 2014) spreads all 64 over the twister's state.
 at::mt19937 twister(uint64_t seed) {
-  at::mt19937_data_pod data = at::mt19937(seed).data();
+  at::mt19937 engine(seed);
+  at::mt19937_data_pod data = engine.data();
   uint64_t state = seed;
   for (size_t i = 0; i < data.state_.size(); i += 2) {
     uint64_t mixed = state += 0x9e3779b97f4a7c15;
@@ -32,7 +33,6 @@ at::mt19937 twister(uint64_t seed) {
     data.state_[i] = static_cast<uint32_t>(mixed);
     data.state_[i + 1] = static_cast<uint32_t>(mixed >> 32);
   }
-  at::mt19937 engine;
   engine.set_data(data);
   return engine;
 }
