@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 using namespace tessera;
 
@@ -82,11 +83,18 @@ void fold_chunk(const Value *values, ptrdiff_t count, double scale, double bound
   }
 }
 
+/// The largest value that `bound` allows: beyond the type's own range that is its largest number, not infinity.
+template <typename Value>
+Value limit(double bound) {
+  constexpr Value largest = std::numeric_limits<Value>::max();
+  return bound < static_cast<double>(largest) ? static_cast<Value>(bound) : largest;
+}
+
 template <typename Value>
 bool fold(const Value *values, ptrdiff_t count, double scale, double bound, bool subtracting, int64_t *sums) {
   for (ptrdiff_t start = 0; start < count; start += chunk) {
     const ptrdiff_t length = std::min(chunk, count - start);
-    if (!is_within(values + start, length, static_cast<Value>(bound))) {
+    if (!is_within(values + start, length, limit<Value>(bound))) {
       // Take back what this call added: nothing of a refused update stays.
       for (ptrdiff_t done = 0; done < start; done += chunk) {
         fold_chunk(values + done, std::min(chunk, start - done), scale, bound, !subtracting, sums + done);

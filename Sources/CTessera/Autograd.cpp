@@ -29,7 +29,7 @@ bool tessera_exchange_gradient_mode(bool recording) {
 }
 
 int32_t tessera_exchange_autocast(TesseraDevice where, int32_t type) {
-  const c10::DeviceType kind = device(where).type();
+  const c10::DeviceType kind = where == -1 ? c10::kCPU : c10::kCUDA;
   const int32_t before = at::autocast::is_autocast_enabled(kind) ? static_cast<int32_t>(at::autocast::get_autocast_dtype(kind)) : -1;
   at::autocast::set_autocast_enabled(kind, type >= 0);
   if (type >= 0) at::autocast::set_autocast_dtype(kind, static_cast<at::ScalarType>(type));

@@ -37,14 +37,17 @@ c10::IValue boxed(const TesseraValue &value, const c10::Argument &argument) {
     case TESSERA_VALUE_TENSOR: return tensor_at(value, 0);
     case TESSERA_VALUE_TENSORS: {
       const auto list = type->cast<c10::ListType>();
+      const auto *pointers = static_cast<const TesseraTensor *const *>(value.pointer);
       if (list && list->getElementType()->kind() == c10::TypeKind::OptionalType) {
         c10::List<std::optional<at::Tensor>> tensors;
-        const auto *pointers = static_cast<const TesseraTensor *const *>(value.pointer);
         for (ptrdiff_t i = 0; i < value.count; ++i) tensors.push_back(optional(pointers[i]));
         return tensors;
       }
       std::vector<at::Tensor> tensors;
-      for (ptrdiff_t i = 0; i < value.count; ++i) tensors.push_back(tensor_at(value, i));
+      for (ptrdiff_t i = 0; i < value.count; ++i) {
+        TORCH_CHECK_TYPE(pointers[i] != nullptr, "the list ", argument.name(), " may have no gaps");
+        tensors.push_back(tensor_at(value, i));
+      }
       return tensors;
     }
     case TESSERA_VALUE_INTEGER:
@@ -79,6 +82,12 @@ c10::IValue boxed(const TesseraValue &value, const c10::Argument &argument) {
   TORCH_CHECK(false, "unknown kind of argument");
 }
 
+/// Normalisations write their running statistics although their schemas do not say so. A tensor here is a value, so
+/// they write to copies.
+bool is_written_silently(const c10::Argument &argument) {
+  return argument.name() == "running_mean" || argument.name() == "running_var";
+}
+
 c10::Stack arguments_for(const c10::FunctionSchema &schema, const TesseraValue *values, ptrdiff_t count) {
   const auto &declared = schema.arguments();
   std::vector<std::optional<c10::IValue>> filled(declared.size());
@@ -98,6 +107,7 @@ c10::Stack arguments_for(const c10::FunctionSchema &schema, const TesseraValue *
     TORCH_CHECK_TYPE(
         value.type()->isSubtypeOf(*declared[slot].type()), schema.name(), ": argument ", declared[slot].name(), " should be ",
         declared[slot].type()->str(), ", got ", value.tagKind());
+    if (is_written_silently(declared[slot]) && value.isTensor()) value = value.toTensor().clone();
     filled[slot] = std::move(value);
   }
   c10::Stack stack;
@@ -112,11 +122,17 @@ c10::Stack arguments_for(const c10::FunctionSchema &schema, const TesseraValue *
   return stack;
 }
 
+void append(const at::Tensor &tensor, std::vector<at::Tensor> &tensors) {
+  // All undefined tensors are one object without a count, which nobody may own.
+  TORCH_CHECK_NOT_IMPLEMENTED(tensor.defined(), "result ", tensors.size(), " is undefined: the arguments did not ask for it");
+  tensors.push_back(tensor);
+}
+
 void append(const c10::IValue &value, std::vector<at::Tensor> &tensors) {
   if (value.isTensor()) {
-    tensors.push_back(value.toTensor());
+    append(value.toTensor(), tensors);
   } else if (value.isTensorList()) {
-    for (const at::Tensor &tensor : value.toTensorVector()) tensors.push_back(tensor);
+    for (const at::Tensor &tensor : value.toTensorVector()) append(tensor, tensors);
   } else if (value.isScalar()) {
     tensors.push_back(at::scalar_tensor(value.toScalar(), at::TensorOptions().dtype(value.isInt() ? at::kLong : value.isBool() ? at::kBool : at::kDouble)));
   } else if (!value.isNone()) {
@@ -126,7 +142,7 @@ void append(const c10::IValue &value, std::vector<at::Tensor> &tensors) {
 
 }  // namespace
 
-TesseraCode tessera_call(const char *name, const TesseraValue *arguments, ptrdiff_t count, TesseraTensor **results, ptrdiff_t capacity, ptrdiff_t *produced) {
+TesseraCode tessera_call(const char *name, const TesseraValue *arguments, ptrdiff_t count, void (*receive)(TesseraTensor *, void *), void *context) {
   return guarded([&] {
     const c10::OperatorHandle handle = operator_named(name);
     TORCH_CHECK_VALUE(!handle.schema().is_mutable(), name, " works in place; tensors here are values");
@@ -134,9 +150,7 @@ TesseraCode tessera_call(const char *name, const TesseraValue *arguments, ptrdif
     handle.callBoxed(&stack);
     std::vector<at::Tensor> tensors;
     for (const c10::IValue &value : stack) append(value, tensors);
-    TORCH_CHECK(static_cast<ptrdiff_t>(tensors.size()) <= capacity, name, " gave ", tensors.size(), " results, more than ", capacity);
-    for (size_t i = 0; i < tensors.size(); ++i) results[i] = released(std::move(tensors[i]));
-    *produced = static_cast<ptrdiff_t>(tensors.size());
+    for (at::Tensor &tensor : tensors) receive(released(std::move(tensor)), context);
   });
 }
 

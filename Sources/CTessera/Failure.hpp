@@ -9,6 +9,7 @@
 #include <c10/util/Exception.h>
 
 #include <cstdlib>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -71,7 +72,10 @@ inline c10::Scalar scalar(TesseraScalar value) {
 }
 
 inline c10::Device device(TesseraDevice device) {
-  return device < 0 ? c10::Device(c10::kCPU) : c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(device));
+  if (device == -1) return c10::Device(c10::kCPU);
+  // LibTorch keeps the index in 8 bits; 256 must not become 0.
+  TORCH_CHECK_VALUE(device >= 0 && device <= std::numeric_limits<c10::DeviceIndex>::max(), "there is no such GPU");
+  return c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(device));
 }
 
 inline at::ScalarType dtype(TesseraDType type) { return static_cast<at::ScalarType>(type); }

@@ -97,6 +97,9 @@
 #include <ATen/ops/view_as_real.h>
 #include <ATen/ops/where.h>
 
+#include <cmath>
+#include <limits>
+
 using namespace tessera;
 
 #define TESSERA_UNARY(name)                                                            \
@@ -135,15 +138,28 @@ TesseraCode tessera_softplus(const TesseraTensor *x, double beta, TesseraOut out
   return guarded([&] { *out = released(at::softplus(borrowed(x), beta)); });
 }
 
+namespace {
+/// A bound for whole numbers of a type. It is whole itself, so that clamping keeps the dtype, and inside the type's
+/// range, beyond which it could not be written.
+at::Scalar whole(double bound, at::ScalarType type) {
+  TORCH_CHECK_VALUE(!std::isnan(bound), "a bound is not a number");
+  const bool is_unsigned = type == at::kByte;
+  const int64_t most = is_unsigned ? 255 : std::numeric_limits<int64_t>::max() >> (64 - 8 * c10::elementSize(type));
+  const int64_t least = is_unsigned ? 0 : -most - 1;
+  if (bound >= static_cast<double>(most)) return most;
+  if (bound <= static_cast<double>(least)) return least;
+  return static_cast<int64_t>(bound);
+}
+}  // namespace
+
 TesseraCode tessera_clamp(const TesseraTensor *x, const double *low, const double *high, TesseraOut out) {
   return guarded([&] {
+    const at::ScalarType type = borrowed(x).scalar_type();
+    const bool is_whole = at::isIntegralType(type, /*includeBool=*/true);
     std::optional<at::Scalar> least, most;
-    // Whole bounds stay integral, so that clamping integers keeps their dtype.
-    auto bound = [&](double value) {
-      return at::isIntegralType(borrowed(x).scalar_type(), true) ? at::Scalar(static_cast<int64_t>(value)) : at::Scalar(value);
-    };
-    if (low != nullptr) least = bound(*low);
-    if (high != nullptr) most = bound(*high);
+    // No whole number below 0.5 is above 0: a lower bound rounds up, an upper one down.
+    if (low != nullptr) least = is_whole ? whole(std::ceil(*low), type) : at::Scalar(*low);
+    if (high != nullptr) most = is_whole ? whole(std::floor(*high), type) : at::Scalar(*high);
     *out = released(at::clamp(borrowed(x), least, most));
   });
 }

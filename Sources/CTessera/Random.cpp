@@ -18,14 +18,37 @@ namespace {
 at::TensorOptions like(TesseraGenerator *source, TesseraDType type) {
   return at::TensorOptions().dtype(dtype(type)).device(generator(source).device());
 }
+
+/// LibTorch seeds the Mersenne twister with 32 bits, so keys that share them would share a stream. SplitMix64 (Steele,
+/// Lea and Flood, 2014) spreads all 64 over the twister's state.
+at::mt19937 twister(uint64_t seed) {
+  at::mt19937 engine(seed);
+  at::mt19937_data_pod data = engine.data();
+  uint64_t state = seed;
+  for (size_t i = 0; i < data.state_.size(); i += 2) {
+    uint64_t mixed = state += 0x9e3779b97f4a7c15;
+    mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9;
+    mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111eb;
+    mixed ^= mixed >> 31;
+    data.state_[i] = static_cast<uint32_t>(mixed);
+    data.state_[i + 1] = static_cast<uint32_t>(mixed >> 32);
+  }
+  engine.set_data(data);
+  return engine;
+}
 }  // namespace
 
 TesseraCode tessera_generator(uint64_t seed, TesseraDevice where, TesseraGenerator **out) {
   return guarded([&] {
     const c10::Device place = device(where);
-    at::Generator made = place.is_cpu() ? at::make_generator<at::CPUGeneratorImpl>(seed)
-                                        : at::globalContext().defaultGenerator(place).clone();
-    made.set_current_seed(seed);
+    at::Generator made;
+    if (place.is_cpu()) {
+      made = at::make_generator<at::CPUGeneratorImpl>(seed);
+      made.get<at::CPUGeneratorImpl>()->set_engine(twister(seed));
+    } else {
+      made = at::globalContext().defaultGenerator(place).clone();
+      made.set_current_seed(seed);
+    }
     *out = reinterpret_cast<TesseraGenerator *>(made.unsafeReleaseGeneratorImpl());
   });
 }

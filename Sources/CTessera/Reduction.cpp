@@ -39,11 +39,15 @@ at::Tensor reduced(const at::Tensor &x, TesseraReduction kind, at::IntArrayRef d
     case TESSERA_AMAX: return at::amax(x, dims, keep);
     case TESSERA_AMIN: return at::amin(x, dims, keep);
     case TESSERA_LOGSUMEXP: return at::logsumexp(x, dims, keep);
-    case TESSERA_NORM: return at::linalg_vector_norm(x, 2, dims.empty() ? at::OptionalIntArrayRef() : at::OptionalIntArrayRef(dims), keep);
     case TESSERA_ANY: return at::any(x, at::OptionalIntArrayRef(dims), keep);
     case TESSERA_ALL: return at::all(x, at::OptionalIntArrayRef(dims), keep);
   }
   TORCH_CHECK(false, "unknown reduction");
+}
+
+/// Where LibTorch wants "all of them" as nothing at all.
+at::OptionalIntArrayRef chosen(const ptrdiff_t *dimensions, ptrdiff_t count) {
+  return count == 0 ? at::OptionalIntArrayRef() : at::OptionalIntArrayRef(ints(dimensions, count));
 }
 
 }  // namespace
@@ -52,11 +56,13 @@ TesseraCode tessera_reduce(const TesseraTensor *x, TesseraReduction kind, const 
   return guarded([&] { *out = released(reduced(borrowed(x), kind, ints(dimensions, count), keep)); });
 }
 
+TesseraCode tessera_norm(const TesseraTensor *x, double order, const ptrdiff_t *dimensions, ptrdiff_t count, bool keep, TesseraOut out) {
+  return guarded([&] { *out = released(at::linalg_vector_norm(borrowed(x), order, chosen(dimensions, count), keep)); });
+}
+
 TesseraCode tessera_variance(const TesseraTensor *x, const ptrdiff_t *dimensions, ptrdiff_t count, ptrdiff_t correction, bool keep, TesseraOut out) {
   return guarded([&] {
-    const at::IntArrayRef dims = ints(dimensions, count);
-    const at::OptionalIntArrayRef chosen = dims.empty() ? at::OptionalIntArrayRef() : at::OptionalIntArrayRef(dims);
-    *out = released(at::var(borrowed(x), chosen, at::Scalar(static_cast<int64_t>(correction)), keep));
+    *out = released(at::var(borrowed(x), chosen(dimensions, count), at::Scalar(static_cast<int64_t>(correction)), keep));
   });
 }
 

@@ -8,6 +8,7 @@
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/full.h>
 
+#include <algorithm>
 #include <cstring>
 
 using namespace tessera;
@@ -25,7 +26,13 @@ at::Tensor empty_on_cpu(const ptrdiff_t *shape, ptrdiff_t rank, TesseraDType typ
 TesseraCode tessera_from_bytes(const void *bytes, const ptrdiff_t *shape, ptrdiff_t rank, TesseraDType type, TesseraOut out) {
   return guarded([&] {
     at::Tensor tensor = empty_on_cpu(shape, rank, type);
-    if (tensor.nbytes() > 0) std::memcpy(tensor.mutable_data_ptr(), bytes, tensor.nbytes());
+    if (type == TESSERA_BOOL) {
+      // A file may hold any byte; a truth value that is neither 0 nor 1 is undefined behaviour in C++ and in Swift.
+      const auto *source = static_cast<const uint8_t *>(bytes);
+      std::transform(source, source + tensor.numel(), tensor.mutable_data_ptr<bool>(), [](uint8_t byte) { return byte != 0; });
+    } else if (tensor.nbytes() > 0) {
+      std::memcpy(tensor.mutable_data_ptr(), bytes, tensor.nbytes());
+    }
     *out = released(std::move(tensor));
   });
 }
@@ -124,7 +131,8 @@ TesseraCode tessera_to_device(const TesseraTensor *tensor, TesseraDevice where, 
 
 TesseraCode tessera_to_layout(const TesseraTensor *tensor, TesseraLayout layout, TesseraOut out) {
   return guarded([&] {
-    const at::Tensor &lent = borrowed(tensor);
+    // A conjugate or negative view has the bytes of the tensor it was made from; whoever asks for an order reads bytes.
+    const at::Tensor lent = borrowed(tensor).resolve_conj().resolve_neg();
     const auto format = static_cast<c10::MemoryFormat>(layout);
     // With one channel the same memory counts as either layout, and the strides alone tell LibTorch which kernels to use.
     const bool is_ambiguous = layout == TESSERA_CHANNELS_LAST && lent.dim() == 4 && lent.is_contiguous(format) &&

@@ -1,8 +1,10 @@
+internal import Foundation
 public import SystemPackage
 
 /// The tensors of a model under their names, in the model's order: what crosses every border.
 ///
-/// Tasks, wires, files and archives carry model states. The tensors are copies: training on does not change them.
+/// Tasks, wires, files and archives carry model states. The tensors are those it was made of, not copies: a module copies
+/// its own when it is asked for its state, and the state of a file lies in the file's mapped memory.
 public struct ModelState: Sendable {
   /// The names, in the model's order.
   public let names: [String]
@@ -62,14 +64,37 @@ public struct ModelState: Sendable {
     return try zip(tensors, other.tensors).allSatisfy { try $0.isIdentical(to: $1) }
   }
 
+  /// Where a file's metadata holds the names in the model's order, as a JSON list.
+  ///
+  /// The tensors themselves lie by the size of their elements.
+  private static let orderKey = "tessera.order"
+
   /// Reads a `.safetensors` file, memory-mapped.
+  ///
+  /// The order is the one that was written; in files of other programs, that of the bytes.
+  ///
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/malformedFile`` or ``TensorError/Code/fileSystem``.
   public init(contentsOf path: FilePath) throws {
     let file = try SafeTensors(contentsOf: path)
-    try self.init(file.names.map { (name: $0, tensor: try file.tensor($0)) })
+    var names = file.names
+    if let text = file.metadata[Self.orderKey],
+      let order = try? JSONDecoder().decode([String].self, from: Data(text.utf8)),
+      order.count == names.count, Set(order) == Set(names)
+    {
+      names = order
+    }
+    try self.init(names.map { (name: $0, tensor: try file.tensor($0)) })
   }
 
   /// Writes a `.safetensors` file, all of it or nothing.
+  ///
+  /// - Parameters:
+  ///   - path: An earlier file of that name is replaced.
+  ///   - metadata: Free text for readers. The order of the names is added under `tessera.order`.
+  /// - Throws: ``TensorError`` if a dtype cannot be stored, or the system refuses to write.
   public func write(to path: FilePath, metadata: [String: String] = [:]) throws {
+    var metadata = metadata
+    metadata[Self.orderKey] = String(decoding: try JSONEncoder().encode(names), as: UTF8.self)
     try SafeTensors.write(entries, metadata: metadata, to: path)
   }
 }

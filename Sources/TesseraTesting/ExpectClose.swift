@@ -4,7 +4,7 @@ public import Testing
 /// Records an issue unless two tensors have one shape and every pair of elements is close.
 ///
 /// Close means a distance of at most `absolute + relative · |expected|`; NaN is close to NaN, and an infinity to itself.
-/// Whole numbers and truth values are compared as `float64`.
+/// Whole numbers and truth values are compared as `float64`, and complex numbers part by part.
 ///
 /// - Parameters:
 ///   - actual: What was computed.
@@ -61,6 +61,8 @@ public func expectClose(
 }
 
 /// How two tensors differ, or `nil` if they are close: their shapes, or the worst place.
+///
+/// The last index of a place among complex numbers is 0 for the real and 1 for the imaginary part.
 public func difference(
   _ actual: Tensor,
   _ expected: Tensor,
@@ -70,8 +72,15 @@ public func difference(
   guard actual.shape == expected.shape else {
     return "\(actual) where \(expected) was expected"
   }
-  let found: [Double] = try actual.detached().to(.float64).array()
-  let wanted: [Double] = try expected.detached().to(.float64).array()
+  let isComplex = actual.dtype.isComplex || expected.dtype.isComplex
+  func numbers(_ tensor: Tensor) throws -> [Double] {
+    let tensor = try tensor.detached()
+    guard isComplex else { return try tensor.to(.float64).array() }
+    // Conjugates that are not yet computed have no parts to look at; laying them out computes them.
+    return try tensor.to(.complex128).laidOut(as: .rowMajor).asRealPairs().array()
+  }
+  let found = try numbers(actual)
+  let wanted = try numbers(expected)
   var worst: (index: Int, excess: Double)?
   var wrong = 0
   for (index, (a, b)) in zip(found, wanted).enumerated() {
@@ -85,7 +94,7 @@ public func difference(
   guard let worst else { return nil }
   return """
     \(wrong) of \(found.count) elements of \(actual) differ; the worst, at \
-    \(position(worst.index, in: actual.shape)), is \(found[worst.index]) where \
+    \(position(worst.index, in: actual.shape + (isComplex ? [2] : []))), is \(found[worst.index]) where \
     \(wanted[worst.index]) was expected
     """
 }

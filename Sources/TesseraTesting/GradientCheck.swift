@@ -56,8 +56,9 @@ public func gradientCheck(
 
 /// Fixed numbers of the tensor's shape, no two alike.
 private func weights(like tensor: Tensor) throws -> Tensor {
+  // Multiples of the golden ratio: their fractions never repeat, and spread evenly.
   let numbers = (0..<tensor.count).map { index in
-    0.5 + Double((index * 37 + 11) % 101) / 101
+    0.5 + (Double(index) * 0.618_033_988_749_895).truncatingRemainder(dividingBy: 1)
   }
   return try Tensor(numbers, shape: tensor.shape)
 }

@@ -168,11 +168,12 @@ TESSERA_API TesseraCode tessera_one_hot(const TesseraTensor *x, ptrdiff_t classe
 // Reductions -------------------------------------------------------------------------------------------------
 
 typedef enum {
-  TESSERA_SUM, TESSERA_MEAN, TESSERA_AMAX, TESSERA_AMIN, TESSERA_LOGSUMEXP, TESSERA_NORM, TESSERA_ANY, TESSERA_ALL,
+  TESSERA_SUM, TESSERA_MEAN, TESSERA_AMAX, TESSERA_AMIN, TESSERA_LOGSUMEXP, TESSERA_ANY, TESSERA_ALL,
 } TesseraReduction;
 
 /// Over `dimensions`, or over all of them if `count` is 0.
 TESSERA_API TesseraCode tessera_reduce(const TesseraTensor *x, TesseraReduction kind, const ptrdiff_t *dimensions, ptrdiff_t count, bool keep, TesseraOut out);
+TESSERA_API TesseraCode tessera_norm(const TesseraTensor *x, double order, const ptrdiff_t *dimensions, ptrdiff_t count, bool keep, TesseraOut out);
 TESSERA_API TesseraCode tessera_variance(const TesseraTensor *x, const ptrdiff_t *dimensions, ptrdiff_t count, ptrdiff_t correction, bool keep, TesseraOut out);
 TESSERA_API TesseraCode tessera_argmax(const TesseraTensor *x, ptrdiff_t dimension, bool smallest, bool keep, TesseraOut out);
 TESSERA_API TesseraCode tessera_cumsum(const TesseraTensor *x, ptrdiff_t dimension, TesseraOut out);
@@ -256,9 +257,9 @@ typedef struct {
   ptrdiff_t count;
 } TesseraValue;
 
-/// Calls the operator `name` ("aten::roll" or "aten::sum.dim_IntList") with boxed arguments. Writes up to `capacity`
-/// results and their number; numbers come as tensors of rank 0.
-TESSERA_API TesseraCode tessera_call(const char *name, const TesseraValue *_Nullable arguments, ptrdiff_t count, TesseraTensor *_Nullable *_Nonnull results, ptrdiff_t capacity, ptrdiff_t *produced);
+/// Calls the operator `name` ("aten::roll" or "aten::sum.dim_IntList") with boxed arguments. Each result goes to
+/// `receive`, which owns it; numbers come as tensors of rank 0. After a failure nothing was received.
+TESSERA_API TesseraCode tessera_call(const char *name, const TesseraValue *_Nullable arguments, ptrdiff_t count, void (*receive)(TesseraTensor *result, void *context), void *context);
 /// Writes the operator's schema as text, at most `capacity` bytes with the closing zero.
 TESSERA_API TesseraCode tessera_schema(const char *name, char *text, ptrdiff_t capacity);
 

@@ -11,7 +11,10 @@ public struct ExactSum: Sendable {
   public let shape: [Int]
   /// The largest magnitude that an element may have.
   public let bound: Double
+  /// The most that the weights of all addends can add up to.
+  public let totalWeight: Double
   private var sums: [Int64]
+  private var usedWeight = 0.0
   private let unit: Double
 
   /// An empty sum.
@@ -26,6 +29,7 @@ public struct ExactSum: Sendable {
     precondition(allowed.contains(totalWeight), "a total weight of \(totalWeight)")
     self.shape = shape
     self.bound = bound
+    self.totalWeight = totalWeight
     sums = [Int64](repeating: 0, count: shape.reduce(1, *))
     // A power of two, so that scaling rounds nothing, with bound · totalWeight · unit ≤ 2^61: every sum fits.
     let carry = bound.significand * totalWeight.significand >= 2 ? 1 : 0
@@ -40,7 +44,7 @@ public struct ExactSum: Sendable {
   /// The smallest difference that the sum still sees.
   public var resolution: Double { 1 / unit }
 
-  /// Adds a tensor, or nothing if an element is not finite or too large.
+  /// Adds a tensor, or nothing if an element is not finite or too large, or the weights are more than ``totalWeight``.
   ///
   /// - Throws: ``TensorError`` with code ``TensorError/Code/numerical`` or ``TensorError/Code/shapeMismatch``.
   public mutating func add(_ tensor: Tensor, weight: Double) throws {
@@ -59,6 +63,15 @@ public struct ExactSum: Sendable {
         message: "shape \(tensor.shape) where \(shape) was expected"
       )
     }
+    let used = usedWeight + (subtracting ? -1 : 1) * Swift.abs(weight)
+    // Weights such as 0.1 add up to a little more than they should. The sums have room for four times the total.
+    let slack = totalWeight * 1e-9
+    guard (-slack...totalWeight + slack).contains(used) else {
+      throw TensorError(
+        code: .numerical,
+        message: "the weights of all addends are more than the sum was made for"
+      )
+    }
     let scale = weight * unit
     try withExtendedLifetime(tensor.handle) {
       try sums.withUnsafeMutableBufferPointer { buffer in
@@ -67,6 +80,7 @@ public struct ExactSum: Sendable {
         try check(tessera_fold(tensor.pointer, scale, bound, subtracting, base, buffer.count))
       }
     }
+    usedWeight = used
   }
 
   /// The sum divided by `weight`: a weighted mean, if it is the sum of the weights.

@@ -37,11 +37,7 @@ public enum AtomicFile {
         permissions: [.ownerReadWrite, .groupRead, .otherRead]
       )
       do {
-        try descriptor.closeAfter {
-          try body(Writer(descriptor: descriptor))
-          // Without this, a power cut could leave the new name on an empty file.
-          guard fsync(descriptor.rawValue) == 0 else { throw Errno(rawValue: errno) }
-        }
+        try descriptor.closeAfter { try body(Writer(descriptor: descriptor)) }
         try replace(path, by: neighbour)
       } catch {
         unlink(neighbour.string)
@@ -64,8 +60,13 @@ public enum AtomicFile {
     return path.removingLastComponent().appending(".\(name.string).\(unique).partial")
   }
 
-  /// Gives `neighbour` the name `path`.
+  /// Gives `neighbour` the name `path`, once its bytes have reached the disk.
   static func replace(_ path: FilePath, by neighbour: FilePath) throws {
+    let descriptor = try FileDescriptor.open(neighbour, .readOnly)
+    try descriptor.closeAfter {
+      // Without this, a power cut could leave the new name on an empty file.
+      guard fsync(descriptor.rawValue) == 0 else { throw Errno(rawValue: errno) }
+    }
     guard rename(neighbour.string, path.string) == 0 else { throw Errno(rawValue: errno) }
   }
 

@@ -6,6 +6,8 @@ public import SystemPackage
 public enum NumPyFile {
   /// Reads the array of an `.npy` file.
   ///
+  /// `uint16` becomes `int32`, and `uint32` and `uint64` become `int64`.
+  ///
   /// - Throws: ``TensorError`` with code ``TensorError/Code/malformedFile`` if the file is truncated or not NumPy's.
   public static func read(_ path: FilePath) throws -> Tensor {
     let file = try MappedFile(path)
@@ -21,7 +23,7 @@ public enum NumPyFile {
     }
   }
 
-  /// Reads all arrays of an `.npz` archive, in its order.
+  /// Reads all arrays of an `.npz` archive, in its order, with the dtypes of ``read(_:)``.
   ///
   /// - Throws: ``TensorError`` with code ``TensorError/Code/malformedFile`` if the archive or one of its arrays is damaged.
   public static func readArchive(_ path: FilePath) throws -> [(name: String, tensor: Tensor)] {
@@ -49,7 +51,11 @@ public enum NumPyFile {
       defer { zip_fclose(entry) }
       let bytes = try [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
         count = max(0, Int(zip_fread(entry, buffer.baseAddress, zip_uint64_t(size))))
-        guard count == size else { throw malformed("entry '\(file)' is damaged") }
+        // libzip compares checksums only when a read finds the end.
+        var next: UInt8 = 0
+        guard count == size, zip_fread(entry, &next, 1) == 0 else {
+          throw malformed("entry '\(file)' is damaged")
+        }
       }
       let tensor = try bytes.withUnsafeBytes { try decoded($0, name: "\(path): \(file)") }
       tensors.append((file.hasSuffix(".npy") ? String(file.dropLast(4)) : file, tensor))
@@ -122,53 +128,4 @@ public enum NumPyFile {
 
   /// Deflate expands by at most 1,032; an entry that claims more is refused before memory is asked for.
   private static let largestExpansion: zip_uint64_t = 1100
-
-  private static func decoded(_ bytes: UnsafeRawBufferPointer, name: String) throws -> Tensor {
-    let header = try NumPyHeader(bytes, name: name)
-    let data = UnsafeRawBufferPointer(rebasing: bytes[header.dataOffset...])
-    let expected = try Tensor.byteCount(of: header.shape, dtype: header.dtype)
-    guard data.count >= expected else {
-      throw TensorError(
-        code: .malformedFile,
-        message: """
-          \(name) is truncated: \(header.shape) \(header.dtype) needs \(expected) bytes, it has \
-          \(data.count)
-          """
-      )
-    }
-    let elements = UnsafeRawBufferPointer(rebasing: data.prefix(expected))
-    let shape = header.isColumnMajor ? header.shape.reversed() : header.shape
-    var tensor = try Tensor(
-      bytes: header.isBigEndian ? UnsafeRawBufferPointer(start: nil, count: 0) : elements,
-      shape: header.isBigEndian ? [0] : shape,
-      dtype: header.dtype
-    )
-    if header.isBigEndian {
-      let swapped = byteSwapped(elements, width: header.dtype.swapWidth)
-      tensor = try swapped.withUnsafeBytes {
-        try Tensor(bytes: $0, shape: shape, dtype: header.dtype)
-      }
-    }
-    guard header.isColumnMajor else { return tensor }
-    return try tensor.permuted(to: Array((0..<shape.count).reversed())).laidOut(as: .rowMajor)
-  }
-
-  private static func byteSwapped(_ bytes: UnsafeRawBufferPointer, width: Int) -> [UInt8] {
-    var swapped = [UInt8](repeating: 0, count: bytes.count)
-    for start in stride(from: 0, to: bytes.count, by: width) {
-      for i in 0..<width { swapped[start + i] = bytes[start + width - 1 - i] }
-    }
-    return swapped
-  }
-}
-
-extension DType {
-  /// The size of the numbers whose bytes change order: complex numbers are pairs.
-  fileprivate var swapWidth: Int {
-    switch self {
-    case .complex64: 4
-    case .complex128: 8
-    default: byteCount
-    }
-  }
 }

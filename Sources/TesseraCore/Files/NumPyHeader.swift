@@ -1,6 +1,9 @@
 /// The header of a NumPy `.npy` file (NEP 1): a magic number, a version, and a Python dictionary as text.
 struct NumPyHeader {
+  /// What the array becomes.
   var dtype: DType
+  /// What is stored, where it is none of our dtypes.
+  var unsigned: Unsigned?
   var isBigEndian: Bool
   var isColumnMajor: Bool
   var shape: [Int]
@@ -12,6 +15,29 @@ struct NumPyHeader {
     "b1": .bool, "u1": .uint8, "i1": .int8, "i2": .int16, "i4": .int32, "i8": .int64,
     "f2": .float16, "f4": .float32, "f8": .float64, "c8": .complex64, "c16": .complex128,
   ]
+
+  /// The types without a sign that ``DType`` lacks.
+  ///
+  /// The values of the first two fit the next wider type with a sign.
+  enum Unsigned: String {
+    case uint16 = "u2"
+    case uint32 = "u4"
+    case uint64 = "u8"
+
+    var byteCount: Int {
+      switch self {
+      case .uint16: 2
+      case .uint32: 4
+      case .uint64: 8
+      }
+    }
+  }
+
+  /// The size of a stored element in bytes.
+  var elementSize: Int { unsigned?.byteCount ?? dtype.byteCount }
+
+  /// The size of the numbers whose bytes change order: complex numbers are pairs.
+  var swapWidth: Int { dtype.isComplex ? elementSize / 2 : elementSize }
 
   init(_ file: UnsafeRawBufferPointer, name: String) throws {
     func malformed(_ what: String) -> TensorError {
@@ -34,8 +60,10 @@ struct NumPyHeader {
       let shapeText = NumPyHeader.field("shape", in: text)
     else { throw malformed("its header lacks descr, fortran_order or shape") }
     let code = descr.trimming { $0 == "'" || $0 == "\"" }
+    let type = String(code.dropFirst())
+    unsigned = Unsigned(rawValue: type)
     guard let prefix = code.first, "<>|=".contains(prefix),
-      let dtype = NumPyHeader.dtypes[String(code.dropFirst())]
+      let dtype = unsigned.map({ $0 == .uint16 ? .int32 : .int64 }) ?? NumPyHeader.dtypes[type]
     else { throw malformed("elements of type \(descr) are not supported") }
     self.dtype = dtype
     isBigEndian = prefix == ">"

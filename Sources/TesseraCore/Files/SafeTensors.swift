@@ -45,7 +45,7 @@ public struct SafeTensors: Sendable {
     }.map(\.key)
   }
 
-  /// One tensor, over the file's mapped memory.
+  /// One tensor, over the file's mapped memory where its type allows.
   ///
   /// - Throws: ``TensorError`` if the file has no tensor of that name.
   public func tensor(_ name: String) throws -> Tensor {
@@ -53,10 +53,10 @@ public struct SafeTensors: Sendable {
       throw TensorError(code: .invalidArgument, message: "\(path) has no tensor named '\(name)'")
     }
     let bytes = UnsafeRawBufferPointer(rebasing: file.bytes[entry.bytes])
-    guard let base = bytes.baseAddress, !bytes.isEmpty,
+    guard let base = bytes.baseAddress, !bytes.isEmpty, entry.dtype != .bool,
       Int(bitPattern: base) % entry.dtype.byteCount == 0
     else {
-      // Empty, or not aligned for its type: nothing to share.
+      // Empty, not aligned for its type, or truth values, which a copy makes 0 or 1: nothing to share.
       return try Tensor(bytes: bytes, shape: entry.shape, dtype: entry.dtype)
     }
     return try Tensor(memory: base, owner: file, shape: entry.shape, dtype: entry.dtype)

@@ -38,7 +38,7 @@ extension Tensor {
     // All results are taken over before anything can throw, so that none leaks.
     let owned = found.map { $0.map(Tensor.init(owning:)) }
     return try zip(owned, inputs).map { gradient, input in
-      try gradient ?? Tensor.zeros(input.shape, dtype: input.dtype, on: input.device)
+      try gradient ?? Tensor.zeros(like: input)
     }
   }
 }
@@ -67,6 +67,7 @@ public func withAutocast<Result, Failure: Error>(
   on device: Device = .cpu,
   _ body: () throws(Failure) -> Result
 ) throws(Failure) -> Result {
+  precondition(dtype == .bfloat16 || dtype == .float16, "autocast to \(dtype)")
   let before = tessera_exchange_autocast(device.code, Int32(dtype.code.rawValue))
   defer { _ = tessera_exchange_autocast(device.code, before) }
   return try body()

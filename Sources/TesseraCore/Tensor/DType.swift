@@ -48,6 +48,9 @@ public enum DType: String, Hashable, Sendable, CaseIterable {
     }
   }
 
+  /// Whether elements are pairs of a real and an imaginary part.
+  public var isComplex: Bool { self == .complex64 || self == .complex128 }
+
   /// Whether elements are whole numbers.
   ///
   /// `bool` is not one.

@@ -26,7 +26,8 @@ public enum Device: Hashable, Sendable, CustomStringConvertible {
   var code: TesseraDevice {
     switch self {
     case .cpu: -1
-    case .cuda(let index): TesseraDevice(clamping: index)
+    // -1 is the CPU; any other negative number is no device.
+    case .cuda(let index): index < 0 ? .min : TesseraDevice(clamping: index)
     }
   }
 

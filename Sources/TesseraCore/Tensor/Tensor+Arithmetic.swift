@@ -146,6 +146,10 @@ extension Tensor {
   public func rounded() throws -> Tensor { try mapped(tessera_round) }
 
   /// The elements, none below or above the given bounds.
+  ///
+  /// Of whole numbers, `low` rounds up and `high` down, and neither leaves the range of the dtype.
+  ///
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/invalidArgument`` if a bound of whole numbers is NaN.
   public func clamped(from low: Double? = nil, to high: Double? = nil) throws -> Tensor {
     guard low != nil || high != nil else { return self }
     return try mapped { x, out in

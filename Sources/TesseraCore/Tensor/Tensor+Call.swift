@@ -7,7 +7,7 @@ extension Tensor {
     case tensor(Tensor)
     /// A list of tensors.
     case tensors([Tensor])
-    /// A list with gaps, as advanced indexing takes it.
+    /// A list with gaps, as advanced indexing takes it: only where the schema says `Tensor?[]`.
     case optionalTensors([Tensor?])
     /// A whole number; serves as a real number where one is wanted.
     case int(Int)
@@ -43,7 +43,7 @@ extension Tensor {
   ///   - named: Further arguments by name.
   /// - Returns: The results; lists of tensors are flattened, and numbers become tensors of rank 0.
   /// - Throws: ``TensorError`` if there is no such operator, an argument does not fit its schema, the operator works in
-  ///   place, or it fails.
+  ///   place or leaves a result undefined, or it fails.
   public static func call(
     _ name: String,
     _ arguments: Argument...,
@@ -53,11 +53,19 @@ extension Tensor {
     defer { withExtendedLifetime((arguments, named)) { storage.free() } }
     var values = arguments.map { storage.value(of: $0, named: nil) }
     values += named.map { storage.value(of: $0.value, named: $0.key) }
-    let capacity = 64
-    var results = [OpaquePointer?](repeating: nil, count: capacity)
-    var produced = 0
-    try check(tessera_call(name, values, values.count, &results, capacity, &produced))
-    return results.prefix(produced).compactMap { $0.map(Tensor.init(owning:)) }
+    var results: [Tensor] = []
+    try withUnsafeMutablePointer(to: &results) { results in
+      try check(
+        tessera_call(
+          name,
+          values,
+          values.count,
+          { $1.assumingMemoryBound(to: [Tensor].self).pointee.append(Tensor(owning: $0)) },
+          results
+        )
+      )
+    }
+    return results
   }
 
   /// The schema of an operator as LibTorch declares it.

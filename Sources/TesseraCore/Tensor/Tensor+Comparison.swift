@@ -10,11 +10,21 @@ extension Tensor {
     try mapped { tessera_eq_scalar($0, TesseraScalar(other), $1) }
   }
 
+  /// Where each element equals the other, as `bool`.
+  public func equals(_ other: Int) throws -> Tensor {
+    try mapped { tessera_eq_scalar($0, TesseraScalar(other), $1) }
+  }
+
   /// Where each element differs from the other, as `bool`.
   public func differs(from other: Tensor) throws -> Tensor { try mapped(with: other, tessera_ne) }
 
   /// Where each element differs from the other, as `bool`.
   public func differs(from other: Double) throws -> Tensor {
+    try mapped { tessera_ne_scalar($0, TesseraScalar(other), $1) }
+  }
+
+  /// Where each element differs from the other, as `bool`.
+  public func differs(from other: Int) throws -> Tensor {
     try mapped { tessera_ne_scalar($0, TesseraScalar(other), $1) }
   }
 
@@ -26,11 +36,21 @@ extension Tensor {
     try mapped { tessera_lt_scalar($0, TesseraScalar(other), $1) }
   }
 
+  /// Where each element is less than the other, as `bool`.
+  public func isLess(than other: Int) throws -> Tensor {
+    try mapped { tessera_lt_scalar($0, TesseraScalar(other), $1) }
+  }
+
   /// Where each element is less than or equal to the other, as `bool`.
   public func isAtMost(_ other: Tensor) throws -> Tensor { try mapped(with: other, tessera_le) }
 
   /// Where each element is less than or equal to the other, as `bool`.
   public func isAtMost(_ other: Double) throws -> Tensor {
+    try mapped { tessera_le_scalar($0, TesseraScalar(other), $1) }
+  }
+
+  /// Where each element is less than or equal to the other, as `bool`.
+  public func isAtMost(_ other: Int) throws -> Tensor {
     try mapped { tessera_le_scalar($0, TesseraScalar(other), $1) }
   }
 
@@ -42,11 +62,21 @@ extension Tensor {
     try mapped { tessera_gt_scalar($0, TesseraScalar(other), $1) }
   }
 
+  /// Where each element is greater than the other, as `bool`.
+  public func isGreater(than other: Int) throws -> Tensor {
+    try mapped { tessera_gt_scalar($0, TesseraScalar(other), $1) }
+  }
+
   /// Where each element is greater than or equal to the other, as `bool`.
   public func isAtLeast(_ other: Tensor) throws -> Tensor { try mapped(with: other, tessera_ge) }
 
   /// Where each element is greater than or equal to the other, as `bool`.
   public func isAtLeast(_ other: Double) throws -> Tensor {
+    try mapped { tessera_ge_scalar($0, TesseraScalar(other), $1) }
+  }
+
+  /// Where each element is greater than or equal to the other, as `bool`.
+  public func isAtLeast(_ other: Int) throws -> Tensor {
     try mapped { tessera_ge_scalar($0, TesseraScalar(other), $1) }
   }
 
@@ -71,15 +101,23 @@ extension Tensor {
   /// Where elements are neither infinite nor NaN.
   public func isFinite() throws -> Tensor { try mapped(tessera_isfinite) }
 
-  /// Whether every pair of elements differs by at most `absolute + relative · |other|`.
+  /// Whether every pair of elements is equal, or finite and at most `absolute + relative · |other|` apart.
+  ///
+  /// NaN is close to nothing. Shapes broadcast; all dtypes are compared as `float64` or `complex128`.
   public func isClose(
     to other: Tensor,
     relative: Double = 1e-5,
     absolute: Double = 1e-8
   ) throws -> Bool {
-    let distance = try abs(self - other)
-    let allowed = try abs(other) * relative + absolute
-    return try distance.isAtMost(allowed).all().item() == 1
+    // Differences of `uint8` would wrap, and those of `bool` do not exist.
+    let wide: DType = dtype.isComplex || other.dtype.isComplex ? .complex128 : .float64
+    return try Tensor.call(
+      "aten::allclose",
+      .tensor(to(wide)),
+      .tensor(other.to(wide)),
+      .double(relative),
+      .double(absolute)
+    ).single().item() == 1
   }
 }
 

@@ -54,6 +54,64 @@ extension Tensor {
     try fourier("aten::fft_irfft", length, dimension, scaling)
   }
 
+  /// The discrete Fourier transform along several dimensions: of images, along `[-2, -1]`.
+  ///
+  /// - Parameters:
+  ///   - dimensions: Counted from the end if negative; all of them if empty.
+  ///   - lengths: The input is cut or padded with zeros to them first, one for each dimension; its own if `nil`.
+  ///   - scaling: Which transform is divided by the product of the lengths.
+  /// - Returns: A complex tensor of those lengths.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if there is no such dimension.
+  public func fft(
+    along dimensions: [Int],
+    lengths: [Int]? = nil,
+    scaling: FourierScaling = .backward
+  ) throws -> Tensor {
+    try fourier("aten::fft_fftn", lengths, dimensions, scaling)
+  }
+
+  /// The inverse of ``fft(along:lengths:scaling:)``.
+  public func inverseFFT(
+    along dimensions: [Int],
+    lengths: [Int]? = nil,
+    scaling: FourierScaling = .backward
+  ) throws -> Tensor {
+    try fourier("aten::fft_ifftn", lengths, dimensions, scaling)
+  }
+
+  /// The transform of real input along several dimensions, of the last of which `length / 2 + 1` values are kept.
+  public func realFFT(
+    along dimensions: [Int],
+    lengths: [Int]? = nil,
+    scaling: FourierScaling = .backward
+  ) throws -> Tensor {
+    try fourier("aten::fft_rfftn", lengths, dimensions, scaling)
+  }
+
+  /// The inverse of ``realFFT(along:lengths:scaling:)``; give `lengths` if the last is odd.
+  public func inverseRealFFT(
+    along dimensions: [Int],
+    lengths: [Int]? = nil,
+    scaling: FourierScaling = .backward
+  ) throws -> Tensor {
+    try fourier("aten::fft_irfftn", lengths, dimensions, scaling)
+  }
+
+  private func fourier(
+    _ name: String,
+    _ lengths: [Int]?,
+    _ dimensions: [Int],
+    _ scaling: FourierScaling
+  ) throws -> Tensor {
+    try Tensor.call(
+      name,
+      .tensor(self),
+      lengths.map(Argument.ints) ?? .none,
+      dimensions.isEmpty ? .none : .ints(dimensions),
+      .string(scaling.rawValue)
+    ).single()
+  }
+
   private func fourier(
     _ name: String,
     _ length: Int?,

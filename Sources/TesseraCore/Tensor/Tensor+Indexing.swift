@@ -3,16 +3,21 @@ internal import CTessera
 extension Tensor {
   /// The slice at one position along a dimension, which disappears.
   ///
+  /// - Parameters:
+  ///   - index: The position, counted from the end if negative.
+  ///   - dimension: Counted from the end if negative.
+  /// - Returns: A view of the tensor, of one dimension less.
   /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if there is no such position.
   public func slice(at index: Int, along dimension: Int = 0) throws -> Tensor {
-    try checkPositions(index...index, along: dimension)
+    let size = try size(of: dimension)
+    guard (-size..<size).contains(index) else { throw outside("position \(index) is", dimension) }
     return try mapped { tessera_select($0, dimension, index, $1) }
   }
 
   /// The slices in a range of positions along a dimension.
   ///
   /// - Parameters:
-  ///   - range: The positions.
+  ///   - range: The positions; counted from the end if the first is negative, so that `-2..<0` takes the last two.
   ///   - dimension: Counted from the end if negative.
   ///   - step: The distance between the positions taken.
   /// - Returns: A view of the tensor, of the same rank.
@@ -24,14 +29,28 @@ extension Tensor {
   ) throws
     -> Tensor
   {
-    if let last = range.last { try checkPositions(range.lowerBound...last, along: dimension) }
+    let size = try size(of: dimension)
+    let isFromEnd = range.lowerBound < 0
+    let valid = isFromEnd ? -size...0 : 0...size
+    guard valid.contains(range.lowerBound), valid.contains(range.upperBound) else {
+      throw outside("positions \(range) are", dimension)
+    }
+    // LibTorch would count each end on its own, and read the end 0 of `-2..<0` as the first position.
+    let offset = isFromEnd ? size : 0
     return try mapped {
-      tessera_slice($0, dimension, range.lowerBound, range.upperBound, step, $1)
+      tessera_slice(
+        $0,
+        dimension,
+        range.lowerBound + offset,
+        range.upperBound + offset,
+        step,
+        $1
+      )
     }
   }
 
-  /// Positions come from the caller's code, so unlike LibTorch's own message this one may name them.
-  private func checkPositions(_ positions: ClosedRange<Int>, along dimension: Int) throws {
+  /// The size of a dimension, which counts from the end if negative.
+  private func size(of dimension: Int) throws -> Int {
     let shape = shape
     let axis = dimension < 0 ? dimension + shape.count : dimension
     guard shape.indices.contains(axis) else {
@@ -40,16 +59,15 @@ extension Tensor {
         message: "a tensor of shape \(shape) has no dimension \(dimension)"
       )
     }
-    let valid = -shape[axis]..<shape[axis]
-    guard valid.contains(positions.lowerBound), valid.contains(positions.upperBound) else {
-      throw TensorError(
-        code: .indexOutOfRange,
-        message: """
-          positions \(positions.lowerBound)...\(positions.upperBound) are outside dimension \(axis) \
-          of shape \(shape)
-          """
-      )
-    }
+    return shape[axis]
+  }
+
+  /// Positions come from the caller's code, so unlike LibTorch's own message this one may name them.
+  private func outside(_ positions: String, _ dimension: Int) -> TensorError {
+    TensorError(
+      code: .indexOutOfRange,
+      message: "\(positions) outside dimension \(dimension) of shape \(shape)"
+    )
   }
 
   /// The slices at the positions in `indices` (`int64`, rank 1), in that order.
@@ -123,12 +141,20 @@ extension Tensor {
   /// The positions of the elements that are not zero: `[count, rank]`, `int64`.
   public func positionsOfNonzero() throws -> Tensor { try mapped(tessera_nonzero) }
 
-  /// 1 at the position that each element names, 0 elsewhere: `[…, classes]`, `int64`.
+  /// 1 at the position that each whole number names, 0 elsewhere: `[…, classes]`, `int64`.
   ///
-  /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if an element is outside `0..<classes`.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if an element is outside `0..<classes`, and
+  ///   with ``TensorError/Code/shapeMismatch`` if the elements are no whole numbers.
   public func oneHot(classes: Int) throws -> Tensor {
-    try named("a class is outside 0..<\(classes)", if: .indexOutOfRange, .invalidArgument) {
-      try mapped { tessera_one_hot($0, classes, $1) }
+    guard dtype.isInteger else {
+      throw TensorError(code: .shapeMismatch, message: "classes are whole numbers, not \(dtype)")
+    }
+    guard classes > 0 else {
+      throw TensorError(code: .invalidArgument, message: "one-hot codes of \(classes) classes")
+    }
+    let positions = try to(.int64)
+    return try named("a class is outside 0..<\(classes)", if: .indexOutOfRange, .invalidArgument) {
+      try positions.mapped { tessera_one_hot($0, classes, $1) }
     }
   }
 }

@@ -57,6 +57,11 @@ extension Tensor {
 
 /// The sum of products that `equation` describes, as in NumPy: `einsum("bij,bjk->bik", a, b)`.
 public func einsum(_ equation: String, _ tensors: Tensor...) throws -> Tensor {
+  try einsum(equation, tensors)
+}
+
+/// The sum of products of the listed tensors that `equation` describes.
+public func einsum(_ equation: String, _ tensors: [Tensor]) throws -> Tensor {
   try Tensor.withPointers(tensors) { list in
     try Tensor.produced { tessera_einsum(equation, list, tensors.count, $0) }
   }

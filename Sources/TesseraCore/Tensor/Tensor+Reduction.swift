@@ -10,6 +10,11 @@ extension Tensor {
   /// - Returns: The reduced tensor: of rank 0 over all dimensions.
   /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if there is no such dimension.
   public func sum(along dimensions: Int..., keepingDimensions: Bool = false) throws -> Tensor {
+    try sum(along: dimensions, keepingDimensions: keepingDimensions)
+  }
+
+  /// The sum along the listed dimensions.
+  public func sum(along dimensions: [Int], keepingDimensions: Bool = false) throws -> Tensor {
     try reduced(TESSERA_SUM, dimensions, keepingDimensions)
   }
 
@@ -21,6 +26,11 @@ extension Tensor {
   /// - Returns: The reduced tensor: of rank 0 over all dimensions.
   /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if there is no such dimension.
   public func mean(along dimensions: Int..., keepingDimensions: Bool = false) throws -> Tensor {
+    try mean(along: dimensions, keepingDimensions: keepingDimensions)
+  }
+
+  /// The mean along the listed dimensions.
+  public func mean(along dimensions: [Int], keepingDimensions: Bool = false) throws -> Tensor {
     try reduced(TESSERA_MEAN, dimensions, keepingDimensions)
   }
 
@@ -32,6 +42,11 @@ extension Tensor {
   /// - Returns: The reduced tensor: of rank 0 over all dimensions.
   /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if there is no such dimension.
   public func maximum(along dimensions: Int..., keepingDimensions: Bool = false) throws -> Tensor {
+    try maximum(along: dimensions, keepingDimensions: keepingDimensions)
+  }
+
+  /// The greatest element along the listed dimensions.
+  public func maximum(along dimensions: [Int], keepingDimensions: Bool = false) throws -> Tensor {
     try reduced(TESSERA_AMAX, dimensions, keepingDimensions)
   }
 
@@ -43,6 +58,11 @@ extension Tensor {
   /// - Returns: The reduced tensor: of rank 0 over all dimensions.
   /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if there is no such dimension.
   public func minimum(along dimensions: Int..., keepingDimensions: Bool = false) throws -> Tensor {
+    try minimum(along: dimensions, keepingDimensions: keepingDimensions)
+  }
+
+  /// The least element along the listed dimensions.
+  public func minimum(along dimensions: [Int], keepingDimensions: Bool = false) throws -> Tensor {
     try reduced(TESSERA_AMIN, dimensions, keepingDimensions)
   }
 
@@ -55,18 +75,39 @@ extension Tensor {
   /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if there is no such dimension.
   public func logSumExp(along dimensions: Int..., keepingDimensions: Bool = false) throws -> Tensor
   {
+    try logSumExp(along: dimensions, keepingDimensions: keepingDimensions)
+  }
+
+  /// `log(Σ exp(x))` along the listed dimensions.
+  public func logSumExp(along dimensions: [Int], keepingDimensions: Bool = false) throws -> Tensor {
     try reduced(TESSERA_LOGSUMEXP, dimensions, keepingDimensions)
   }
 
-  /// The Euclidean length, `sqrt(Σ x²)`.
+  /// The length of the elements as a vector, `(Σ |x|^order)^(1/order)`: the Euclidean one by default.
   ///
   /// - Parameters:
+  ///   - order: 1 for the sum of magnitudes, infinity for the greatest magnitude.
   ///   - dimensions: Those to reduce, counted from the end if negative; all of them if empty.
   ///   - keepingDimensions: Whether reduced dimensions stay, with size 1.
   /// - Returns: The reduced tensor: of rank 0 over all dimensions.
   /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if there is no such dimension.
-  public func norm(along dimensions: Int..., keepingDimensions: Bool = false) throws -> Tensor {
-    try reduced(TESSERA_NORM, dimensions, keepingDimensions)
+  public func norm(
+    order: Double = 2,
+    along dimensions: Int...,
+    keepingDimensions: Bool = false
+  ) throws -> Tensor {
+    try norm(order: order, along: dimensions, keepingDimensions: keepingDimensions)
+  }
+
+  /// The length of the elements along the listed dimensions.
+  public func norm(
+    order: Double = 2,
+    along dimensions: [Int],
+    keepingDimensions: Bool = false
+  ) throws -> Tensor {
+    try mapped {
+      tessera_norm($0, order, dimensions, dimensions.count, keepingDimensions, $1)
+    }
   }
 
   /// Whether any element is true, or not zero.
@@ -77,6 +118,11 @@ extension Tensor {
   /// - Returns: The reduced tensor: of rank 0 over all dimensions.
   /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if there is no such dimension.
   public func any(along dimensions: Int..., keepingDimensions: Bool = false) throws -> Tensor {
+    try self.any(along: dimensions, keepingDimensions: keepingDimensions)
+  }
+
+  /// Whether any element along the listed dimensions is true, or not zero.
+  public func any(along dimensions: [Int], keepingDimensions: Bool = false) throws -> Tensor {
     try reduced(TESSERA_ANY, dimensions, keepingDimensions)
   }
 
@@ -88,6 +134,11 @@ extension Tensor {
   /// - Returns: The reduced tensor: of rank 0 over all dimensions.
   /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if there is no such dimension.
   public func all(along dimensions: Int..., keepingDimensions: Bool = false) throws -> Tensor {
+    try all(along: dimensions, keepingDimensions: keepingDimensions)
+  }
+
+  /// Whether all elements along the listed dimensions are true, or not zero.
+  public func all(along dimensions: [Int], keepingDimensions: Bool = false) throws -> Tensor {
     try reduced(TESSERA_ALL, dimensions, keepingDimensions)
   }
 
@@ -104,19 +155,53 @@ extension Tensor {
     correction: Int = 1,
     keepingDimensions: Bool = false
   ) throws -> Tensor {
+    try variance(
+      along: dimensions,
+      correction: correction,
+      keepingDimensions: keepingDimensions
+    )
+  }
+
+  /// The variance along the listed dimensions.
+  public func variance(
+    along dimensions: [Int],
+    correction: Int = 1,
+    keepingDimensions: Bool = false
+  ) throws -> Tensor {
     try mapped {
       tessera_variance($0, dimensions, dimensions.count, correction, keepingDimensions, $1)
     }
   }
 
-  /// The position of the greatest element along a dimension, as `int64`.
-  public func argmax(along dimension: Int, keepingDimensions: Bool = false) throws -> Tensor {
-    try mapped { tessera_argmax($0, dimension, false, keepingDimensions, $1) }
+  /// The standard deviation, the square root of the variance.
+  ///
+  /// - Parameters:
+  ///   - dimensions: Those to reduce; all of them if empty.
+  ///   - correction: Subtracted from the count in the variance's divisor.
+  ///   - keepingDimensions: Whether reduced dimensions stay, with size 1.
+  /// - Returns: The reduced tensor: of rank 0 over all dimensions.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if there is no such dimension.
+  public func standardDeviation(
+    along dimensions: Int...,
+    correction: Int = 1,
+    keepingDimensions: Bool = false
+  ) throws -> Tensor {
+    try standardDeviation(
+      along: dimensions,
+      correction: correction,
+      keepingDimensions: keepingDimensions
+    )
   }
 
-  /// The position of the least element along a dimension, as `int64`.
-  public func argmin(along dimension: Int, keepingDimensions: Bool = false) throws -> Tensor {
-    try mapped { tessera_argmax($0, dimension, true, keepingDimensions, $1) }
+  /// The standard deviation along the listed dimensions.
+  public func standardDeviation(
+    along dimensions: [Int],
+    correction: Int = 1,
+    keepingDimensions: Bool = false
+  ) throws -> Tensor {
+    try sqrt(
+      variance(along: dimensions, correction: correction, keepingDimensions: keepingDimensions)
+    )
   }
 
   /// The sums of all elements up to each one along a dimension.
@@ -134,39 +219,11 @@ extension Tensor {
     ).single()
   }
 
-  /// The `k` greatest (or least) elements along a dimension, best first, and their positions.
-  public func top(
-    _ k: Int,
-    along dimension: Int = -1,
-    largest: Bool = true
-  ) throws -> (values: Tensor, indices: Tensor) {
-    try pair { tessera_topk($0, k, dimension, largest, $1, $2) }
-  }
-
-  /// The elements in order along a dimension, and the positions they came from.
-  ///
-  /// Equal elements keep their order.
-  public func sorted(
-    along dimension: Int = -1,
-    descending: Bool = false
-  ) throws -> (values: Tensor, indices: Tensor) {
-    try pair { tessera_sort($0, dimension, descending, $1, $2) }
-  }
-
   private func reduced(
     _ kind: TesseraReduction,
     _ dimensions: [Int],
     _ keeping: Bool
   ) throws -> Tensor {
     try mapped { tessera_reduce($0, kind, dimensions, dimensions.count, keeping, $1) }
-  }
-
-  private func pair(
-    _ operation: (OpaquePointer, Out, Out) -> TesseraCode
-  ) throws -> (values: Tensor, indices: Tensor) {
-    var second: OpaquePointer?
-    let first = try mapped { operation($0, $1, &second) }
-    guard let second else { throw TensorError(TESSERA_INTERNAL) }
-    return (first, Tensor(owning: second))
   }
 }

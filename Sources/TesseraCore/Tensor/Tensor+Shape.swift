@@ -40,6 +40,11 @@ extension Tensor {
 
   /// The elements in the opposite order along the given dimensions.
   public func flipped(along dimensions: Int...) throws -> Tensor {
+    try flipped(along: dimensions)
+  }
+
+  /// The elements in the opposite order along the listed dimensions.
+  public func flipped(along dimensions: [Int]) throws -> Tensor {
     try mapped { tessera_flip($0, dimensions, dimensions.count, $1) }
   }
 
@@ -50,6 +55,11 @@ extension Tensor {
 
   /// The whole tensor repeated, with the number of repeats per dimension.
   public func repeated(_ times: Int...) throws -> Tensor {
+    try repeated(times)
+  }
+
+  /// The whole tensor repeated, with a list of the number of repeats per dimension.
+  public func repeated(_ times: [Int]) throws -> Tensor {
     try Tensor.call("aten::repeat", .tensor(self), .ints(times)).single()
   }
 
@@ -104,6 +114,24 @@ extension Tensor {
       .ints(sizes),
       .int(dimension)
     )
+  }
+
+  /// The tensor cut along a dimension into pieces of one size, the last of which may be smaller.
+  ///
+  /// - Parameters:
+  ///   - count: The most pieces there are: sizes are rounded up, so that 5 elements in 4 pieces make 3, of 2, 2 and 1.
+  ///   - dimension: Counted from the end if negative.
+  /// - Returns: Views of the tensor, of the same rank.
+  /// - Throws: ``TensorError`` if `count` is not above 0, or there is no such dimension.
+  public func chunked(into count: Int, along dimension: Int = 0) throws -> [Tensor] {
+    try Tensor.call("aten::chunk", .tensor(self), .int(count), .int(dimension))
+  }
+
+  /// The slices at all positions along a dimension, which disappears: the opposite of ``stack(_:along:)``.
+  ///
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if there is no such dimension.
+  public func unbind(along dimension: Int = 0) throws -> [Tensor] {
+    try Tensor.call("aten::unbind.int", .tensor(self), .int(dimension))
   }
 }
 

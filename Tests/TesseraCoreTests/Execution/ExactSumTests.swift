@@ -80,6 +80,29 @@ import Testing
     }
   }
 
+  @Test func aBoundBeyondTheDTypeStillRefusesInfinity() throws {
+    for bound in [1e39, 0x1p400] {
+      var sum = ExactSum(shape: [1], bound: bound, totalWeight: 1)
+      #expect(throwing(.numerical) { try sum.add(Tensor([Float.infinity]), weight: 1) })
+      #expect(throwing(.numerical) { try sum.add(Tensor([Float.nan]), weight: 1) })
+      try sum.add(Tensor([Float.greatestFiniteMagnitude]), weight: 1)
+    }
+  }
+
+  @Test func moreWeightThanTheSumWasMadeForIsRefused() throws {
+    var sum = ExactSum(shape: [1], bound: 1, totalWeight: 1)
+    // Ten tenths are a little more or less than 1.
+    for _ in 0..<10 { try sum.add(Tensor([1.0]), weight: 0.1) }
+    #expect(throwing(.numerical) { try sum.add(Tensor([1.0]), weight: 0.1) })
+    #expect(throwing(.numerical) { try sum.add(Tensor([1.0]), weight: .nan) })
+    expectClose(try sum.quotient(dividingBy: 1, dtype: .float64), [1], relative: 1e-15)
+    for _ in 0..<10 { try sum.subtract(Tensor([1.0]), weight: 0.1) }
+    expectClose(try sum.quotient(dividingBy: 1, dtype: .float64), [0], absolute: 0)
+    #expect(throwing(.numerical) { try sum.subtract(Tensor([1.0]), weight: 0.1) })
+    try sum.add(Tensor([-1.0]), weight: 1)
+    expectClose(try sum.quotient(dividingBy: 1, dtype: .float64), [-1])
+  }
+
   @Test func otherShapesAreRefusedAndEmptyOnesAreNot() throws {
     var sum = ExactSum(shape: [2, 3], bound: 1, totalWeight: 1)
     let error = failure { try sum.add(Tensor.zeros([3, 2]), weight: 1) }

@@ -108,6 +108,20 @@ import Testing
     #expect(RandomKey(seed: 1)["train"][3].value == 15_158_895_428_040_486_655)
   }
 
+  // The Mersenne twister's outputs from a state that SplitMix64 filled, modulo 1000.
+  @Test func streamsNeverChange() throws {
+    let drawn = try Tensor.randomIntegers([5], in: 0..<1000, using: Generator(seed: 1))
+    #expect(try drawn.array(of: Int.self) == [57, 74, 53, 145, 374])
+  }
+
+  @Test(arguments: 0..<64)
+  func everyBitOfASeedMakesAnotherStream(_ bit: Int) throws {
+    let a = try Tensor.uniform([100], using: Generator(seed: 5))
+    let b = try Tensor.uniform([100], using: Generator(seed: 5 ^ (1 << UInt64(bit))))
+    // Ten of a hundred independent pairs lie within 0.05 of each other, give or take three.
+    #expect(try abs(a - b).isLess(than: 0.05).to(.int64).sum().itemAsInteger() <= 25)
+  }
+
   @Test func keyedNumbersAreSpreadEvenly() {
     var numbers = KeyedRandomNumbers(key: RandomKey(seed: 1)["spread"])
     var counts = [Int](repeating: 0, count: 16)

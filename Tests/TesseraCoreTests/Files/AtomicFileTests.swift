@@ -70,8 +70,28 @@ import Testing
 
   @Test func aStateGoesThroughAFile() throws {
     let path = folder.path.appending("model.safetensors")
-    let state = try ModelState([("b", Tensor.ones([2, 3])), ("a", Tensor([1.5] as [Float]))])
-    try state.write(to: path)
-    #expect(try ModelState(contentsOf: path).isIdentical(to: state))
+    // Files hold wide elements first; the model's order is another.
+    let state = try ModelState([
+      ("b/\"ü\"", Tensor.ones([2, 3])), ("a", Tensor([1.5] as [Float])), ("steps", Tensor(7)),
+      ("mask", Tensor([true])), ("last", Tensor([2.5])),
+    ])
+    try state.write(to: path, metadata: ["note": "kept"])
+    let read = try ModelState(contentsOf: path)
+    #expect(read.names == state.names)
+    #expect(try read.isIdentical(to: state))
+    #expect(try SafeTensors(contentsOf: path).metadata["note"] == "kept")
+  }
+
+  @Test(arguments: [
+    nil, "", "{}", #"["a"]"#, #"["a","a"]"#, #"["a","c"]"#, #"["a","b","c"]"#,
+  ])
+  func anOrderThatIsNotTheFilesIsIgnored(_ order: String?) throws {
+    let path = folder.path.appending("model.safetensors")
+    try SafeTensors.write(
+      [("b", Tensor([1.0])), ("a", Tensor([2.0]))],
+      metadata: order.map { ["tessera.order": $0] } ?? [:],
+      to: path
+    )
+    #expect(try ModelState(contentsOf: path).names == ["b", "a"])
   }
 }

@@ -65,6 +65,12 @@ import Testing
       np.save(folder + "/big.npy", x.astype(">f8"))
       np.save(folder + "/big-complex.npy", (x + 1j * x).astype(">c16"))
       np.save(folder + "/number.npy", np.float64(2.5))
+      for name in ["uint16", "uint32", "uint64"]:
+          most = np.iinfo(name).max if name != "uint64" else 2**63 - 1
+          np.save(folder + f"/{name}.npy", np.array([[0, 1, 2], [3, most - 1, most]], name))
+          np.save(folder + f"/big-{name}.npy", np.array([0, most], np.dtype(name).newbyteorder(">")))
+      np.save(folder + "/fortran-uint16.npy", np.asfortranarray(x.astype(np.uint16)))
+      np.save(folder + "/too-large.npy", np.array([2**63], np.uint64))
       np.lib.format.write_array(open(folder + "/v2.npy", "wb"), x, version=(2, 0))
       np.save(folder + "/text.npy", np.array(["a", "b"]))
       np.save(folder + "/objects.npy", np.array([{}], dtype=object), allow_pickle=True)
@@ -86,6 +92,17 @@ import Testing
     #expect(try read("big-complex.npy").imaginaryPart().isIdentical(to: x.to(.float64)))
     #expect(try read("number.npy").item() == 2.5)
     #expect(try read("v2.npy").isIdentical(to: x))
+    for (name, dtype, most) in [
+      ("uint16", DType.int32, 65_535), ("uint32", .int64, 4_294_967_295), ("uint64", .int64, .max),
+    ] {
+      let expected = try Tensor([0, 1, 2, 3, most - 1, most], shape: [2, 3]).to(dtype)
+      #expect(try read("\(name).npy").isIdentical(to: expected))
+      #expect(try read("big-\(name).npy").isIdentical(to: Tensor([0, most]).to(dtype)))
+    }
+    #expect(try read("fortran-uint16.npy").isIdentical(to: x.to(.int32)))
+    let tooLarge = failure { _ = try read("too-large.npy") }
+    #expect(tooLarge?.code == .malformedFile)
+    #expect(tooLarge?.message.contains("too-large.npy") == true)
     #expect(throwing(.malformedFile) { _ = try read("text.npy") })
     #expect(throwing(.malformedFile) { _ = try read("objects.npy") })
   }
@@ -115,6 +132,41 @@ import Testing
       #expect(error?.code == .malformedFile)
       #expect(error?.message.contains("cut.npy") == true)
     }
+  }
+
+  @Test func bytesThatAreNoTruthValuesCountAsTrue() throws {
+    let path = folder.path.appending("flags.npy")
+    try NumPyFile.write(Tensor([false, true, true]), to: path)
+    let whole = try folder.bytes(of: path)
+    let flags = try NumPyFile.read(folder.file("flags.npy", whole.dropLast() + [2]))
+    #expect(try flags.withBytes { Array($0) } == [0, 1, 1])
+  }
+
+  @Test func aShapeThatNoTensorHasNamesTheFile() throws {
+    let header =
+      "{'descr': '<f4', 'fortran_order': False, 'shape': (9999999999, 9999999999), }\n"
+    let signature = [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.utf8.count), 0]
+    let path = try folder.file("huge.npy", signature + header.utf8)
+    let error = failure { _ = try NumPyFile.read(path) }
+    #expect(error?.code == .malformedFile)
+    #expect(error?.message.contains("huge.npy") == true)
+    #expect(error?.message.contains("[9999999999, 9999999999]") == true)
+  }
+
+  @Test(arguments: [false, true])
+  func aChangedElementInAnArchiveIsNoticed(_ compressed: Bool) throws {
+    let path = folder.path.appending("changed.npz")
+    let x = try Tensor.uniform([100], using: Generator(seed: 1))
+    try NumPyFile.writeArchive([("x", x)], to: path, compressed: compressed)
+    var bytes = try folder.bytes(of: path)
+    // The elements end where the central directory begins.
+    let directory = try #require(bytes.firstRange(of: [0x50, 0x4B, 1, 2])?.lowerBound)
+    bytes[directory - 40] ^= 1
+    let error = failure {
+      _ = try NumPyFile.readArchive(folder.file("changed.npz", bytes))
+    }
+    #expect(error?.code == .malformedFile)
+    #expect(error?.message.contains("x.npy") == true)
   }
 
   @Test func noMutationIsMoreThanAnError() throws {

@@ -60,6 +60,14 @@ import Testing
     expectClose(try #require(tensor), [1, 2, 3])
   }
 
+  @Test func bytesThatAreNoTruthValuesCountAsTrue() throws {
+    let path = folder.path.appending("flags")
+    try SafeTensors.write([("x", Tensor([false, true, true]))], to: path)
+    let whole = try folder.bytes(of: path)
+    let file = try SafeTensors(contentsOf: folder.file("flags", whole.dropLast() + [2]))
+    #expect(try file.tensor("x").withBytes { Array($0) } == [0, 1, 1])
+  }
+
   @Test func pythonReadsOursAndWritesForUs() throws {
     let (ours, theirs) = (folder.path.appending("ours"), folder.path.appending("theirs"))
     try SafeTensors.write(

@@ -80,6 +80,10 @@ import Testing
     expectClose(later, [22])
   }
 
+  @Test func autocastToAnythingButHalfPrecisionStopsTheProgram() async {
+    await #expect(processExitsWith: .failure) { withAutocast(to: .int64) {} }
+  }
+
   @Test func normsAndFactorsApplyToAllTensorsTogether() throws {
     let tensors = try [Tensor([3.0]), Tensor([0.0, 4], shape: [2, 1])]
     #expect(try tensors.totalNorm() == 5)
@@ -152,6 +156,12 @@ private let differentiable: [Differentiable] = [
     try ($0[0] + Tensor.identity(3, dtype: .float64) * 5).solve($0[1])
   },
   Differentiable("a Fourier transform", [4]) { try $0[0].fft().asRealPairs() },
+  Differentiable("a Fourier transform of images", [1, 2, 3]) {
+    try $0[0].realFFT(along: [-2, -1]).asRealPairs()
+  },
+  Differentiable("subscripts", [3, 4]) { try $0[0][1..., 2] },
+  Differentiable("the standard deviation", [2, 3]) { try $0[0].standardDeviation(along: 1) },
+  Differentiable("the norm of order 3", [2, 3]) { try $0[0].norm(order: 3, along: 1) },
 ]
 
 @Suite struct FiniteDifferenceTests {

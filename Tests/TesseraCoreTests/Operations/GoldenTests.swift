@@ -260,6 +260,24 @@ private let operations =
     )
   }
 
+  @Test func transformsAlongSeveralDimensionsAreThoseAlongEach() throws {
+    let image = try Golden()("image")
+    let each = try image.fft(along: -1).fft(along: -2)
+    expectClose(try image.fft(along: [-2, -1]), each)
+    expectClose(try image.fft(along: []), try each.fft(along: 1).fft(along: 0))
+    let half = try image.realFFT(along: [-2, -1])
+    expectClose(half, try each.slices(in: 0..<5, along: -1))
+    expectClose(try half.inverseRealFFT(along: [-2, -1]), image)
+    expectClose(try each.inverseFFT(along: [-2, -1]).realPart(), image)
+    let padded = try image.fft(along: [2, 3], lengths: [9, 4], scaling: .orthonormal)
+    expectClose(
+      padded,
+      try image.fft(along: 2, length: 9, scaling: .orthonormal)
+        .fft(along: 3, length: 4, scaling: .orthonormal)
+    )
+    #expect(throws: TensorError.self) { _ = try image.fft(along: [2, 3], lengths: [9]) }
+  }
+
   @Test func everyGoldenResultIsCompared() throws {
     #expect(try Set(operations.map(\.name)) == Golden().resultNames)
   }

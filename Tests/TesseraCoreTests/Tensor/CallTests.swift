@@ -57,11 +57,64 @@ import Testing
       ("shifts", { try Tensor.call("aten::roll", .tensor(x), .doubles([0.5])) }),
       ("nonsense", { try Tensor.call("aten::relu", .tensor(x), named: ["nonsense": .int(1)]) }),
       ("in place", { try Tensor.call("aten::relu_", .tensor(x)) }),
+      ("tensors", { try Tensor.call("aten::cat", .optionalTensors([x, nil]), .int(0)) }),
     ]
     for (word, call) in cases {
       let error = failure { _ = try call() }
       #expect(error?.message.contains(word) == true, "\(error?.message ?? "no error"): \(word)")
     }
+  }
+
+  @Test func aResultThatWasNotAskedForIsAnError() throws {
+    let x = try Tensor.ones([1, 1, 3])
+    func gradients(_ wanted: [Bool]) throws -> [Tensor] {
+      try Tensor.call(
+        "aten::convolution_backward",
+        .tensor(x),
+        .tensor(x),
+        .tensor(Tensor.ones([1, 1, 1])),
+        .none,
+        .ints([1]),
+        .ints([0]),
+        .ints([1]),
+        .bool(false),
+        .ints([0]),
+        .int(1),
+        .bools(wanted)
+      )
+    }
+    #expect(try gradients([true, true, true]).count == 3)
+    let error = failure { _ = try gradients([true, false, false]) }
+    #expect(error?.code == .unsupported)
+    #expect(error?.message.contains("result 1 is undefined") == true)
+  }
+
+  @Test func anOperatorThatWritesToItsArgumentsLeavesOursAlone() throws {
+    let mean = try Tensor.zeros([2])
+    let variance = try Tensor.ones([2])
+    let normalized = try Tensor.call(
+      "aten::batch_norm",
+      .tensor(Tensor([1, 2, 3, 4] as [Float], shape: [2, 2])),
+      .none,
+      .none,
+      .tensor(mean),
+      .tensor(variance),
+      .bool(true),
+      .double(0.1),
+      .double(0),
+      .bool(false)
+    ).single()
+    expectClose(normalized, [-1, -1, 1, 1])
+    expectClose(mean, [0, 0])
+    expectClose(variance, [1, 1])
+  }
+
+  @Test func anyNumberOfResultsComesBack() throws {
+    let x = try Tensor.range(0..<1000)
+    let pieces = try x.split(into: [Int](repeating: 1, count: 1000))
+    #expect(try concatenate(pieces).isIdentical(to: x))
+    #expect(try Tensor.call("aten::split_with_sizes", .tensor(x), .ints([1000])).count == 1)
+    #expect(try x.slices(in: 0..<0).split(into: []).isEmpty)
   }
 
   @Test func severalResultsAreNotTakenForOne() throws {

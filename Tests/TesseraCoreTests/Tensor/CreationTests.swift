@@ -57,6 +57,9 @@ import Testing
     expectClose(try Tensor.linearSpace(from: -1, to: 1, count: 5), [-1, -0.5, 0, 0.5, 1])
     expectClose(try Tensor.identity(2), [1, 0, 0, 1])
     expectClose(try Tensor.full(0.5, shape: [3]), [0.5, 0.5, 0.5])
+    let half = try Tensor.full(0.5, shape: [2, 1], dtype: .float16)
+    #expect(try Tensor.zeros(like: half).isIdentical(to: half - half))
+    #expect(try Tensor.ones(like: half).isIdentical(to: half + half))
     #expect(try Tensor(7).shape == [])
     #expect(try Tensor(7).itemAsInteger() == 7)
   }
@@ -107,7 +110,41 @@ import Testing
     expectClose(try -column, [-1, -2])
     expectClose(try column.clamped(from: 1.5), [1.5, 2])
     expectClose(try column.clamped(), [1, 2])
-    #expect(try Tensor([-5, 0, 5]).clamped(from: -1, to: 1).array(of: Int.self) == [-1, 0, 1])
+  }
+
+  @Test func wholeNumbersAreClampedToWholeBounds() throws {
+    let x = try Tensor([-5, 0, 5])
+    func clamped(_ low: Double?, _ high: Double?) throws -> [Int] {
+      try x.clamped(from: low, to: high).array()
+    }
+    #expect(try clamped(-1, 1) == [-1, 0, 1])
+    #expect(try clamped(0.5, nil) == [1, 1, 5])
+    #expect(try clamped(-0.5, 0.5) == [0, 0, 0])
+    #expect(try clamped(nil, -0.5) == [-5, -1, -1])
+    #expect(try clamped(-.infinity, .infinity) == [-5, 0, 5])
+    #expect(try clamped(-1e300, 1e300) == [-5, 0, 5])
+    #expect(throwing(.invalidArgument) { _ = try clamped(.nan, nil) })
+    let bytes = try Tensor([0, 200] as [UInt8])
+    #expect(try bytes.clamped(from: -3, to: 300).array(of: UInt8.self) == [0, 200])
+    #expect(try bytes.clamped(from: 300).array(of: UInt8.self) == [255, 255])
+    #expect(try Tensor([Int16.min, 7]).clamped(from: -9e9).array(of: Int16.self) == [.min, 7])
+    #expect(
+      try Tensor([Int.min, .max]).clamped(to: .infinity).array(of: Int.self) == [.min, .max]
+    )
+    expectClose(try Tensor([-1.0, 1]).clamped(from: -.infinity, to: 0.5), [-1, 0.5])
+  }
+
+  @Test func conjugateViewsAreReadAsWhatTheyAre() throws {
+    let z = try Tensor([1.0, 2, 3, 4], shape: [1, 2, 2]).asComplex()
+    let adjoint = try Tensor.call("aten::adjoint", .tensor(z)).single()
+    func numbers(_ tensor: Tensor) throws -> [Double] {
+      try tensor.withBytes { Array($0.bindMemory(to: Double.self)) }
+    }
+    #expect(try numbers(adjoint) == [1, -2, 3, -4])
+    let conjugate = try Tensor.call("aten::conj", .tensor(z)).single()
+    #expect(try numbers(conjugate) == [1, -2, 3, -4])
+    #expect(try numbers(conjugate.imaginaryPart()) == [-2, -4])
+    expectClose(try conjugate.laidOut(as: .rowMajor).asRealPairs(), [1, -2, 3, -4])
   }
 
   @Test func channelsLastKeepsTheElements() throws {

@@ -91,6 +91,15 @@ import Testing
     #expect(throws: TensorError.self) { _ = try Tensor.zeros([2, 2], on: .cuda(99)) }
   }
 
+  @Test(arguments: [-1, -2, 128, 256, .max, .min])
+  func aNumberThatNoGPUHasIsNeverTakenForAnother(_ index: Int) throws {
+    let error = failure { _ = try Tensor.zeros([1], on: .cuda(index)) }
+    #expect(error?.code == .invalidArgument)
+    #expect(error?.message == "there is no such GPU")
+    #expect(throws: TensorError.self) { _ = try Tensor([1.0]).moved(to: .cuda(index)) }
+    #expect(throws: TensorError.self) { _ = try Generator(seed: 1, on: .cuda(index)) }
+  }
+
   @Test func anErrorLeavesTheNextCallAlone() throws {
     for _ in 0..<1000 {
       #expect(throws: TensorError.self) { _ = try Tensor.zeros([2]) + Tensor.zeros([3]) }

@@ -1,3 +1,4 @@
+import Foundation
 import TesseraCore
 import TesseraTesting
 import Testing
@@ -32,6 +33,13 @@ import Testing
     #expect(throwing(.shapeMismatch) { _ = try concatenate([x, counting([3, 4])], along: 1) })
     #expect(throws: TensorError.self) { _ = try stack([]) }
     #expect(throws: TensorError.self) { _ = try x.split(into: [2, 2], along: 1) }
+    #expect(try x.chunked(into: 2, along: 1).map(\.shape) == [[2, 3], [2, 2]])
+    #expect(try concatenate(x.chunked(into: 4, along: -1), along: 1).isIdentical(to: x))
+    #expect(throws: TensorError.self) { _ = try x.chunked(into: 0) }
+    let columns = try x.unbind(along: 1)
+    #expect(columns.map(\.shape) == [[2], [2], [2], [2], [2]])
+    #expect(try stack(columns, along: 1).isIdentical(to: x))
+    #expect(throwing(.indexOutOfRange) { _ = try x.unbind(along: 2) })
   }
 
   @Test func slicesAreTakenAndPositionsOutsideAreNamed() throws {
@@ -43,10 +51,84 @@ import Testing
     #expect(try x.slices(in: 2..<2).shape == [0, 4])
     let error = failure { _ = try x.slice(at: 3) }
     #expect(error?.code == .indexOutOfRange)
-    #expect(error?.message == "positions 3...3 are outside dimension 0 of shape [3, 4]")
-    #expect(throwing(.indexOutOfRange) { _ = try x.slices(in: 2..<5) })
+    #expect(error?.message == "position 3 is outside dimension 0 of shape [3, 4]")
+    let range = failure { _ = try x.slices(in: 2..<5) }
+    #expect(range?.code == .indexOutOfRange)
+    #expect(range?.message == "positions 2..<5 are outside dimension 0 of shape [3, 4]")
     #expect(throwing(.indexOutOfRange) { _ = try x.slice(at: 0, along: 2) })
     #expect(throws: TensorError.self) { _ = try x.slices(in: 0..<2, by: 0) }
+  }
+
+  @Test func aRangeThatBeginsBelowZeroCountsFromTheEnd() throws {
+    let x = try counting([5])
+    func slices(_ range: Range<Int>) throws -> [Int] { try x.slices(in: range).array() }
+    #expect(try slices(-2..<0) == [3, 4])
+    #expect(try slices(-5..<(-3)) == [0, 1])
+    #expect(try slices(-5..<0) == [0, 1, 2, 3, 4])
+    #expect(try slices(-1..<(-1)) == [])
+    #expect(try slices(5..<5) == [])
+    for range in [-3..<1, -6..<0, 6..<6, 0..<Int.max, Int.min..<Int.max, Int.min..<Int.min] {
+      #expect(throwing(.indexOutOfRange) { _ = try x.slices(in: range) }, "\(range)")
+    }
+  }
+
+  @Test func subscriptsTakePositionsAndRanges() throws {
+    let x = try counting([2, 3, 4])
+    #expect(try x[1, 2, 3].itemAsInteger() == 23)
+    #expect(try x[-1, -1, -1].itemAsInteger() == 23)
+    #expect(try x[1].isIdentical(to: x.slice(at: 1)))
+    #expect(try x[0, 1..<3].array(of: Int.self) == [4, 5, 6, 7, 8, 9, 10, 11])
+    #expect(try x[0..., 0, 1...2].array(of: Int.self) == [1, 2, 13, 14])
+    #expect(try x[1, ..<1, (-2)...].array(of: Int.self) == [14, 15])
+    #expect(try x[0, 0, ..<(-1)].array(of: Int.self) == [0, 1, 2])
+    #expect(try x[0, 0, -3..<(-1)].array(of: Int.self) == [1, 2])
+    #expect(try x[0..<1, 0...].shape == [1, 3, 4])
+    #expect(try x[2..., 3...].shape == [0, 0, 4])
+    for outside: [any TensorIndex] in [
+      [2], [0, 3], [0, 0, 0, 0], [0..<3], [3...], [..<3], [0...2], [0...Int.max], [..<(-3)],
+      [(-3)...], [..<Int.min], [Int.max...],
+    ] {
+      let error = failure {
+        switch outside.count {
+        case 1: _ = try x[outside[0]]
+        case 2: _ = try x[outside[0], outside[1]]
+        default: _ = try x[0, 0, 0, 0]
+        }
+      }
+      #expect(error?.code == .indexOutOfRange, "\(outside)")
+    }
+  }
+
+  @Test func dimensionsComeAsListsToo() throws {
+    let x = try counting([2, 3, 4]).to(.float64)
+    let last = Array(1..<x.rank)
+    #expect(try x.sum(along: last).isIdentical(to: x.sum(along: 1, 2)))
+    #expect(try x.mean(along: last).isIdentical(to: x.mean(along: 1, 2)))
+    #expect(try x.maximum(along: last).array(of: Double.self) == [11, 23])
+    #expect(try x.minimum(along: last).array(of: Double.self) == [0, 12])
+    #expect(try x.logSumExp(along: last).isIdentical(to: x.logSumExp(along: 1, 2)))
+    #expect(try x.norm(along: last).isIdentical(to: x.norm(along: 1, 2)))
+    #expect(try x.any(along: last).array(of: Bool.self) == [true, true])
+    #expect(try x.all(along: last).array(of: Bool.self) == [false, true])
+    #expect(try x.variance(along: last).isIdentical(to: x.variance(along: 1, 2)))
+    #expect(try x.standardDeviation(along: last).shape == [2])
+    #expect(try x.sum(along: last, keepingDimensions: true).shape == [2, 1, 1])
+    #expect(try x.sum(along: []).shape == [])
+    #expect(try x.flipped(along: last).isIdentical(to: x.flipped(along: 1, 2)))
+    #expect(try x.repeated([1, 2, 1]).shape == [2, 6, 4])
+    #expect(try einsum("ijk,ijk->i", [x, x]).isIdentical(to: einsum("ijk,ijk->i", x, x)))
+  }
+
+  @Test func deviationsAndNormsAreWhatTheirFormulasSay() throws {
+    let x = try Tensor([3.0, -4, 0, 1, 1, 1], shape: [2, 3])
+    expectClose(try x.norm(order: 1), [10])
+    expectClose(try x.norm(order: 1, along: 1), [7, 3])
+    expectClose(try x.norm(order: 3, along: 1), [cbrt(91), cbrt(3)])
+    expectClose(try x.norm(order: .infinity, along: [1], keepingDimensions: true), [4, 1])
+    expectClose(try x.norm(along: 1), [5, 3.0.squareRoot()])
+    expectClose(try x.standardDeviation(along: 1), [(37.0 / 3).squareRoot(), 0])
+    expectClose(try x.standardDeviation(along: 1, correction: 0), [(74.0 / 9).squareRoot(), 0])
+    expectClose(try x.squared().standardDeviation().squared(), try x.squared().variance())
   }
 
   @Test func elementsArePickedByIndices() throws {
@@ -72,6 +154,12 @@ import Testing
       #expect(error?.code == .indexOutOfRange)
       #expect(error?.message == "a class is outside 0..<3")
     }
+    let narrow = try Tensor([2, 0] as [UInt8]).oneHot(classes: 3)
+    #expect(try narrow.isIdentical(to: hot))
+    let floats = failure { _ = try Tensor([2.0, 0]).oneHot(classes: 3) }
+    #expect(floats?.code == .shapeMismatch)
+    #expect(floats?.message == "classes are whole numbers, not float64")
+    #expect(throwing(.invalidArgument) { _ = try Tensor([2, 0]).oneHot(classes: -1) })
   }
 
   @Test func reductionsTakeAllDimensionsOrSome() throws {
@@ -93,6 +181,8 @@ import Testing
     let x = try Tensor([2, 1, 2, 1, 2])
     #expect(try x.sorted().indices.array(of: Int.self) == [1, 3, 0, 2, 4])
     #expect(try x.sorted(descending: true).indices.array(of: Int.self) == [0, 2, 4, 1, 3])
+    #expect(try x.argsort().array(of: Int.self) == [1, 3, 0, 2, 4])
+    #expect(try x.argsort(along: 0, descending: true).array(of: Int.self) == [0, 2, 4, 1, 3])
     #expect(try x.top(1, largest: false).values.array(of: Int.self) == [1])
     #expect(throws: TensorError.self) { _ = try x.top(6) }
   }
@@ -121,8 +211,43 @@ import Testing
     #expect(try truths(odd.isNaN()) == [true, false, false])
     #expect(try truths(odd.isInfinite()) == [false, true, false])
     #expect(try truths(odd.isFinite()) == [false, false, true])
-    #expect(try x.isClose(to: x + 1e-9))
-    #expect(try !x.isClose(to: y))
     expectClose(try select(where: low, x, else: y), [1, 2, 1])
+  }
+
+  @Test func wholeNumbersAreComparedExactly() throws {
+    // A Double would take all three for one.
+    let large = 1 << 60 + 1
+    let x = try Tensor([large - 1, large, large + 1])
+    func truths(_ tensor: Tensor) throws -> [Bool] { try tensor.array(of: Bool.self) }
+    #expect(try truths(x.equals(large)) == [false, true, false])
+    #expect(try truths(x.differs(from: large)) == [true, false, true])
+    #expect(try truths(x.isLess(than: large)) == [true, false, false])
+    #expect(try truths(x.isAtMost(large)) == [true, true, false])
+    #expect(try truths(x.isGreater(than: large)) == [false, false, true])
+    #expect(try truths(x.isAtLeast(large)) == [false, true, true])
+    let filled = try Tensor.full(large, shape: [2], dtype: .int64)
+    #expect(try filled.array(of: Int.self) == [large, large])
+    #expect(try Tensor.full(3, shape: [2]).dtype == .float32)
+  }
+
+  @Test func closeMeansTheSameForAllDTypes() throws {
+    let x = try Tensor([1.0, 2, 3])
+    #expect(try x.isClose(to: x + 1e-9))
+    #expect(try !x.isClose(to: x + 1))
+    #expect(try x.isClose(to: x.to(.float32)))
+    let infinite = try Tensor([Double.infinity, -.infinity])
+    #expect(try infinite.isClose(to: infinite))
+    #expect(try !infinite.isClose(to: -infinite))
+    #expect(try !Tensor([1.0]).isClose(to: Tensor([Double.infinity])))
+    #expect(try !Tensor([Double.nan]).isClose(to: Tensor([Double.nan])))
+    let three = try Tensor([3] as [UInt8])
+    #expect(try three.isClose(to: Tensor([5] as [UInt8]), absolute: 2))
+    #expect(try !three.isClose(to: Tensor([6] as [UInt8]), absolute: 2))
+    #expect(try Tensor([true]).isClose(to: Tensor([true])))
+    #expect(try !Tensor([true]).isClose(to: Tensor([false])))
+    let z = try Tensor([1.0, 2], shape: [1, 2]).asComplex()
+    #expect(try z.isClose(to: z + 1e-9))
+    #expect(try !z.isClose(to: z.conjugate()))
+    #expect(throws: TensorError.self) { _ = try x.isClose(to: Tensor([1.0, 2])) }
   }
 }
