@@ -77,7 +77,14 @@ public struct ExactSum: Sendable {
       try sums.withUnsafeMutableBufferPointer { buffer in
         // A tensor without elements has nothing to add.
         guard let base = buffer.baseAddress, !buffer.isEmpty else { return }
-        try check(tessera_fold(tensor.pointer, scale, bound, subtracting, base, buffer.count))
+        let code = tessera_fold(tensor.pointer, scale, bound, subtracting, base, buffer.count)
+        guard code != TESSERA_NUMERICAL else {
+          throw TensorError(
+            code: .numerical,
+            message: "an element is not a number, infinite or beyond ±\(bound)"
+          )
+        }
+        try check(code)
       }
     }
     usedWeight = used

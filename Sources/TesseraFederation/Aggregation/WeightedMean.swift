@@ -3,15 +3,23 @@ public import TesseraCore
 /// The weighted mean of the updates of one round, `Σ wᵢ·xᵢ / Σ wᵢ`, folded as they arrive (McMahan et al., 2017).
 ///
 /// The sum is exact fixed-point arithmetic (``ExactSum``), so updates may arrive in any order and give the same bits. The
-/// scale is fixed when the round starts: values may be up to ``headroom`` times as large as the model's largest. An update
-/// that does not fit is refused as a whole, and leaves no trace.
+/// scale is fixed when the round starts: values may be up to ``headroom`` times as large as the model's largest, and always
+/// as large as ``smallestBound(for:)``. An update that does not fit is refused as a whole, and leaves no trace.
+///
+/// The mean of *n* updates within a bound *b* is off by at most *n* · *b* / 2^62: for 1,000 updates of `float32` values up to
+/// 65,536 that is 1.4e-11.
 ///
 /// Memory is 8 bytes for each element of the model, whatever the number of sites.
 public struct WeightedMean: Sendable {
   /// How much larger than the global model's largest magnitude an update's may be, per tensor.
-  public static let headroom = 16.0
-  /// Magnitudes below it count as it, so that tensors that start at zero can grow.
-  public static let smallestMagnitude = 0.0625
+  public static let headroom = 1024.0
+
+  /// The magnitude that updates may always have, so that tensors that start at zero can grow.
+  ///
+  /// The more digits a dtype has, the less room there is beside them.
+  public static func smallestBound(for dtype: DType) -> Double {
+    dtype.isInteger ? smallestCount : dtype == .float64 ? 1024 : 65_536
+  }
 
   /// What whole numbers, such as counts of steps, may always grow to.
   public static let smallestCount = 2_147_483_648.0
@@ -48,15 +56,14 @@ public struct WeightedMean: Sendable {
           message: "the global model's '\(name)' is not finite or too large"
         )
       }
-      let floor =
-        tensor.dtype.isInteger
-        ? Self.smallestCount : Self.smallestMagnitude * Self.headroom
-      let bound = Double(
-        sign: .plus,
-        exponent: max(largest * Self.headroom, floor).exponent + 1,
-        significand: 1
+      let wanted = max(largest * Self.headroom, Self.smallestBound(for: tensor.dtype))
+      // The next power of two, so that the scale is the same for models that hardly differ.
+      let exponent = wanted.exponent + (wanted.significand > 1 ? 1 : 0)
+      return ExactSum(
+        shape: tensor.shape,
+        bound: Double(sign: .plus, exponent: exponent, significand: 1),
+        totalWeight: capacity
       )
-      return ExactSum(shape: tensor.shape, bound: bound, totalWeight: capacity)
     }
   }
 

@@ -51,7 +51,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [Float.nan, .infinity, -.infinity, 1e30, 1000])
+  @Test(arguments: [Float.nan, .infinity, -.infinity, 1e30, 70_000])
   func anUpdateWithAValueNoModelMayHoldIsRefusedByNameAndLeavesNoTrace(bad: Float) throws {
     let good = Update(model: try Self.state([1, 2, 3, 4], 3), weight: 2)
     var mean = try WeightedMean(updating: Self.state([0.5, 1, 1, 1]), capacity: 100)
@@ -63,9 +63,30 @@ import Testing
       try mean.fold(Update(model: Self.state([1, 2, 3, bad], 9), weight: 3), from: site)
     }
     #expect(error?.message.contains("site-1: tensor 'weight'") == true)
-    #expect(error?.message.contains("1000") == false, "no values in messages")
+    #expect(error?.message.contains("beyond ±65536") == true)
+    #expect(error?.message.contains("70000") == false, "no values in messages")
     #expect(try mean.mean().isIdentical(to: expected.mean()))
     #expect(mean.totalWeight == 2)
+  }
+
+  @Test func theMeanIsAsExactAsItsDType() throws {
+    let generator = try Generator(seed: 9)
+    for (dtype, error) in [(DType.float32, 0.0), (.float64, 1e-13)] {
+      let start = try ModelState([(name: "a", tensor: Tensor.zeros([500], dtype: dtype))])
+      var mean = try WeightedMean(updating: start, capacity: 10_000)
+      var expected = try Tensor.zeros([500], dtype: .float64)
+      for _ in 0..<100 {
+        // Small numbers beside the bound, as weights are.
+        let tensor = try Tensor.normal([500], deviation: 1e-3, dtype: dtype, using: generator)
+        let update = Update(model: try ModelState([(name: "a", tensor: tensor)]), weight: 7)
+        try mean.fold(update, from: site)
+        expected = try expected + tensor.to(.float64) / 100
+      }
+      let found = try #require(try mean.mean()["a"])
+      let distance = try abs(found.to(.float64) - expected).maximum().item()
+      // A float32 near 1e-3 is known to 2^-34.
+      #expect(distance <= max(error, dtype == .float32 ? 0x1p-33 : 0))
+    }
   }
 
   @Test func aLateBadValueInALargeTensorLeavesNoTrace() throws {

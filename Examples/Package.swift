@@ -1,0 +1,19 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+// A package of its own: what a user of Tessera writes.
+let core = Target.Dependency.product(name: "Tessera", package: "tessera")
+
+let package = Package(
+  name: "examples",
+  dependencies: [.package(name: "tessera", path: "..")],
+  targets: [
+    .executableTarget(name: "TrainClassifier", dependencies: [core]),
+    .executableTarget(
+      name: "Guide",
+      dependencies: [core, .product(name: "TesseraFederation", package: "tessera")]
+    ),
+  ],
+  swiftLanguageModes: [.v6]
+)
