@@ -98,8 +98,7 @@ struct RunProgress {
   }
 
   private var left: String {
-    let passed = ContinuousClock.now - begin
-    let seconds = Double(passed.components.seconds) + Double(passed.components.attoseconds) * 1e-18
+    let seconds = (ContinuousClock.now - begin) / .seconds(1)
     guard let estimate = TimeLeft.estimate(done: min(done, total), of: total, after: seconds) else {
       return ""
     }

@@ -3,7 +3,7 @@ import TesseraCore
 
 /// Additions of tensors of one element.
 ///
-/// Run under callgrind by `Benchmarks/additions`, which counts instructions.
+/// Run under callgrind by `Benchmarks/measure`, which counts instructions.
 enum Additions {
   static func ours(_ count: Int) throws {
     try withoutGradient {

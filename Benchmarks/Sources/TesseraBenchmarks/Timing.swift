@@ -4,8 +4,7 @@ import Foundation
 func seconds(_ body: () throws -> Void) rethrows -> Double {
   let start = ContinuousClock.now
   try body()
-  let elapsed = ContinuousClock.now - start
-  return Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
+  return (ContinuousClock.now - start) / .seconds(1)
 }
 
 func median(_ values: [Double]) -> Double {

@@ -8,7 +8,7 @@ struct MeanOfSite: Executor {
   func execute(_ task: SiteTask) async throws -> Update {
     let own = values[task.site.index]
     let mean = try Tensor(own).mean()
-    let state = try task.model.mapTensors { _, _ in mean }
+    let state = task.model.mapTensors { _, _ in mean }
     return Update(model: state, weight: Double(own.count))
   }
 }

@@ -9,7 +9,7 @@ func tensors() throws {
   do {
     _ = try Tensor.zeros([2, 3]).matmul(Tensor.zeros([4, 5]))
   } catch let error as TensorError where error.code == .shapeMismatch {
-    print(error)  // mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)
+    print(error)  // mm: mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)
   }
 
   let rolled = try Tensor.call("aten::roll", .tensor(x), .ints([1]), .ints([0])).single()

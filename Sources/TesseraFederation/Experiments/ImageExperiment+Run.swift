@@ -117,7 +117,7 @@ extension ImageExperiment {
 
   private static func entry(for result: RoundResult, epochs: Int) throws -> RunManifest.Round {
     let digest = try Digest.sha256(of: result.model)
-    let seconds = result.duration.inSeconds
+    let seconds = result.duration / .seconds(1)
     let images = result.contributions.reduce(0) { $0 + $1.site.exampleCount * epochs }
     return RunManifest.Round(
       round: result.round,
@@ -221,12 +221,5 @@ extension ImageExperiment {
       results.append(.init(name: Self.centralName, accuracy: central))
     }
     return results
-  }
-}
-
-extension Duration {
-  /// The duration in seconds.
-  var inSeconds: Double {
-    Double(components.seconds) + Double(components.attoseconds) * 1e-18
   }
 }

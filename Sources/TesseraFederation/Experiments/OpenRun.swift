@@ -26,7 +26,7 @@ final class OpenRun: Sendable {
 
   /// Changes the manifest and saves it; if it cannot be saved, it is not changed.
   func save(_ change: (inout RunManifest) -> Void) throws -> RunManifest {
-    let seconds = secondsBefore + (ContinuousClock.now - start).inSeconds
+    let seconds = secondsBefore + (ContinuousClock.now - start) / .seconds(1)
     return try state.withLock { manifest in
       var changed = manifest
       change(&changed)
