@@ -5,7 +5,8 @@ import TesseraTesting
 import Testing
 
 @Suite struct ImageFileTests {
-  static let fixtures = FilePath(#filePath).removingLastComponent().appending("Fixtures")
+  static let fixtures = FilePath(#filePath).removingLastComponent().removingLastComponent()
+    .appending("Fixtures")
   static let names = [
     "grey.png", "rgb.png", "palette.png", "alpha.png", "bits.png", "grey.jpg", "rgb.jpg",
     "progressive.jpg",
