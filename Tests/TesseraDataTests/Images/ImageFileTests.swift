@@ -8,19 +8,35 @@ import Testing
   static let fixtures = FilePath(#filePath).removingLastComponent().removingLastComponent()
     .appending("Fixtures")
   static let names = [
-    "grey.png", "rgb.png", "palette.png", "alpha.png", "bits.png", "grey.jpg", "rgb.jpg",
-    "progressive.jpg",
+    "grey.png", "rgb.png", "palette.png", "alpha.png", "bits.png", "deep.png", "deeprgb.png",
+    "gamma.png", "interlaced.png", "chunks.png", "grey.jpg", "rgb.jpg", "progressive.jpg",
   ]
+
+  /// The largest difference from what `make.py` wrote down under a name.
+  private func difference(_ image: Tensor, from name: String) throws -> Double {
+    let expected = try NumPyFile.readArchive(Self.fixtures.appending("expected.npz"))
+    let wanted = try #require(expected.first { $0.name == name }).tensor
+    #expect(image.dtype == .uint8)
+    try #require(image.shape == wanted.shape)
+    return try abs(image.to(.float32) - wanted.to(.float32)).maximum().item()
+  }
 
   @Test(arguments: names)
   func imagesAreWhatPillowReads(_ name: String) throws {
-    let expected = try NumPyFile.readArchive(Self.fixtures.appending("expected.npz"))
-    let image = try ImageFile.read(Self.fixtures.appending(name))
-    let pillow = try #require(expected.first { $0.name == name }).tensor
-    #expect(image.dtype == .uint8)
-    #expect(image.shape == pillow.shape)
-    let difference = try abs(image.to(.float32) - pillow.to(.float32)).maximum().item()
+    let difference = try self.difference(
+      ImageFile.read(Self.fixtures.appending(name)),
+      from: name
+    )
     // Decoders of JPEG may round differently; PNG loses nothing.
+    #expect(difference <= (name.hasSuffix(".jpg") ? 2 : 0))
+  }
+
+  @Test(arguments: names)
+  func greyIsWhatPillowMakesOfColours(_ name: String) throws {
+    let difference = try self.difference(
+      ImageFile.read(Self.fixtures.appending(name), channels: .grey),
+      from: "\(name).grey"
+    )
     #expect(difference <= (name.hasSuffix(".jpg") ? 2 : 0))
   }
 
@@ -84,6 +100,62 @@ import Testing
     let file = try folder.file("huge.jpg", bytes)
     let error = #expect(throws: DataError.self) { try ImageFile.read(file) }
     #expect(error?.message.contains("32768×32768") == true)
+  }
+
+  @Test func aSizeThatTheDataCannotFillIsRefused() throws {
+    let folder = try TemporaryFolder()
+    var png = try folder.bytes(of: Self.fixtures.appending("rgb.png"))
+    // Width and height, and the header's checksum over them.
+    png.replaceSubrange(16..<24, with: [0, 0, 0x40, 0, 0, 0, 0x40, 0])
+    png.replaceSubrange(29..<33, with: littleEndian(crc32(png[12..<29])).reversed())
+    var jpeg = try folder.bytes(of: Self.fixtures.appending("progressive.jpg"))
+    let frame = try #require(
+      jpeg.indices.dropLast().first { jpeg[$0] == 0xFF && jpeg[$0 + 1] == 0xC2 }
+    )
+    jpeg.replaceSubrange(frame + 5..<frame + 9, with: [0x40, 0, 0x40, 0])
+    for bytes in [png, jpeg] {
+      let file = try folder.file("claim", bytes)
+      let error = #expect(throws: DataError.self) { try ImageFile.read(file) }
+      #expect(error?.message.contains("16384×16384 is more than") == true)
+    }
+  }
+
+  @Test func aProgressiveFileOfVeryManyScansIsRefused() throws {
+    let folder = try TemporaryFolder()
+    let bytes = try folder.bytes(of: Self.fixtures.appending("progressive.jpg"))
+    // The first scan: of the means of all blocks, with all their bits, it may come any number of times.
+    let start = try #require(
+      bytes.indices.dropLast().first { bytes[$0] == 0xFF && bytes[$0 + 1] == 0xDA }
+    )
+    let length = Int(bytes[start + 2]) << 8 | Int(bytes[start + 3])
+    let next = try #require(
+      bytes.indices.dropLast().first {
+        $0 > start + length && bytes[$0] == 0xFF && bytes[$0 + 1] != 0
+      }
+    )
+    var scan = Array(bytes[start..<next])
+    scan[length + 1] = 0
+    let scans = (0..<600).flatMap { _ in scan }
+    let end = bytes.count - 2
+    let file = try folder.file("scans.jpg", bytes[..<end] + scans + bytes[end...])
+    let error = #expect(throws: DataError.self) { try ImageFile.read(file) }
+    #expect(error?.message.contains("scans.jpg") == true)
+  }
+
+  @Test(arguments: [UInt8(0), 2])
+  func imagesForPrintAreRefusedByTheirKind(transform: UInt8) throws {
+    let folder = try TemporaryFolder()
+    var bytes = try folder.bytes(of: Self.fixtures.appending("cmyk.jpg"))
+    // Adobe's segment ends with what the four channels are: CMYK, or YCCK.
+    let adobe = try #require(
+      bytes.indices.first { bytes[$0...].starts(with: [0xFF, 0xEE, 0, 14]) }
+    )
+    bytes[adobe + 15] = transform
+    let file = try folder.file("print.jpg", bytes)
+    for channels in ImageFile.Channels.allCases {
+      let error = #expect(throws: DataError.self) { try ImageFile.read(file, channels: channels) }
+      #expect(error?.message.contains("CMYK") == true)
+    }
   }
 
   @Test func aMissingFileIsNamed() {
