@@ -80,7 +80,10 @@ private final class Failing: SampleTransform {
       let iterator = plan.prefetched(ahead: 3).makeAsyncIterator()
       _ = try await iterator.next()
       // One worker makes them in turn: once the third is begun, the second is ready.
-      while counter.asked.load(ordering: .relaxed) < 3 { await Task.yield() }
+      while counter.asked.load(ordering: .relaxed) < 3 {
+        try Task.checkCancellation()
+        await Task.yield()
+      }
       withUnsafeCurrentTask { $0?.cancel() }
       return try await iterator.next()?.indices
     }
@@ -92,7 +95,10 @@ private final class Failing: SampleTransform {
     let plan = try images(3).batches(of: 1, transforms: [counter])
     let iterator = plan.prefetched(ahead: 1).makeAsyncIterator()
     _ = try await iterator.next()
-    while counter.asked.load(ordering: .relaxed) < 2 { await Task.yield() }
+    while counter.asked.load(ordering: .relaxed) < 2 {
+      try Task.checkCancellation()
+      await Task.yield()
+    }
     #expect(try await iterator.next()?.indices == [1])
   }
 
