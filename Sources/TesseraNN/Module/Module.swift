@@ -88,6 +88,11 @@ private enum Reflection {
     of owner: Any.Type,
     into found: inout [Member]
   ) {
+    guard mayHoldSlots(type(of: value)) else { return }
+    // A cast of a container to a class would bridge it to Foundation's, element by element.
+    if type(of: value) is any ContainerType.Type {
+      return collectChildren(of: value, named: name, of: owner, into: &found)
+    }
     switch value {
     case let parameter as Parameter: found.append(Member(name, .parameter(parameter)))
     case let buffer as Buffer: found.append(Member(name, .buffer(buffer)))
@@ -104,7 +109,6 @@ private enum Reflection {
     of owner: Any.Type,
     into found: inout [Member]
   ) {
-    guard mayHoldSlots(type(of: value)) else { return }
     let mirror = Mirror(reflecting: value)
     switch mirror.displayStyle {
     case .optional:
@@ -143,10 +147,12 @@ private enum Reflection {
 
   /// Whether a slot lies somewhere in the value.
   private static func holdsSlots(_ value: Any) -> Bool {
-    if value is Parameter || value is Buffer || value is any Module || value is Tensor {
+    guard mayHoldSlots(type(of: value)) else { return false }
+    if !(type(of: value) is any ContainerType.Type),
+      value is Parameter || value is Buffer || value is any Module || value is Tensor
+    {
       return true
     }
-    guard mayHoldSlots(type(of: value)) else { return false }
     let mirror = Mirror(reflecting: value)
     return switch mirror.displayStyle {
     case .optional, .collection, .tuple, .dictionary, .set, .struct, .enum:

@@ -109,6 +109,15 @@ private final class Parent: Module {
     )
   }
 
+  @Test(.timeLimit(.minutes(1))) func largeTablesOfNumbersAndNamesAreNotWalked() throws {
+    let words = (0..<200_000).map { "word \($0)" }
+    let table = Dictionary(uniqueKeysWithValues: zip(words, words.indices))
+    // Minutes, if every word were looked at.
+    for value in [table, words, [table]] as [Any] {
+      for _ in 0..<100 { #expect(Holder(value).parameters.isEmpty) }
+    }
+  }
+
   @Test func aPartThatRefersToTheWholeRenamesNothing() throws {
     let parent = try Parent()
     #expect(parent.namedParameters.map(\.name) == ["child.weight", "own"])
