@@ -18,7 +18,8 @@ func models() throws {
   let key = RandomKey(seed: 1)
   let images = try FashionMNIST.load(.test)
   let model = try Perceptron(using: Generator(key: key["weights"]))
-  let optimizer = try AdamW(model.parameters, learningRate: 1e-3)
+  for parameter in model.parameters where parameter.value.rank < 2 { parameter.decayFactor = 0 }
+  let optimizer = try AdamW(model.parameters, learningRate: 1e-3, weightDecay: 0.05)
   let schedule: any Schedule = .cosine(from: 1e-3, over: 100).warmedUp(over: 10)
   let plan = try images.batches(of: 100, shuffledBy: key["epoch"][1])
   for number in plan.numbers {

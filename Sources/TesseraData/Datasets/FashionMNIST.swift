@@ -1,6 +1,4 @@
-internal import Foundation
 public import SystemPackage
-internal import TesseraCore
 
 /// Which part of a data set.
 public enum Split: String, Hashable, Sendable, CaseIterable {
@@ -25,36 +23,23 @@ public enum FashionMNIST {
   ///
   /// - Parameters:
   ///   - split: Which part.
-  ///   - folder: Holds `train-images-idx3-ubyte.gz` and its three companions.
+  ///   - folder: Holds `train-images-idx3-ubyte.gz` and its three companions, compressed or not.
   /// - Returns: The images, as bytes in memory.
   /// - Throws: ``DataError`` naming the file that is missing or damaged.
   public static func load(
     _ split: Split,
     from folder: FilePath = debianFolder
   ) throws -> LabelledImages {
-    let prefix = split == .train ? "train" : "t10k"
-    let imageFile = folder.appending("\(prefix)-images-idx3-ubyte.gz")
-    let labelFile = folder.appending("\(prefix)-labels-idx1-ubyte.gz")
-    for file in [imageFile, labelFile]
-    where !FileManager.default.isReadableFile(atPath: file.string) {
+    do {
+      return try IDXFolder.load(split, from: folder, name: "Fashion-MNIST", classNames: classNames)
+    } catch let error as DataError where error.code == .missingFile {
       throw DataError(
         code: .missingFile,
-        message: "\(file) is missing: ./setup installs it (Debian package dataset-fashion-mnist)"
+        message: """
+          \(error); ./setup installs Fashion-MNIST (Debian package dataset-fashion-mnist) under \
+          \(debianFolder)
+          """
       )
     }
-    let images = try IDXFile.read(imageFile)
-    guard images.rank == 3, images.dtype == .uint8 else {
-      throw DataError(
-        code: .malformedFile,
-        message: "\(imageFile) holds \(images), not a list of images"
-      )
-    }
-    return try LabelledImages(
-      name: "Fashion-MNIST \(split.rawValue)",
-      images: images.unsqueezed(1),
-      labels: IDXFile.read(labelFile),
-      classNames: classNames,
-      files: [imageFile, labelFile]
-    )
   }
 }

@@ -12,7 +12,7 @@ public enum IDXFile {
     0x08: .uint8, 0x09: .int8, 0x0B: .int16, 0x0C: .int32, 0x0D: .float32, 0x0E: .float64,
   ]
 
-  /// Reads a file, compressed by gzip if its name ends with `.gz`.
+  /// Reads a file, compressed by gzip or not, whatever its name says.
   ///
   /// - Throws: ``DataError`` with code ``DataError/Code/missingFile`` or ``DataError/Code/malformedFile``, naming the file.
   public static func read(_ path: FilePath) throws -> Tensor {
@@ -61,12 +61,19 @@ public enum IDXFile {
       throw malformed("its sizes \(shape) are more than the file can hold")
     }
     var elements = count > 0 ? try bytes(count) : []
-    var extra: UInt8 = 0
-    guard gzread(file, &extra, 1) == 0 else { throw malformed("bytes follow its last element") }
+    // zlib checks its sum of the contents when it is asked for more than they are.
+    var (extra, status) = (UInt8(0), Z_OK)
+    let following = gzread(file, &extra, 1)
+    _ = gzerror(file, &status)
+    guard following <= 0 else { throw malformed("bytes follow its last element") }
+    guard following == 0, status == Z_OK else {
+      throw malformed("its compressed data is truncated or damaged")
+    }
     if dtype.byteCount > 1 {
-      let width = dtype.byteCount
-      for start in stride(from: 0, to: elements.count, by: width) {
-        elements[start..<start + width].reverse()
+      elements.withUnsafeMutableBytes { buffer in
+        for start in stride(from: 0, to: buffer.count, by: dtype.byteCount) {
+          buffer[start..<start + dtype.byteCount].reverse()
+        }
       }
     }
     return try elements.withUnsafeBytes { try Tensor(bytes: $0, shape: shape, dtype: dtype) }

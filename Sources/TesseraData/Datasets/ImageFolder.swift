@@ -49,12 +49,17 @@ public enum ImageFolder {
       }
       files += found.map { ($0, label) }
     }
-    var images: [Tensor] = []
-    for file in files {
+    func read(_ file: FilePath) throws -> Tensor {
+      let stored = try ImageFile.read(file, channels: channels)
+      return try size.map { try resize(stored, to: $0) } ?? stored
+    }
+    let first = try read(files[0].path)
+    // A list of images, stacked at the end, would take twice the memory.
+    let images = try Tensor.zeros([files.count] + first.shape, dtype: .uint8)
+    for (number, file) in files.enumerated() {
       try Task.checkCancellation()
-      let stored = try ImageFile.read(file.path, channels: channels)
-      let image = try size.map { try resize(stored, to: $0) } ?? stored
-      if let first = images.first, first.shape != image.shape {
+      let image = number == 0 ? first : try read(file.path)
+      guard image.shape == first.shape else {
         throw DataError(
           code: .malformedFile,
           message: """
@@ -63,12 +68,13 @@ public enum ImageFolder {
             """
         )
       }
-      images.append(image)
-      progress(images.count, files.count)
+      // Nobody else has seen the tensor yet.
+      try images.slice(at: number).overwrite(with: image)
+      progress(number + 1, files.count)
     }
     return try LabelledImages(
       name: folder.lastComponent?.string ?? folder.string,
-      images: stack(images),
+      images: images,
       labels: Tensor(files.map(\.label)),
       classNames: classes,
       files: files.map(\.path)

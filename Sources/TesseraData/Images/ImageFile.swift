@@ -1,6 +1,3 @@
-internal import CJPEG
-internal import CPNG
-internal import Foundation
 public import SystemPackage
 public import TesseraCore
 
@@ -23,9 +20,11 @@ public enum ImageFile {
 
   /// Reads an image.
   ///
-  /// What it is, its first bytes say, not its name.
+  /// What it is, its first bytes say, not its name. Only the pixels are read: no gamma, colour profile or orientation that
+  /// the file notes is applied, so that equal numbers in a file are equal numbers here.
   ///
-  /// Deep colours become 8 bits; transparent places show black. An orientation that a camera noted is not applied.
+  /// 16 bits become the nearest 8. Transparent places show black. Grey made of colours is `0.299 R + 0.587 G + 0.114 B`
+  /// (ITU-R BT.601), for both formats. A JPEG for print, in CMYK or YCCK, is refused.
   ///
   /// - Parameters:
   ///   - path: The file.
@@ -43,7 +42,7 @@ public enum ImageFile {
     return try withExtendedLifetime(file) {
       let bytes = file.bytes
       if bytes.starts(with: [0x89, 0x50, 0x4E, 0x47]) {
-        return try PNGReader.read(bytes, channels) { malformed(path, "PNG", $0) }
+        return try PNGCoder.read(bytes, channels) { malformed(path, "PNG", $0) }
       }
       if bytes.starts(with: [0xFF, 0xD8, 0xFF]) {
         return try JPEGReader.read(bytes, channels) { malformed(path, "JPEG", $0) }
@@ -70,7 +69,7 @@ public enum ImageFile {
       )
     }
     let pixels = try image.permuted(to: [1, 2, 0]).array(of: UInt8.self)
-    let encoded = try PNGReader.encode(
+    let encoded = try PNGCoder.encode(
       pixels,
       height: shape[1],
       width: shape[2],
@@ -87,111 +86,10 @@ public enum ImageFile {
     )
   }
 
-  /// `[height, width, channels]` as `[channels, height, width]`.
-  static func tensor(_ pixels: [UInt8], height: Int, width: Int, channels: Int) throws -> Tensor {
-    try pixels.withUnsafeBytes {
-      try Tensor(bytes: $0, shape: [height, width, channels], dtype: .uint8)
-    }
-    .permuted(to: [2, 0, 1]).laidOut(as: .rowMajor)
-  }
-
   /// Refuses sizes that no image of ours has.
   static func check(height: Int, width: Int, _ malformed: (String) -> DataError) throws {
     guard height >= 1, width >= 1, height <= mostPixels / width else {
       throw malformed("its size of \(width)×\(height) is not within 1 and \(mostPixels) pixels")
     }
-  }
-}
-
-/// libpng by its simplified interface, whose errors are values: no jump crosses Swift's frames.
-private enum PNGReader {
-  static func read(
-    _ bytes: UnsafeRawBufferPointer,
-    _ channels: ImageFile.Channels,
-    _ malformed: (String) -> DataError
-  ) throws -> Tensor {
-    var image = png_image()
-    image.version = UInt32(PNG_IMAGE_VERSION)
-    defer { png_image_free(&image) }
-    guard png_image_begin_read_from_memory(&image, bytes.baseAddress, bytes.count) != 0 else {
-      throw malformed(message(image))
-    }
-    let (height, width) = (Int(image.height), Int(image.width))
-    try ImageFile.check(height: height, width: width, malformed)
-    let hasColor = image.format & UInt32(PNG_FORMAT_FLAG_COLOR) != 0
-    let isColor = channels == .rgb || (channels == .asStored && hasColor)
-    image.format = isColor ? UInt32(PNG_FORMAT_FLAG_COLOR) : 0
-    let count = isColor ? 3 : 1
-    var pixels = [UInt8](repeating: 0, count: height * width * count)
-    var black = png_color()
-    guard png_image_finish_read(&image, &black, &pixels, 0, nil) != 0,
-      // Warnings are about damage that was read over: a wrong checksum, missing rows.
-      image.warning_or_error == 0
-    else { throw malformed(message(image)) }
-    return try ImageFile.tensor(pixels, height: height, width: width, channels: count)
-  }
-
-  static func encode(
-    _ pixels: [UInt8],
-    height: Int,
-    width: Int,
-    channels: Int,
-    _ failed: (String) -> DataError
-  ) throws -> [UInt8] {
-    var image = png_image()
-    image.version = UInt32(PNG_IMAGE_VERSION)
-    defer { png_image_free(&image) }
-    image.width = UInt32(width)
-    image.height = UInt32(height)
-    image.format = channels == 3 ? UInt32(PNG_FORMAT_FLAG_COLOR) : 0
-    var size = 0
-    guard png_image_write_to_memory(&image, nil, &size, 0, pixels, 0, nil) != 0 else {
-      throw failed(message(image))
-    }
-    return try [UInt8](unsafeUninitializedCapacity: size) { buffer, initialized in
-      guard png_image_write_to_memory(&image, buffer.baseAddress, &size, 0, pixels, 0, nil) != 0
-      else { throw failed(message(image)) }
-      initialized = size
-    }
-  }
-
-  private static func message(_ image: png_image) -> String {
-    withUnsafeBytes(of: image.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-  }
-}
-
-private enum JPEGReader {
-  static func read(
-    _ bytes: UnsafeRawBufferPointer,
-    _ channels: ImageFile.Channels,
-    _ malformed: (String) -> DataError
-  ) throws -> Tensor {
-    guard let decoder = tjInitDecompress() else { throw malformed("libjpeg-turbo does not start") }
-    defer { tjDestroy(decoder) }
-    let source = bytes.assumingMemoryBound(to: UInt8.self).baseAddress
-    let size = UInt(bytes.count)
-    var (width, height, subsampling, colors) = (Int32(0), Int32(0), Int32(0), Int32(0))
-    guard tjDecompressHeader3(decoder, source, size, &width, &height, &subsampling, &colors) == 0
-    else { throw malformed(message(decoder)) }
-    try ImageFile.check(height: Int(height), width: Int(width), malformed)
-    let isStoredGrey = colors == Int32(TJCS_GRAY.rawValue)
-    let isColor = channels == .rgb || (channels == .asStored && !isStoredGrey)
-    let count = isColor ? 3 : 1
-    var pixels = [UInt8](repeating: 0, count: Int(height) * Int(width) * count)
-    let format = Int32((isColor ? TJPF_RGB : TJPF_GRAY).rawValue)
-    // A truncated file is a mere warning to the decoder, with grey where nothing came.
-    let flags = Int32(TJFLAG_ACCURATEDCT | TJFLAG_STOPONWARNING)
-    guard tjDecompress2(decoder, source, size, &pixels, width, 0, height, format, flags) == 0
-    else { throw malformed(message(decoder)) }
-    return try ImageFile.tensor(
-      pixels,
-      height: Int(height),
-      width: Int(width),
-      channels: count
-    )
-  }
-
-  private static func message(_ decoder: tjhandle) -> String {
-    String(cString: tjGetErrorStr2(decoder))
   }
 }

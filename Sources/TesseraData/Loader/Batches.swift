@@ -46,7 +46,8 @@ public struct BatchPlan: Sendable {
     self.size = size
     self.key = key
     self.transforms = transforms
-    count = droppingLast ? order.count / size : (order.count + size - 1) / size
+    let full = order.count / size
+    count = droppingLast || order.count.isMultiple(of: size) ? full : full + 1
   }
 
   /// The batch of that number, from 0.
@@ -59,8 +60,7 @@ public struct BatchPlan: Sendable {
         message: "there is no batch \(number) among \(count)"
       )
     }
-    let start = number * size
-    let indices = Array(order[start..<min(start + size, order.count)])
+    let indices = Array(order[(number * size)...].prefix(size))
     let positions = try Tensor(indices)
     var images = try dataset.images.gathered(positions).to(.float32) * (1.0 / 255)
     if !transforms.isEmpty {

@@ -32,7 +32,9 @@ public struct PrefetchedBatches: AsyncSequence, Sendable {
     init(_ plan: BatchPlan, ahead: Int, workers: Int) {
       self.plan = plan
       self.ahead = Swift.max(1, ahead)
-      self.workers = (0..<Swift.max(1, workers)).map { BatchWorker(number: $0) }
+      // More threads than batches would only wait.
+      let useful = Swift.max(1, Swift.min(workers, self.ahead, plan.count))
+      self.workers = (0..<useful).map { BatchWorker(number: $0) }
     }
 
     deinit { for task in pending { task.cancel() } }
@@ -41,14 +43,14 @@ public struct PrefetchedBatches: AsyncSequence, Sendable {
     ///
     /// - Throws: What making the batch throws, and `CancellationError` if the task is cancelled.
     public func next() async throws -> Batch? {
-      while asked < plan.count, pending.count < ahead {
-        let (worker, plan, number) = (workers[asked % workers.count], plan, asked)
-        pending.append(Task { try await worker.batch(number, of: plan) })
-        asked += 1
-      }
-      guard !pending.isEmpty else { return nil }
-      let first = pending.removeFirst()
       do {
+        // A batch that is ready would come although the task is cancelled.
+        try Task.checkCancellation()
+        prepare()
+        guard !pending.isEmpty else { return nil }
+        let first = pending.removeFirst()
+        // The caller is about to use one: its place is free.
+        prepare()
         return try await withTaskCancellationHandler {
           try await first.value
         } onCancel: {
@@ -60,6 +62,16 @@ public struct PrefetchedBatches: AsyncSequence, Sendable {
         pending = []
         asked = plan.count
         throw error
+      }
+    }
+
+    /// Asks the workers for batches until enough are on their way.
+    private func prepare() {
+      while asked < plan.count, pending.count < ahead {
+        let (worker, plan, number) = (workers[asked % workers.count], plan, asked)
+        // An iterator has no scope that a group of tasks could end with: `deinit` ends them.
+        pending.append(Task { try await worker.batch(number, of: plan) })
+        asked += 1
       }
     }
   }
@@ -84,8 +96,8 @@ extension BatchPlan {
   /// The batches in order, prepared ahead on other threads.
   ///
   /// - Parameters:
-  ///   - ahead: How many batches are ready or under way, at least 1.
-  ///   - workers: How many threads prepare them, at least 1.
+  ///   - ahead: How many batches are ready or under way while one is in use, at least 1.
+  ///   - workers: How many threads prepare them, at least 1; no more than `ahead` are of use.
   /// - Returns: A sequence for `for try await`.
   public func prefetched(ahead: Int = 4, workers: Int = 1) -> PrefetchedBatches {
     PrefetchedBatches(plan: self, ahead: ahead, workers: workers)

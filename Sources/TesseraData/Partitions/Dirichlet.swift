@@ -35,7 +35,8 @@ public struct Dirichlet: Partition {
       }
       if parts.allSatisfy({ $0.count >= minimumPerSite }) { break }
     }
-    fill(&parts, to: minimumPerSite)
+    var numbers = KeyedRandomNumbers(key: key["fill"])
+    fill(&parts, to: minimumPerSite, &numbers)
     return parts.map { $0.sorted() }
   }
 }

@@ -30,6 +30,7 @@ extension Partition {
       )
     }
   }
+
   /// Refuses concentrations that no distribution has.
   func check(alpha: Double) throws {
     guard alpha > 0, alpha.isFinite else {
@@ -40,13 +41,32 @@ extension Partition {
     }
   }
 
-  /// Gives small sites examples of the largest one, for concentrations so low that chance does not reach the minimum.
-  func fill(_ parts: inout [[Int]], to minimum: Int) {
-    while let poor = parts.indices.first(where: { parts[$0].count < minimum }),
-      let rich = parts.indices.max(by: { parts[$0].count < parts[$1].count }),
-      parts[rich].count > minimum
-    {
-      parts[poor].append(parts[rich].removeLast())
+  /// Gives small sites drawn examples of the largest ones, for concentrations so low that chance does not reach the minimum.
+  func fill(_ parts: inout [[Int]], to minimum: Int, _ numbers: inout KeyedRandomNumbers) {
+    guard parts.contains(where: { $0.count < minimum }) else { return }
+    func surplus(above size: Int) -> Int { parts.reduce(0) { $0 + max(0, $1.count - size) } }
+    var missing = parts.reduce(0) { $0 + max(0, minimum - $1.count) }
+    // The greatest size down to which the larger sites must give.
+    var sizes = minimum..<max(minimum, parts.map(\.count).max() ?? 0) + 1
+    while sizes.count > 1 {
+      let middle = sizes.lowerBound + sizes.count / 2
+      sizes =
+        surplus(above: middle) >= missing ? middle..<sizes.upperBound : sizes.lowerBound..<middle
+    }
+    var given: [Int] = []
+    for site in parts.indices where parts[site].count > sizes.lowerBound {
+      let share = min(parts[site].count - sizes.lowerBound, missing)
+      // Drawn: the last ones would all be of one class.
+      parts[site].shuffle(using: &numbers)
+      given += parts[site].suffix(share)
+      parts[site].removeLast(share)
+      missing -= share
+    }
+    given.shuffle(using: &numbers)
+    for site in parts.indices where parts[site].count < minimum {
+      let share = min(minimum - parts[site].count, given.count)
+      parts[site] += given.suffix(share)
+      given.removeLast(share)
     }
   }
 }

@@ -25,7 +25,7 @@ public struct Quantity: Partition {
     var parts = SymmetricDirichlet(alpha: alpha)
       .ranges(over: shuffled.count, parts: sites, &numbers)
       .map { Array(shuffled[$0]) }
-    fill(&parts, to: minimumPerSite)
+    fill(&parts, to: minimumPerSite, &numbers)
     return parts.map { $0.sorted() }
   }
 }

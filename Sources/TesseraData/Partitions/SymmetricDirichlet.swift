@@ -11,6 +11,11 @@ struct SymmetricDirichlet {
     // In logarithms: for small alpha the variates themselves underflow.
     let logs = (0..<count).map { _ in Self.logGamma(shape: alpha, &numbers) }
     let largest = logs.max() ?? 0
+    guard largest > -.infinity else {
+      // An alpha so small that all logarithms overflow is its own limit: one part gets everything.
+      let chosen = Int.random(in: 0..<count, using: &numbers)
+      return (0..<count).map { $0 == chosen ? 1 : 0 }
+    }
     let scaled = logs.map { exp($0 - largest) }
     let total = scaled.reduce(0, +)
     return scaled.map { $0 / total }

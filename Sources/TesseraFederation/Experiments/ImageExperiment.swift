@@ -39,8 +39,12 @@ public struct ImageExperiment: Sendable {
     try configuration.validate()
     self.configuration = configuration
     key = RandomKey(seed: configuration.seed)
-    let train = try LabelledImages.load(.train, from: configuration.dataFolder)
-    test = try LabelledImages.load(.test, from: configuration.dataFolder)
+    let train = try LabelledImages.load(
+      .train,
+      from: configuration.dataFolder,
+      progress: progress
+    )
+    test = try LabelledImages.load(.test, from: configuration.dataFolder, progress: progress)
     let shape = train.images.shape
     guard test.images.shape.dropFirst() == shape.dropFirst(), test.classNames == train.classNames,
       shape[2] == shape[3], shape[2] >= 4

@@ -43,15 +43,15 @@ public struct Initializer: Sendable {
   /// The weight is `[outputs, inputs, …kernel]`; the fan-in is the product of all sizes but the first.
   public static func kaimingUniform(gain: Double = 2.0.squareRoot()) -> Initializer {
     Initializer { shape, generator in
-      let bound = gain * (3 / Double(fans(of: shape).input)).squareRoot()
-      return try Tensor.uniform(shape, in: -bound..<bound, using: generator)
+      let bound = gain * (3 / fans(of: shape).input).squareRoot()
+      return try uniform(within: bound, shape, using: generator)
     }
   }
 
   /// Normal with deviation `gain / sqrt(fanIn)` (He et al., 2015).
   public static func kaimingNormal(gain: Double = 2.0.squareRoot()) -> Initializer {
     Initializer { shape, generator in
-      let deviation = gain / Double(fans(of: shape).input).squareRoot()
+      let deviation = gain / fans(of: shape).input.squareRoot()
       return try Tensor.normal(shape, deviation: deviation, using: generator)
     }
   }
@@ -60,8 +60,8 @@ public struct Initializer: Sendable {
   public static func xavierUniform(gain: Double = 1) -> Initializer {
     Initializer { shape, generator in
       let fans = fans(of: shape)
-      let bound = gain * (6 / Double(fans.input + fans.output)).squareRoot()
-      return try Tensor.uniform(shape, in: -bound..<bound, using: generator)
+      let bound = gain * (6 / (fans.input + fans.output)).squareRoot()
+      return try uniform(within: bound, shape, using: generator)
     }
   }
 
@@ -71,9 +71,21 @@ public struct Initializer: Sendable {
     return uniform(-bound..<bound)
   }
 
-  private static func fans(of shape: [Int]) -> (input: Int, output: Int) {
-    let kernel = shape.dropFirst(2).reduce(1, *)
-    let inputs = shape.count > 1 ? shape[1] : 1
-    return (max(inputs * kernel, 1), max((shape.first ?? 1) * kernel, 1))
+  private static func uniform(
+    within bound: Double,
+    _ shape: [Int],
+    using generator: Generator
+  ) throws -> Tensor {
+    guard bound >= 0 else {
+      throw TensorError(code: .invalidArgument, message: "a gain must be 0 or more")
+    }
+    return try Tensor.uniform(shape, in: -bound..<bound, using: generator)
+  }
+
+  /// As real numbers, which do not overflow: whether there is room for the weight is found out when it is made.
+  private static func fans(of shape: [Int]) -> (input: Double, output: Double) {
+    let kernel = shape.dropFirst(2).reduce(1.0) { $0 * Double($1) }
+    let inputs = shape.count > 1 ? Double(shape[1]) : 1
+    return (max(inputs * kernel, 1), max(Double(shape.first ?? 1) * kernel, 1))
   }
 }

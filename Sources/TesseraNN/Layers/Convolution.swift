@@ -21,7 +21,7 @@ public final class Convolution<Rank: SpatialRank>: Layer {
   /// - Parameters:
   ///   - inputChannels: Channels of the input.
   ///   - outputChannels: Channels of the output.
-  ///   - kernel: The filters' size.
+  ///   - kernel: The filters' size, one number or one for each spatial dimension.
   ///   - stride: The filters' step.
   ///   - padding: Zeros added on both sides.
   ///   - dilation: The distance between a filter's elements.
@@ -47,6 +47,7 @@ public final class Convolution<Rank: SpatialRank>: Layer {
       outputChannels,
       groups,
       kernel(Rank.count),
+      spatial: Rank.count,
       isTransposed: false
     )
     geometry = ConvolutionGeometry(
@@ -55,7 +56,7 @@ public final class Convolution<Rank: SpatialRank>: Layer {
       dilation: dilation(Rank.count),
       groups: groups
     )
-    let byFanIn = Initializer.fanIn(shape.dropFirst().reduce(1, *))
+    let byFanIn = Initializer.fanIn(try product(of: Array(shape.dropFirst())))
     weight = try Parameter((initializer ?? byFanIn)(shape, using: generator))
     bias = hasBias ? try Parameter(byFanIn([outputChannels], using: generator)) : nil
   }
@@ -93,7 +94,7 @@ public final class TransposedConvolution<Rank: SpatialRank>: Layer {
   /// - Parameters:
   ///   - inputChannels: Channels of the input.
   ///   - outputChannels: Channels of the output.
-  ///   - kernel: The filters' size.
+  ///   - kernel: The filters' size, one number or one for each spatial dimension.
   ///   - stride: The factor of enlargement.
   ///   - padding: Taken from both sides of the output.
   ///   - outputPadding: Added to one side of the output, where the stride leaves its size open.
@@ -121,6 +122,7 @@ public final class TransposedConvolution<Rank: SpatialRank>: Layer {
       outputChannels,
       groups,
       kernel(Rank.count),
+      spatial: Rank.count,
       isTransposed: true
     )
     geometry = ConvolutionGeometry(
@@ -130,7 +132,7 @@ public final class TransposedConvolution<Rank: SpatialRank>: Layer {
       groups: groups
     )
     self.outputPadding = outputPadding(Rank.count)
-    let byFanIn = Initializer.fanIn(shape.dropFirst().reduce(1, *))
+    let byFanIn = Initializer.fanIn(try product(of: Array(shape.dropFirst())))
     weight = try Parameter((initializer ?? byFanIn)(shape, using: generator))
     bias = hasBias ? try Parameter(byFanIn([outputChannels], using: generator)) : nil
   }
@@ -150,18 +152,25 @@ public final class TransposedConvolution<Rank: SpatialRank>: Layer {
   }
 }
 
-/// The shape of a weight, refusing groups that do not divide the channels.
+/// The shape of a weight, refusing groups that do not divide the channels and kernels of another rank.
 private func filterShape(
   _ inputs: Int,
   _ outputs: Int,
   _ groups: Int,
   _ kernel: [Int],
+  spatial: Int,
   isTransposed: Bool
 ) throws -> [Int] {
   guard groups > 0, inputs % groups == 0, outputs % groups == 0 else {
     throw TensorError(
       code: .invalidArgument,
       message: "\(groups) groups do not divide \(inputs) input and \(outputs) output channels"
+    )
+  }
+  guard kernel.count == spatial else {
+    throw TensorError(
+      code: .invalidArgument,
+      message: "a kernel \(kernel) does not fit \(spatial) spatial dimensions"
     )
   }
   return isTransposed ? [inputs, outputs / groups] + kernel : [outputs, inputs / groups] + kernel

@@ -24,8 +24,8 @@ public final class Embedding: Layer {
         )
       }
       table = try table.replacing(
-        at: [Tensor([paddingIndex])],
-        with: Tensor.zeros([1, width])
+        at: [Tensor([paddingIndex], on: table.device)],
+        with: Tensor.zeros([1, width], on: table.device)
       )
     }
     weight = try Parameter(table)

@@ -32,7 +32,7 @@ public final class MultiHeadAttention: Module, ModeDependent {
     }
     input = try Linear(
       width,
-      3 * width,
+      product(of: [3, width]),
       hasBias: hasBias,
       initializer: .xavierUniform(),
       using: generator
@@ -135,6 +135,7 @@ public final class MultiHeadAttention: Module, ModeDependent {
         .upperTriangle(diagonal: 1).to(.bool)
       scores = try scores.filled(-.infinity, where: later)
     }
-    return try dropout(softmax(scores, along: -1))
+    // Unlike a plain softmax it gives zeros, not NaN, to a query that may see no key: a row of padding.
+    return try dropout(Tensor.call("aten::_safe_softmax", .tensor(scores), .int(-1)).single())
   }
 }

@@ -3,9 +3,9 @@ public import TesseraCore
 /// Batch normalisation over all dimensions but the second, of `[batch, channels, …]` (Ioffe and Szegedy, 2015).
 public final class BatchNorm: Layer, ModeDependent {
   /// `[channels]`, one at first.
-  public let weight: Parameter
+  public let weight: Parameter?
   /// `[channels]`, zero at first.
-  public let bias: Parameter
+  public let bias: Parameter?
   /// The mean that evaluation uses, `[channels]`.
   public let runningMean: Buffer
   /// The variance that evaluation uses, `[channels]`.
@@ -18,9 +18,21 @@ public final class BatchNorm: Layer, ModeDependent {
   public var mode = Mode.training
 
   /// A layer for a number of channels.
-  public init(_ channels: Int, momentum: Double = 0.1, epsilon: Double = 1e-5) throws {
-    weight = try Parameter(.ones([channels]))
-    bias = try Parameter(.zeros([channels]))
+  ///
+  /// - Parameters:
+  ///   - channels: Channels of the input.
+  ///   - isAffine: Whether the result is scaled and shifted by learned numbers.
+  ///   - momentum: The weight of a new batch in the running statistics.
+  ///   - epsilon: Added to the variance.
+  /// - Throws: `TensorError` if memory or a size does not allow it.
+  public init(
+    _ channels: Int,
+    isAffine: Bool = true,
+    momentum: Double = 0.1,
+    epsilon: Double = 1e-5
+  ) throws {
+    weight = isAffine ? try Parameter(.ones([channels])) : nil
+    bias = isAffine ? try Parameter(.zeros([channels])) : nil
     runningMean = try Buffer(.zeros([channels]))
     runningVariance = try Buffer(.ones([channels]))
     self.momentum = momentum
@@ -38,8 +50,8 @@ public final class BatchNorm: Layer, ModeDependent {
       try x.batchNormalized(
         updating: runningMean.value,
         runningVariance.value,
-        weight: weight.value,
-        bias: bias.value,
+        weight: weight?.value,
+        bias: bias?.value,
         momentum: momentum,
         epsilon: epsilon
       )
@@ -47,8 +59,8 @@ public final class BatchNorm: Layer, ModeDependent {
       try x.batchNormalized(
         mean: runningMean.value,
         variance: runningVariance.value,
-        weight: weight.value,
-        bias: bias.value,
+        weight: weight?.value,
+        bias: bias?.value,
         epsilon: epsilon
       )
     }
@@ -87,18 +99,30 @@ public final class InstanceNorm: Layer {
 public final class GroupNorm: Layer {
   /// The number of groups.
   public let groups: Int
-  /// `[channels]`.
-  public let weight: Parameter
-  /// `[channels]`.
-  public let bias: Parameter
+  /// `[channels]`, one at first.
+  public let weight: Parameter?
+  /// `[channels]`, zero at first.
+  public let bias: Parameter?
   /// Added to the variance.
   public let epsilon: Double
 
   /// A layer for a number of channels, which `groups` divides.
-  public init(groups: Int, channels: Int, epsilon: Double = 1e-5) throws {
+  ///
+  /// - Parameters:
+  ///   - groups: The number of groups.
+  ///   - channels: Channels of the input.
+  ///   - isAffine: Whether the result is scaled and shifted by learned numbers.
+  ///   - epsilon: Added to the variance.
+  /// - Throws: `TensorError` if memory or a size does not allow it.
+  public init(
+    groups: Int,
+    channels: Int,
+    isAffine: Bool = true,
+    epsilon: Double = 1e-5
+  ) throws {
     self.groups = groups
-    weight = try Parameter(.ones([channels]))
-    bias = try Parameter(.zeros([channels]))
+    weight = isAffine ? try Parameter(.ones([channels])) : nil
+    bias = isAffine ? try Parameter(.zeros([channels])) : nil
     self.epsilon = epsilon
   }
 
@@ -106,8 +130,8 @@ public final class GroupNorm: Layer {
   public func callAsFunction(_ x: Tensor) throws -> Tensor {
     try x.groupNormalized(
       groups: groups,
-      weight: weight.value,
-      bias: bias.value,
+      weight: weight?.value,
+      bias: bias?.value,
       epsilon: epsilon
     )
   }
@@ -117,23 +141,34 @@ public final class GroupNorm: Layer {
 public final class LayerNorm: Layer {
   /// The sizes of the dimensions to normalise over.
   public let shape: [Int]
-  /// Of that shape.
-  public let weight: Parameter
-  /// Of that shape.
-  public let bias: Parameter
+  /// Of that shape, one at first.
+  public let weight: Parameter?
+  /// Of that shape, zero at first.
+  public let bias: Parameter?
   /// Added to the variance.
   public let epsilon: Double
 
-  /// A layer over the last dimensions, of the given sizes.
-  public init(_ shape: Int..., epsilon: Double = 1e-5) throws {
+  /// A layer over the last dimensions.
+  ///
+  /// - Parameters:
+  ///   - shape: The sizes of the dimensions.
+  ///   - isAffine: Whether the result is scaled and shifted by learned numbers.
+  ///   - epsilon: Added to the variance.
+  /// - Throws: `TensorError` if memory or a size does not allow it.
+  public init(_ shape: [Int], isAffine: Bool = true, epsilon: Double = 1e-5) throws {
     self.shape = shape
-    weight = try Parameter(.ones(shape))
-    bias = try Parameter(.zeros(shape))
+    weight = isAffine ? try Parameter(.ones(shape)) : nil
+    bias = isAffine ? try Parameter(.zeros(shape)) : nil
     self.epsilon = epsilon
+  }
+
+  /// A layer over the last dimensions, of the given sizes.
+  public convenience init(_ shape: Int..., isAffine: Bool = true, epsilon: Double = 1e-5) throws {
+    try self.init(shape, isAffine: isAffine, epsilon: epsilon)
   }
 
   /// The layer's output, of the input's shape.
   public func callAsFunction(_ x: Tensor) throws -> Tensor {
-    try x.layerNormalized(over: shape, weight: weight.value, bias: bias.value, epsilon: epsilon)
+    try x.layerNormalized(over: shape, weight: weight?.value, bias: bias?.value, epsilon: epsilon)
   }
 }

@@ -18,6 +18,12 @@ public typealias AdaptiveAveragePool1d = AdaptiveAveragePool<Spatial1d>
 public typealias AdaptiveAveragePool2d = AdaptiveAveragePool<Spatial2d>
 /// Means of a volume, to a fixed size.
 public typealias AdaptiveAveragePool3d = AdaptiveAveragePool<Spatial3d>
+/// Greatest elements of a sequence, to a fixed length.
+public typealias AdaptiveMaxPool1d = AdaptiveMaxPool<Spatial1d>
+/// Greatest elements of an image, to a fixed size.
+public typealias AdaptiveMaxPool2d = AdaptiveMaxPool<Spatial2d>
+/// Greatest elements of a volume, to a fixed size.
+public typealias AdaptiveMaxPool3d = AdaptiveMaxPool<Spatial3d>
 
 /// The greatest element of each window.
 public final class MaxPool<Rank: SpatialRank>: Layer {
@@ -62,4 +68,15 @@ public final class AdaptiveAveragePool<Rank: SpatialRank>: Layer {
 
   /// The layer's output, for `[batch, channels, …spatial]`.
   public func callAsFunction(_ x: Tensor) throws -> Tensor { try x.averagePooled(to: size) }
+}
+
+/// Greatest elements of windows chosen so that the output has a fixed size.
+public final class AdaptiveMaxPool<Rank: SpatialRank>: Layer {
+  private let size: [Int]
+
+  /// A layer with outputs of the given spatial size.
+  public init(to size: Extent) { self.size = size(Rank.count) }
+
+  /// The layer's output, for `[batch, channels, …spatial]`.
+  public func callAsFunction(_ x: Tensor) throws -> Tensor { try x.maxPooled(to: size) }
 }

@@ -8,7 +8,7 @@ public import TesseraCore
 ///   - includingBackground: Whether class 0 counts.
 ///   - smoothing: Added above and below the fraction, so that two empty masks agree.
 /// - Returns: The loss, of rank 0.
-/// - Throws: ``TensorError`` with code ``TensorError/Code/shapeMismatch`` if the shapes differ.
+/// - Throws: ``TensorError`` with code ``TensorError/Code/shapeMismatch`` if the shapes differ or no class is left.
 public func dice(
   _ probabilities: Tensor,
   _ target: Tensor,
@@ -22,6 +22,12 @@ public func dice(
         Dice needs two tensors of one shape [batch, classes, …spatial], got \
         \(probabilities.shape) and \(target.shape)
         """
+    )
+  }
+  guard includingBackground || probabilities.shape[1] > 1 else {
+    throw TensorError(
+      code: .shapeMismatch,
+      message: "without the background, Dice has no class left of shape \(probabilities.shape)"
     )
   }
   var (p, t) = (probabilities, try target.to(probabilities.dtype))
@@ -45,7 +51,8 @@ public func dice(
 ///   - diceWeight: The factor of the Dice part.
 ///   - entropyWeight: The factor of the cross-entropy part.
 /// - Returns: The loss, of rank 0.
-/// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if a label is no class.
+/// - Throws: ``TensorError`` with code ``TensorError/Code/indexOutOfRange`` if a label is no class, with
+///   ``TensorError/Code/shapeMismatch`` if the shapes do not fit.
 public func diceCrossEntropy(
   _ logits: Tensor,
   _ labels: Tensor,
@@ -53,8 +60,17 @@ public func diceCrossEntropy(
   diceWeight: Double = 1,
   entropyWeight: Double = 1
 ) throws -> Tensor {
-  let entropy = try crossEntropy(logits, labels)
   let rank = logits.rank
+  guard rank >= 3, labels.rank == rank - 1 else {
+    throw TensorError(
+      code: .shapeMismatch,
+      message: """
+        Dice with cross-entropy needs [batch, classes, …spatial] and [batch, …spatial], got \
+        \(logits.shape) and \(labels.shape)
+        """
+    )
+  }
+  let entropy = try crossEntropy(logits, labels)
   let oneHot = try labels.oneHot(classes: logits.shape[1])
     .permuted(to: [0, rank - 1] + Array(1..<rank - 1))
   let overlap = try dice(

@@ -5,15 +5,16 @@ public import TesseraCore
 ///     let mapping = KeyMap(["downsample.0": "shortcut", "fc": "head"])
 ///
 /// Each rule replaces whole path components wherever they occur, but not what another rule put there; longer rules are
-/// tried first.
+/// tried first. A rule that puts nothing takes components away.
 public struct KeyMap: Sendable, Hashable {
-  private let rules: [(from: [Substring], to: String)]
+  private let rules: [(from: [Substring], to: [Substring])]
 
   /// A map with the given replacements.
   public init(_ replacements: [String: String] = [:]) {
-    rules = replacements.map { (from: $0.key.split(separator: "."), to: $0.value) }
-      .filter { !$0.from.isEmpty }
-      .sorted { ($0.from.count, $1.to) > ($1.from.count, $0.to) }
+    rules = replacements.filter { !$0.key.isEmpty }
+      .map { (name: $0.key, from: components($0.key), to: $0.value) }
+      .sorted { (-$0.from.count, $0.name) < (-$1.from.count, $1.name) }
+      .map { (from: $0.from, to: $0.to.isEmpty ? [] : components($0.to)) }
   }
 
   /// Names stay as they are.
@@ -21,12 +22,12 @@ public struct KeyMap: Sendable, Hashable {
 
   /// The model's name for a checkpoint's.
   public func callAsFunction(_ name: String) -> String {
-    var rest = name.split(separator: ".")[...]
+    var rest = components(name)[...]
     var parts: [Substring] = []
     // From left to right, so that no rule acts on what another put in.
     while let next = rest.first {
       if let rule = rules.first(where: { rest.starts(with: $0.from) }) {
-        parts += rule.to.split(separator: ".")
+        parts += rule.to
         rest.removeFirst(rule.from.count)
       } else {
         parts.append(next)
@@ -67,10 +68,11 @@ extension Module {
   /// Takes over all parameters and buffers, or none.
   ///
   /// - Parameters:
-  ///   - state: Has a tensor of the right shape for each of the model's names.
+  ///   - state: Has a tensor of the right shape for each of the model's names. Real numbers are converted to the model's
+  ///     dtype, all others have it.
   ///   - mapping: From the state's names to the model's.
   ///   - ignoringExtra: Whether the state may hold more.
-  /// - Throws: ``TensorError`` naming what is missing, extra or of another shape; then nothing has changed.
+  /// - Throws: ``TensorError`` naming what is missing, extra or of another shape or kind; then nothing has changed.
   public func load(
     _ state: ModelState,
     mapping: KeyMap = .identity,
@@ -78,36 +80,39 @@ extension Module {
   ) throws {
     var offered: [String: Tensor] = [:]
     for (name, tensor) in state.entries {
-      guard offered.updateValue(tensor, forKey: mapping(name)) == nil else {
+      let name = mapping(name)
+      guard offered.updateValue(tensor, forKey: name) == nil else {
         throw TensorError(
           code: .invalidArgument,
-          message: "two tensors of the state become '\(mapping(name))'"
+          message: "two tensors of the state become '\(name)'"
         )
       }
     }
-    let slots = slots
-    for slot in slots {
+    let chosen = try slots.compactMap { slot -> (Member, Tensor)? in
+      guard let current = slot.tensor else { return nil }
       guard let tensor = offered.removeValue(forKey: slot.name) else {
         throw TensorError(code: .invalidArgument, message: "the state has no '\(slot.name)'")
       }
-      let expected = slot.tensor?.shape ?? []
-      guard tensor.shape == expected else {
+      guard tensor.shape == current.shape else {
         throw TensorError(
           code: .shapeMismatch,
-          message: "'\(slot.name)' has shape \(tensor.shape) where the model has \(expected)"
+          message: "'\(slot.name)' has shape \(tensor.shape) where the model has \(current.shape)"
         )
       }
+      let (found, wanted) = (tensor.dtype, current.dtype)
+      guard found == wanted || (found.isFloatingPoint && wanted.isFloatingPoint) else {
+        throw TensorError(
+          code: .shapeMismatch,
+          message: "'\(slot.name)' is of \(found) where the model has \(wanted)"
+        )
+      }
+      return (slot, tensor)
     }
     guard ignoringExtra || offered.isEmpty else {
       let extra = offered.keys.sorted().joined(separator: "', '")
       throw TensorError(code: .invalidArgument, message: "the model has no '\(extra)'")
     }
-    let byName = Dictionary(
-      state.entries.map { (mapping($0.name), $0.tensor) },
-      uniquingKeysWith: { first, _ in first }
-    )
-    for slot in slots {
-      guard let tensor = byName[slot.name] else { continue }
+    for (slot, tensor) in chosen {
       switch slot.content {
       case .parameter(let parameter): try parameter.assign(tensor)
       case .buffer(let buffer): try buffer.assign(tensor)
@@ -117,12 +122,7 @@ extension Module {
   }
 }
 
-extension Member {
-  fileprivate var tensor: Tensor? {
-    switch content {
-    case .parameter(let parameter): parameter.value
-    case .buffer(let buffer): buffer.value
-    case .module: nil
-    }
-  }
+/// The parts of a path; empty ones too, so that a name without a rule stays as it is.
+private func components(_ path: String) -> [Substring] {
+  path.split(separator: ".", omittingEmptySubsequences: false)
 }

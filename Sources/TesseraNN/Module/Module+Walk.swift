@@ -28,7 +28,8 @@ extension Module {
   /// Parameters and buffers of the whole tree, with dotted paths.
   var slots: [Member] {
     var found: [Member] = []
-    var seen: Set<ObjectIdentifier> = []
+    // A part may refer to the whole.
+    var seen: Set<ObjectIdentifier> = [ObjectIdentifier(self)]
     collect(under: "", into: &found, seen: &seen)
     return found
   }
@@ -77,11 +78,24 @@ extension Module {
     for case let module as any ModeDependent in descendants { module.mode = mode }
   }
 
-  /// Moves all parameters and buffers to a device.
+  /// Moves all parameters and buffers to a device, and the draws of ``Dropout`` layers.
   ///
-  /// Make optimisers afterwards.
+  /// Make optimisers afterwards. A generator cannot leave its device: layers that drop get new ones, seeded by theirs, and
+  /// those that shared one share one again. Layers without random weights are made on the CPU whatever generator their
+  /// neighbours have, so a model made with a GPU's generator is moved too.
+  ///
+  /// - Throws: ``TensorError`` if the device is not there or has no room; then nothing has changed.
   public func move(to device: Device) throws {
-    try replaceTensors { try $0.moved(to: device) }
+    let moved = try slots.map { (slot: $0, tensor: try $0.tensor?.detached().moved(to: device)) }
+    var generators: [ObjectIdentifier: Generator] = [:]
+    let layers = descendants.compactMap { $0 as? Dropout }
+    for generator in layers.map(\.generator) where generators[ObjectIdentifier(generator)] == nil {
+      generators[ObjectIdentifier(generator)] = try generator.moved(to: device)
+    }
+    for layer in layers {
+      layer.generator = generators[ObjectIdentifier(layer.generator)] ?? layer.generator
+    }
+    for case (let slot, let tensor?) in moved { try slot.replace(by: tensor) }
   }
 
   /// Gives all parameters and buffers of real numbers another dtype.
@@ -101,20 +115,51 @@ extension Module {
     try replaceTensors { $0.dtype.isFloatingPoint ? try $0.to(dtype) : $0 }
   }
 
-  /// Lays all four-dimensional weights out for channels-last convolutions.
+  /// Lays the weights of convolutions over images and volumes out for channels-last.
   public func useChannelsLast() throws {
-    try replaceTensors { $0.rank == 4 ? try $0.laidOut(as: .channelsLast) : $0 }
+    try replaceTensors {
+      switch $0.rank {
+      case 4: try $0.laidOut(as: .channelsLast)
+      case 5: try $0.laidOut(as: .channelsLast3d)
+      default: $0
+      }
+    }
   }
 
   private func replaceTensors(_ transform: (Tensor) throws -> Tensor) throws {
     for slot in slots {
-      switch slot.content {
-      case .parameter(let parameter):
-        try parameter.replace(by: transform(parameter.value.detached()))
-      case .buffer(let buffer): try buffer.replace(by: transform(buffer.value))
-      case .module: break
-      }
+      guard let tensor = slot.tensor else { continue }
+      try slot.replace(by: transform(tensor.detached()))
     }
+  }
+}
+
+extension Member {
+  /// What a parameter or a buffer holds.
+  var tensor: Tensor? {
+    switch content {
+    case .parameter(let parameter): parameter.value
+    case .buffer(let buffer): buffer.value
+    case .module: nil
+    }
+  }
+
+  fileprivate func replace(by tensor: Tensor) throws {
+    switch content {
+    case .parameter(let parameter): try parameter.replace(by: tensor)
+    case .buffer(let buffer): buffer.replace(by: tensor)
+    case .module: break
+    }
+  }
+}
+
+extension Generator {
+  /// This generator, or on another device one that it seeds.
+  fileprivate func moved(to device: Device) throws -> Generator {
+    // A generator does not say where it is; what it draws does, and nothing is drawn here.
+    guard try Tensor.uniform([0], using: self).device != device else { return self }
+    let seed = try Tensor.randomIntegers([1], in: 0..<(1 << 53), using: self).itemAsInteger()
+    return try Generator(seed: UInt64(seed), on: device)
   }
 }
 

@@ -17,8 +17,9 @@ public import TesseraCore
 ///     }
 ///
 /// ``Parameter``s are trained and saved, ``Buffer``s are saved, other ``Module``s are walked, as are optionals, arrays and
-/// tuples of these. Numbers, strings, functions and ``Generator``s are left alone. A bare `Tensor`, or a dictionary of
-/// modules (it has no order), stops the program at the first walk with a message that names the property.
+/// tuples of these. Numbers, strings, functions and ``Generator``s are left alone. A bare `Tensor`, a dictionary of modules
+/// (it has no order), and a struct, an enum or another class that holds any of these stop the program at the first walk with
+/// a message that names the property.
 ///
 /// The order of declaration is the order of the model's parameters everywhere: in files, on wires, in optimisers.
 ///
@@ -73,12 +74,7 @@ extension Module {
     // A superclass was declared first.
     for level in levels.reversed() {
       for child in level.children {
-        Reflection.collect(
-          child.value,
-          named: child.label ?? "",
-          of: String(describing: Self.self),
-          into: &found
-        )
+        Reflection.collect(child.value, named: child.label ?? "", of: Self.self, into: &found)
       }
     }
     return found
@@ -89,9 +85,14 @@ private enum Reflection {
   static func collect(
     _ value: Any,
     named name: String,
-    of owner: String,
+    of owner: Any.Type,
     into found: inout [Member]
   ) {
+    guard mayHoldSlots(type(of: value)) else { return }
+    // A cast of a container to a class would bridge it to Foundation's, element by element.
+    if type(of: value) is any ContainerType.Type {
+      return collectChildren(of: value, named: name, of: owner, into: &found)
+    }
     switch value {
     case let parameter as Parameter: found.append(Member(name, .parameter(parameter)))
     case let buffer as Buffer: found.append(Member(name, .buffer(buffer)))
@@ -105,7 +106,7 @@ private enum Reflection {
   private static func collectChildren(
     of value: Any,
     named name: String,
-    of owner: String,
+    of owner: Any.Type,
     into found: inout [Member]
   ) {
     let mirror = Mirror(reflecting: value)
@@ -113,44 +114,76 @@ private enum Reflection {
     case .optional:
       for child in mirror.children { collect(child.value, named: name, of: owner, into: &found) }
     case .collection, .tuple:
-      // Long arrays of numbers need no walk: their first element tells.
-      if mirror.displayStyle == .collection, let first = mirror.children.first,
-        !mayHoldSlots(first.value)
-      {
-        return
-      }
       for (index, child) in mirror.children.enumerated() {
         collect(child.value, named: "\(name).\(index)", of: owner, into: &found)
       }
     case .dictionary, .set:
-      guard mirror.children.allSatisfy({ !holdsSlots($0.value) }) else {
+      guard !childrenHoldSlots(mirror) else {
         preconditionFailure(
           "\(owner).\(name) holds modules in a collection without order: use an array"
+        )
+      }
+    case .struct, .enum, .class:
+      guard !childrenHoldSlots(mirror) else {
+        preconditionFailure(
+          """
+          \(owner).\(name) holds parameters, modules or tensors in a \(type(of: value)): make that a \
+          Module, or list the members of \(owner)
+          """
         )
       }
     default: break
     }
   }
 
-  /// Whether the value is a slot or a container, which tells of its like even if it is empty.
-  private static func mayHoldSlots(_ value: Any) -> Bool {
-    if holdsSlots(value) { return true }
-    return switch Mirror(reflecting: value).displayStyle {
-    case .optional, .collection, .tuple, .dictionary, .set: true
-    default: false
-    }
+  /// Whether a value of this type can hold a slot; long lists and large tables of numbers and names need no walk.
+  private static func mayHoldSlots(_ type: Any.Type) -> Bool {
+    if let container = type as? any ContainerType.Type { return mayHoldSlots(container.content) }
+    // What an actor holds is not ours to look at.
+    return
+      !(type is any Numeric.Type || type is any StringProtocol.Type || type == Bool.self
+      || type is any Actor.Type)
   }
 
   /// Whether a slot lies somewhere in the value.
   private static func holdsSlots(_ value: Any) -> Bool {
-    if value is Parameter || value is Buffer || value is any Module || value is Tensor {
+    guard mayHoldSlots(type(of: value)) else { return false }
+    if !(type(of: value) is any ContainerType.Type),
+      value is Parameter || value is Buffer || value is any Module || value is Tensor
+    {
       return true
     }
     let mirror = Mirror(reflecting: value)
-    switch mirror.displayStyle {
-    case .optional, .collection, .tuple, .dictionary, .set:
-      return mirror.children.contains { holdsSlots($0.value) }
-    default: return false
+    return switch mirror.displayStyle {
+    case .optional, .collection, .tuple, .dictionary, .set, .struct, .enum:
+      childrenHoldSlots(mirror)
+    // Objects refer to one another, in circles and far from the model: a property's own object is looked into, to find a
+    // forgotten `Module`, and no others.
+    default: false
     }
   }
+
+  private static func childrenHoldSlots(_ mirror: Mirror) -> Bool {
+    mirror.children.contains { holdsSlots($0.value) }
+      || mirror.superclassMirror.map(childrenHoldSlots) ?? false
+  }
+}
+
+/// A type whose values hold others of one type.
+private protocol ContainerType {
+  static var content: Any.Type { get }
+}
+
+extension Array: ContainerType {
+  fileprivate static var content: Any.Type { Element.self }
+}
+extension Optional: ContainerType {
+  fileprivate static var content: Any.Type { Wrapped.self }
+}
+extension Set: ContainerType {
+  fileprivate static var content: Any.Type { Element.self }
+}
+extension Dictionary: ContainerType {
+  // Keys are compared, not kept for what they hold.
+  fileprivate static var content: Any.Type { Value.self }
 }

@@ -7,6 +7,14 @@ public import TesseraCore
 public final class Parameter {
   /// The current value, a variable that gradients can be asked for.
   public private(set) var value: Tensor
+  /// What optimisers multiply the learning rate by for this parameter.
+  public var rateFactor = 1.0
+  /// What optimisers multiply the weight decay by for this parameter.
+  ///
+  /// 0 takes it out, as is usual for biases and norms:
+  ///
+  ///     for parameter in model.parameters where parameter.value.rank < 2 { parameter.decayFactor = 0 }
+  public var decayFactor = 1.0
 
   /// A parameter with a first value, which is copied.
   ///

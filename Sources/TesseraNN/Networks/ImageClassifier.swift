@@ -18,7 +18,7 @@ public final class ImageClassifier: Layer {
   ///
   /// - Parameters:
   ///   - channels: Channels of the images.
-  ///   - size: Height and width of the images, at least 4.
+  ///   - size: Height and width of the images, at least 1.
   ///   - classes: The number of classes.
   ///   - generator: Draws the first values.
   /// - Throws: `TensorError` if memory or a size does not allow it.
@@ -28,11 +28,14 @@ public final class ImageClassifier: Layer {
     classes: Int = 10,
     using generator: Generator
   ) throws {
+    guard size >= 1 else {
+      throw TensorError(code: .invalidArgument, message: "images cannot be \(size) pixels wide")
+    }
     conv1 = try Conv2d(channels, 16, kernel: 5, stride: 2, padding: 2, using: generator)
     conv2 = try Conv2d(16, 32, kernel: 3, stride: 2, padding: 1, using: generator)
     // Each stride rounds up.
-    let side = (size + 3) / 4
-    hidden = try Linear(32 * side * side, 64, using: generator)
+    let side = (size - 1) / 4 + 1
+    hidden = try Linear(product(of: [32, side, side]), 64, using: generator)
     head = try Linear(64, classes, using: generator)
   }
 

@@ -86,6 +86,7 @@ public final class ResNet18: Layer {
   ///   - generator: Draws the first values.
   /// - Throws: `TensorError` if memory or a size does not allow it.
   public init(channels: Int = 3, classes: Int, width: Int = 64, using generator: Generator) throws {
+    let features = try product(of: [width, 8])
     stem = try Conv2d(
       channels,
       width,
@@ -107,7 +108,7 @@ public final class ResNet18: Layer {
         using: generator
       )
     }
-    head = try Linear(width * 8, classes, using: generator)
+    head = try Linear(features, classes, using: generator)
   }
 
   /// The logits.

@@ -27,27 +27,27 @@ public final class AdamW: Optimizer {
     self.betas = betas
     self.epsilon = epsilon
     self.weightDecay = weightDecay
-    moments = try Moments(["mean", "square"], for: parameters)
+    moments = try Moments(of: "adamw", ["mean", "square"], for: parameters)
   }
 
   /// Changes the parameters along the gradients.
   public func apply(_ gradients: [Tensor]) throws {
-    try check(gradients)
-    moments.advance()
-    try OptimizerKernels(parameters: parameters.map(\.value)).adam(
-      gradients: gradients,
-      means: moments.tensors[0],
-      squares: moments.tensors[1],
-      step: moments.step,
-      rate: learningRate,
-      betas: betas,
-      decay: weightDecay,
-      epsilon: epsilon,
-      isDecoupled: true
-    )
+    try moments.step(parameters, along: gradients) { group in
+      try group.kernels.adam(
+        gradients: group.gradients,
+        means: group.moments[0],
+        squares: group.moments[1],
+        step: group.step,
+        rate: learningRate * group.rateFactor,
+        betas: betas,
+        decay: weightDecay * group.decayFactor,
+        epsilon: epsilon,
+        isDecoupled: true
+      )
+    }
   }
 
-  /// The number of steps and the moments.
+  /// The numbers of steps and the moments.
   public func state() throws -> ModelState { try moments.state() }
 
   /// Goes on from a checkpoint.

@@ -30,6 +30,7 @@ public final class NovoGrad: Optimizer {
     self.epsilon = epsilon
     self.weightDecay = weightDecay
     moments = try Moments(
+      of: "novograd",
       ["mean", "square"],
       for: parameters,
       shape: { name, parameter in name == "square" ? [] : parameter.value.shape }
@@ -38,21 +39,21 @@ public final class NovoGrad: Optimizer {
 
   /// Changes the parameters along the gradients.
   public func apply(_ gradients: [Tensor]) throws {
-    try check(gradients)
-    moments.advance()
-    try OptimizerKernels(parameters: parameters.map(\.value)).novoGrad(
-      gradients: gradients,
-      means: moments.tensors[0],
-      squares: moments.tensors[1],
-      isFirst: moments.step == 1,
-      rate: learningRate,
-      betas: betas,
-      decay: weightDecay,
-      epsilon: epsilon
-    )
+    try moments.step(parameters, along: gradients) { group in
+      try group.kernels.novoGrad(
+        gradients: group.gradients,
+        means: group.moments[0],
+        squares: group.moments[1],
+        isFirst: group.step == 1,
+        rate: learningRate * group.rateFactor,
+        betas: betas,
+        decay: weightDecay * group.decayFactor,
+        epsilon: epsilon
+      )
+    }
   }
 
-  /// The number of steps and the moments.
+  /// The numbers of steps and the moments.
   public func state() throws -> ModelState { try moments.state() }
 
   /// Goes on from a checkpoint.

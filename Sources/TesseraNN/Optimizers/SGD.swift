@@ -39,26 +39,26 @@ public final class SGD: Optimizer {
     self.dampening = dampening
     self.weightDecay = weightDecay
     self.isNesterov = isNesterov
-    moments = try Moments(momentum == 0 ? [] : ["momentum"], for: parameters)
+    moments = try Moments(of: "sgd", momentum == 0 ? [] : ["momentum"], for: parameters)
   }
 
   /// Changes the parameters along the gradients.
   public func apply(_ gradients: [Tensor]) throws {
-    try check(gradients)
-    try OptimizerKernels(parameters: parameters.map(\.value)).sgd(
-      gradients: gradients,
-      momenta: moments.tensors.first ?? [],
-      rate: learningRate,
-      momentum: momentum,
-      dampening: dampening,
-      decay: weightDecay,
-      nesterov: isNesterov,
-      isFirst: moments.step == 0
-    )
-    moments.advance()
+    try moments.step(parameters, along: gradients) { group in
+      try group.kernels.sgd(
+        gradients: group.gradients,
+        momenta: group.moments.first ?? [],
+        rate: learningRate * group.rateFactor,
+        momentum: momentum,
+        dampening: dampening,
+        decay: weightDecay * group.decayFactor,
+        nesterov: isNesterov,
+        isFirst: group.step == 1
+      )
+    }
   }
 
-  /// The number of steps and the momenta.
+  /// The numbers of steps and the momenta.
   public func state() throws -> ModelState { try moments.state() }
 
   /// Goes on from a checkpoint.

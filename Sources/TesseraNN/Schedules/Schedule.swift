@@ -74,9 +74,9 @@ public struct WarmupSchedule<Rest: Schedule>: Schedule {
 
   /// A share of `rest`'s first rate, then `rest`.
   public func rate(at step: Int) -> Double {
-    step < steps
-      ? rest.rate(at: 0) * Double(max(step, 0) + 1) / Double(steps + 1)
-      : rest.rate(at: step - steps)
+    guard step < steps, steps > 0 else { return rest.rate(at: step - max(steps, 0)) }
+    // As real numbers, which do not overflow.
+    return rest.rate(at: 0) * (Double(max(step, 0)) + 1) / (Double(steps) + 1)
   }
 }
 

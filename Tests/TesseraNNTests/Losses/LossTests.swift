@@ -148,4 +148,19 @@ struct LossCase: CustomTestStringConvertible, Sendable {
       #expect(error?.code == .shapeMismatch)
     }
   }
+
+  @Test func shapesWithoutClassesOrPlacesAreRefused() throws {
+    let losses: [() throws -> Tensor] = [
+      { try diceCrossEntropy(Tensor.zeros([3]), Tensor(0)) },
+      { try diceCrossEntropy(Tensor(0.5), Tensor(0)) },
+      { try diceCrossEntropy(Tensor.zeros([2, 3]), Tensor([0, 1])) },
+      { try diceCrossEntropy(Tensor.zeros([2, 3, 4]), Tensor.zeros([2, 3, 4])) },
+      { try dice(Tensor.zeros([2, 0, 4]), Tensor.zeros([2, 0, 4]), includingBackground: false) },
+      { try dice(Tensor.zeros([2, 1, 4]), Tensor.zeros([2, 1, 4]), includingBackground: false) },
+    ]
+    for loss in losses {
+      let error = #expect(throws: TensorError.self) { try loss() }
+      #expect(error?.code == .shapeMismatch)
+    }
+  }
 }

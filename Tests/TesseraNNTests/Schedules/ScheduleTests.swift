@@ -32,4 +32,42 @@ import Testing
     #expect(schedule.rate(at: -3) == 1)
     #expect(Swift.abs(schedule.rate(at: 1000) - 0.2) < 1e-12)
   }
+
+  @Test func theRateFallsAtEachMilestone() throws {
+    expectClose(
+      try rates(.multiStep(from: 0.4, at: [6, 2, 6, 100], by: 0.5)),
+      [0.4, 0.4, 0.2, 0.2, 0.2, 0.2] + [Double](repeating: 0.05, count: 7)
+    )
+  }
+
+  @Test func oneCycleRisesToItsPeakAndFallsToNextToNothing() throws {
+    // Two steps up, eight down.
+    let schedule: some Schedule = .oneCycle(to: 0.5, over: 11, rise: 3.0 / 11)
+    let found = (0..<13).map { schedule.rate(at: $0) }
+    let (first, last) = (0.02, 0.000_002)
+    expectClose(
+      try Tensor([found[0], found[1], found[2], found[6], found[10], found[12]]),
+      [first, (first + 0.5) / 2, 0.5, (0.5 + last) / 2, last, last]
+    )
+    #expect(zip(found[2...10], found[3...10]).allSatisfy { $0 > $1 })
+    let named: some Schedule = .oneCycle(to: 1, over: 4, rise: 0.5, from: 0.25, downTo: 0.125)
+    expectClose(try Tensor((0..<4).map { named.rate(at: $0) }), [0.25, 1, (1 + 0.125) / 2, 0.125])
+  }
+
+  @Test func noNumberOfStepsStopsTheProgram() {
+    for steps in [Int.min, -1, 0, 1, .max] {
+      let schedules: [any Schedule] = [
+        .constant(1).warmedUp(over: steps), .step(from: 1, every: steps),
+        .cosine(from: 1, over: steps),
+        .polynomial(from: 1, over: steps), .multiStep(from: 1, at: [steps]),
+        .oneCycle(to: 1, over: steps),
+      ]
+      for schedule in schedules {
+        for step in [Int.min, -1, 0, 1, .max - 1, .max] {
+          let rate = schedule.rate(at: step)
+          #expect((0...1).contains(rate), "\(schedule) at \(step)")
+        }
+      }
+    }
+  }
 }

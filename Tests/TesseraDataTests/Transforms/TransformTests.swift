@@ -6,7 +6,8 @@ import Testing
 @Suite struct TransformTests {
   static let transforms: [any SampleTransform] = [
     RandomCrop(padding: 3), RandomHorizontalFlip(),
-    Normalize(mean: [0.5, 0.2], deviation: [0.25, 2]),
+    Normalize(mean: [0.5, 0.2], deviation: [0.25, 2]), CenterCrop(height: 4, width: 5),
+    RandomResizedCrop(height: 6, width: 4),
   ]
   let keys = (0..<16).map { RandomKey(seed: 9)[$0] }
 
@@ -72,12 +73,70 @@ import Testing
     expectClose(try result.flattened(), [2, 0.5])
   }
 
+  @Test func theWindowInTheMiddleIsCut() throws {
+    let images = try batch()
+    expectClose(
+      try CenterCrop(height: 3, width: 2)(images, keys: keys),
+      try images.slices(in: 2..<5, along: 2).slices(in: 1..<3, along: 3)
+    )
+    #expect(try CenterCrop(height: 7, width: 5)(images, keys: keys).isIdentical(to: images))
+  }
+
+  @Test func aQuarterOfTheImageIsCutAnywhere() throws {
+    let images = try Tensor((0..<16 * 64).map { Float($0) }, shape: [16, 1, 8, 8])
+    let crop = RandomResizedCrop(height: 4, width: 4, area: 0.25...0.25, aspect: 1...1)
+    let result = try crop(images, keys: keys)
+    var corners: Set<[Int]> = []
+    for number in 0..<16 {
+      let after = try result.slices(in: number..<number + 1).laidOut(as: .rowMajor)
+      let found = try (0...4).flatMap { top in (0...4).map { [top, $0] } }.filter { corner in
+        let window = try images.slices(in: number..<number + 1)
+          .slices(in: corner[0]..<corner[0] + 4, along: 2)
+          .slices(in: corner[1]..<corner[1] + 4, along: 3)
+        return try abs(window - after).maximum().item() < 1e-3
+      }
+      #expect(found.count == 1)
+      corners.formUnion(found)
+    }
+    #expect(corners.count > 5)
+  }
+
+  @Test func windowsOfManySizesAreResized() throws {
+    // Each pixel is its column: a window resized is a straight line between its edges.
+    let row = try Tensor((0..<20).map { Float($0) }, shape: [1, 1, 1, 20])
+    let images = try row.expanded(to: [16, 3, 20, 20]).laidOut(as: .rowMajor)
+    let result = try RandomResizedCrop(height: 5, width: 5)(images, keys: keys)
+    #expect(result.shape == [16, 3, 5, 5])
+    #expect(try result.maximum().item() <= 19 && result.minimum().item() >= 0)
+    let steps = try (0..<16).map { number in
+      let line = try result.slice(at: number).slice(at: 0).slice(at: 0).array(of: Float.self)
+      #expect(zip(line, line.dropFirst()).allSatisfy { $0 < $1 })
+      return line[3] - line[2]
+    }
+    #expect((steps.max() ?? 0) > 1.5 * (steps.min() ?? 0))
+  }
+
+  @Test func imagesTooLongForAnyWindowGiveTheirMiddle() throws {
+    let row = try Tensor((0..<100).map { Float($0) }, shape: [1, 1, 1, 100])
+    let images = try row.expanded(to: [1, 1, 4, 100])
+    let crop = RandomResizedCrop(height: 1, width: 1, area: 1...1)
+    // Five columns, 47 to 51.
+    expectClose(try crop(images, keys: [keys[0]]).flattened(), [49], absolute: 1e-4)
+  }
+
   @Test func settingsThatCannotBeAreRefused() throws {
     let images = try batch()
     let wrong: [any SampleTransform] = [
       RandomCrop(padding: -1), RandomCrop(padding: Int.max), RandomHorizontalFlip(probability: 2),
       RandomHorizontalFlip(probability: .nan), Normalize(mean: [1], deviation: [1]),
       Normalize(mean: [1, 1], deviation: [1, 0]), Normalize(mean: [1, .nan], deviation: [1, 1]),
+      CenterCrop(height: 8, width: 5), CenterCrop(height: 0, width: 1),
+      CenterCrop(height: .min, width: .max), RandomResizedCrop(height: 0, width: 4),
+      RandomResizedCrop(height: .max, width: 4),
+      RandomResizedCrop(height: 4, width: 4, area: 0...1),
+      RandomResizedCrop(height: 4, width: 4, area: 0.5...2),
+      RandomResizedCrop(height: 4, width: 4, aspect: 0...1),
+      RandomResizedCrop(height: 4, width: 4, aspect: 1 ... .infinity),
     ]
     for transform in wrong {
       #expect(throws: DataError.self) { try transform(images, keys: keys) }

@@ -54,6 +54,36 @@ import Testing
     #expect(parts.joined().sorted() == Array(0..<5000))
   }
 
+  @Test(arguments: [Double.leastNonzeroMagnitude, .leastNormalMagnitude / 100, 1e-5])
+  func theSmallestAlphaGivesEachClassToOneSite(
+    alpha: Double
+  ) throws {
+    let parts = try Dirichlet(alpha: alpha, minimumPerSite: 0)
+      .indices(labels: Self.labels, sites: 4, key: key)
+    #expect(parts.joined().sorted() == Array(0..<5000))
+    for label in 0..<10 {
+      #expect(parts.filter { $0.contains { Self.labels[$0] == label } }.count == 1)
+    }
+    let quantities = try Quantity(alpha: alpha, minimumPerSite: 0)
+      .indices(labels: Self.labels, sites: 4, key: key)
+    #expect(quantities.map(\.count).sorted() == [0, 0, 0, 5000])
+  }
+
+  @Test func whatLargeSitesGiveIsOfAllTheirClasses() throws {
+    // At most ten sites have everything, a class or two each, and give most of it away.
+    let parts = try Dirichlet(alpha: .leastNonzeroMagnitude, minimumPerSite: 40)
+      .indices(labels: Self.labels, sites: 100, key: key)
+    let poor = parts.filter { $0.count == 40 }
+    #expect(poor.count > 80)
+    for part in poor { #expect(Set(part.map { Self.labels[$0] }).count > 3) }
+  }
+
+  @Test func aMinimumBelowZeroIsNone() throws {
+    let parts = try Dirichlet(alpha: 0.5, minimumPerSite: .min)
+      .indices(labels: Self.labels, sites: 8, key: key)
+    #expect(parts.joined().sorted() == Array(0..<5000))
+  }
+
   @Test func twoShardsGiveAtMostFourClasses() throws {
     // A shard of 5,000 / 16 examples lies in one class of 500, or across the border of two.
     let parts = try LabelShards(shardsPerSite: 2).indices(labels: Self.labels, sites: 8, key: key)

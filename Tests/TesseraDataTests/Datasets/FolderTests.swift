@@ -130,9 +130,64 @@ import Testing
         ("test/a/1.png", [3, 40, 40], 7), ("test/b/1.png", [1, 8, 8], 9),
       ]
     )
-    let train = try LabelledImages.load(.train, from: folder.path)
+    var reports: [[Int]] = []
+    let train = try LabelledImages.load(.train, from: folder.path) { reports.append([$0, $1]) }
+    #expect(reports == [[1, 2], [2, 2]])
     #expect(train.images.shape == [2, 3, 32, 32])
     #expect(train.name.hasSuffix(" train"))
     #expect(throws: DataError.self) { try LabelledImages.load(.train, from: "/nowhere") }
+  }
+
+  /// Four IDX files in MNIST's layout: three images of 2×2 for training with these labels, and one for testing.
+  private func makeIDX(in folder: FilePath, labels: [UInt8], testLabel: UInt8) throws {
+    try FileManager.default.createDirectory(
+      atPath: folder.string,
+      withIntermediateDirectories: true
+    )
+    func write(_ name: String, _ bytes: [UInt8]) throws {
+      try Data(bytes).write(to: URL(filePath: folder.appending(name).string))
+    }
+    for (prefix, labels) in [("train", labels), ("t10k", [testLabel])] {
+      let count = UInt8(labels.count)
+      let pixels = [UInt8](repeating: 7, count: labels.count * 4)
+      try write(
+        "\(prefix)-images-idx3-ubyte",
+        [0, 0, 8, 3, 0, 0, 0, count, 0, 0, 0, 2, 0, 0, 0, 2] + pixels
+      )
+      try write("\(prefix)-labels-idx1-ubyte", [0, 0, 8, 1, 0, 0, 0, count] + labels)
+    }
+  }
+
+  @Test func filesInMNISTsLayoutHaveTheNamesOfTheirFolder() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path.appending("letters")
+    try makeIDX(in: path, labels: [2, 0, 1], testLabel: 3)
+    let train = try LabelledImages.load(.train, from: path)
+    #expect(train.name == "letters train")
+    #expect(train.images.shape == [3, 1, 2, 2])
+    #expect(train.labelList == [2, 0, 1])
+    // The test part has one class more, and a model must fit both.
+    #expect(train.classNames == ["0", "1", "2", "3"])
+    #expect(try LabelledImages.load(.test, from: path).classNames == train.classNames)
+  }
+
+  @Test func fashionIsKnownByTheNameOfItsFolder() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path.appending("my-Fashion-MNIST")
+    try makeIDX(in: path, labels: [2, 0, 9], testLabel: 3)
+    let test = try LabelledImages.load(.test, from: path)
+    #expect(test.name == "Fashion-MNIST test")
+    #expect(test.classNames == FashionMNIST.classNames)
+  }
+
+  @Test func aFolderOfNoKnownLayoutIsToldWhichThereAre() throws {
+    let folder = try TemporaryFolder()
+    let error = #expect(throws: DataError.self) {
+      try LabelledImages.load(.train, from: folder.path)
+    }
+    for layout in ["train-images-idx3-ubyte", "data_batch_1.bin", "train and test"] {
+      #expect(error?.message.contains(layout) == true)
+    }
+    #expect(error?.message.contains("./setup") == false)
   }
 }

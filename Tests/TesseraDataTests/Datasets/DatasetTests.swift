@@ -45,6 +45,42 @@ import Testing
     }
   }
 
+  /// gzip's header, one stored block of deflate, the checksum and the length.
+  private func compressed(_ bytes: [UInt8]) -> [UInt8] {
+    let length = [UInt8(bytes.count), 0]
+    return [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 1] + length + length.map(~) + bytes
+      + littleEndian(crc32(bytes)) + littleEndian(UInt32(bytes.count))
+  }
+
+  @Test func aCompressedIDXFileIsReadWhateverItsName() throws {
+    let folder = try TemporaryFolder()
+    let tensor = try IDXFile.read(folder.file("images", compressed(Self.idx)))
+    #expect(try tensor.array(of: UInt8.self) == (0..<12).map { UInt8($0) })
+  }
+
+  @Test func aCompressedIDXFileThatWasCutIsRefusedAtAnyLength() throws {
+    let folder = try TemporaryFolder()
+    let whole = compressed(Self.idx)
+    for length in 0..<whole.count {
+      let file = try folder.file("cut.gz", Array(whole.prefix(length)))
+      let error = #expect(throws: DataError.self, "\(length) bytes") { try IDXFile.read(file) }
+      #expect(error?.message.contains("cut.gz") == true)
+    }
+  }
+
+  @Test func aChangedByteOfACompressedIDXFileIsRefusedAsDamage() throws {
+    let folder = try TemporaryFolder()
+    let whole = compressed(Self.idx)
+    // The elements, their checksum and their length.
+    for position in whole.count - 20..<whole.count {
+      var bytes = whole
+      bytes[position] ^= 0x10
+      let file = try folder.file("changed.gz", bytes)
+      let error = #expect(throws: DataError.self, "byte \(position)") { try IDXFile.read(file) }
+      #expect(error?.message.contains("damaged") == true)
+    }
+  }
+
   @Test func bytesAfterTheLastElementAreRefused() throws {
     let folder = try TemporaryFolder()
     let file = try folder.file("long", Self.idx + [0])
@@ -71,6 +107,14 @@ import Testing
     let error = #expect(throws: DataError.self) { try FashionMNIST.load(.train, from: folder.path) }
     #expect(error?.message.contains("train-images-idx3-ubyte.gz") == true)
     #expect(error?.message.contains("./setup") == true)
+  }
+
+  @Test func onlyFashionMNISTIsSaidToBeInstalledBySetup() throws {
+    let folder = try TemporaryFolder()
+    _ = try folder.file("train-labels-idx1-ubyte", [0, 0, 8, 1, 0, 0, 0, 0])
+    let error = #expect(throws: DataError.self) { try IDXFolder.load(.train, from: folder.path) }
+    #expect(error?.code == .missingFile)
+    #expect(error?.message.contains("./setup") == false)
   }
 
   @Test func labelsThatDoNotFitTheImagesAreRefused() throws {
@@ -107,6 +151,9 @@ import Testing
     #expect(shuffled.sorted() == Array(0..<10))
     #expect(try order(RandomKey(seed: 1)) == shuffled)
     #expect(try order(RandomKey(seed: 2)) != shuffled)
+    #expect(try data.batches(of: .max).batch(0).indices == Array(0..<10))
+    #expect(try data.batches(of: .max, droppingLast: true).count == 0)
+    #expect(try data.batches(of: 5).count == 2)
     #expect(throws: DataError.self) { try data.batches(of: 0) }
     #expect(throws: DataError.self) { try data.batches(of: 2, indices: [10]) }
     #expect(throws: DataError.self) { try data.batches(of: 2).batch(5) }

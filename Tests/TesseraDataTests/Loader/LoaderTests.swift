@@ -73,6 +73,42 @@ private final class Failing: SampleTransform {
     await #expect(throws: CancellationError.self) { try await loop.value }
   }
 
+  @Test(.timeLimit(.minutes(1))) func cancellationEndsALoopWhoseBatchesAreReady() async throws {
+    let counter = Failing()
+    let plan = try images(3).batches(of: 1, transforms: [counter])
+    let loop = Task {
+      let iterator = plan.prefetched(ahead: 3).makeAsyncIterator()
+      _ = try await iterator.next()
+      // One worker makes them in turn: once the third is begun, the second is ready.
+      while counter.asked.load(ordering: .relaxed) < 3 {
+        try Task.checkCancellation()
+        await Task.yield()
+      }
+      withUnsafeCurrentTask { $0?.cancel() }
+      return try await iterator.next()?.indices
+    }
+    await #expect(throws: CancellationError.self) { try await loop.value }
+  }
+
+  @Test(.timeLimit(.minutes(1))) func theNextBatchIsPreparedWhileOneIsInUse() async throws {
+    let counter = Failing()
+    let plan = try images(3).batches(of: 1, transforms: [counter])
+    let iterator = plan.prefetched(ahead: 1).makeAsyncIterator()
+    _ = try await iterator.next()
+    while counter.asked.load(ordering: .relaxed) < 2 {
+      try Task.checkCancellation()
+      await Task.yield()
+    }
+    #expect(try await iterator.next()?.indices == [1])
+  }
+
+  @Test func moreWorkersThanBatchesAreNotStarted() async throws {
+    let plan = try images(3).batches(of: 1)
+    var seen = 0
+    for try await _ in plan.prefetched(ahead: .max, workers: .max) { seen += 1 }
+    #expect(seen == 3)
+  }
+
   @Test func nomoreIsPreparedThanAsked() async throws {
     let counter = Failing()
     let plan = try images(1000).batches(of: 1, transforms: [counter])
