@@ -23,7 +23,7 @@ struct Quickstart: AsyncParsableCommand {
   var sites: Limited<SiteLimit> = .init(8)
 
   @Option(parsing: .unconditional, help: .limited("How many rounds to train.", RoundLimit.self))
-  var rounds: Limited<RoundLimit> = .init(20)
+  var rounds: Limited<RoundLimit> = .init(25)
 
   @Option(parsing: .unconditional, help: "How the images are divided among the sites.")
   var partition: ImageExperiment.Division = .dirichlet

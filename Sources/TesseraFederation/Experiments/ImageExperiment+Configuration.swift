@@ -38,7 +38,7 @@ extension ImageExperiment {
     /// Settings; quickstart's where none are given.
     public init(
       sites: Int = 8,
-      rounds: Int = 20,
+      rounds: Int = 25,
       division: Division = .dirichlet,
       alpha: Double = 0.5,
       shards: Int = 2,
