@@ -1,6 +1,4 @@
 internal import ArgumentParser
-internal import Foundation
-internal import SystemPackage
 internal import TesseraFederation
 internal import TesseraRun
 
@@ -11,27 +9,14 @@ struct Verify: AsyncParsableCommand {
     discussion: "Exit code 0 if identical, 2 if not."
   )
 
-  @Argument(help: "The run's folder.", completion: .directory)
-  var run: String
-
-  @Option(
-    parsing: .unconditional,
-    help: .limited(
-      "How many threads compute; the result does not depend on it. All cores if not given.",
-      LaneLimit.self
-    )
-  )
-  var lanes: Limited<LaneLimit>?
+  @OptionGroup var recorded: RecordedRun
 
   func run() async throws {
     try await Session.reportingErrors {
-      let record = try RunRecord.open(at: FilePath(run))
+      let record = try recorded.record()
       let manifest = try record.manifest()
       let session = Session()
-      let configuration = try ImageExperiment.Configuration(of: manifest, lanes: lanes?.value)
-      let experiment = try session.reading("\(configuration.dataFolder)") {
-        try ImageExperiment(configuration, progress: $0)
-      }
+      let experiment = try recorded.experiment(of: manifest, session)
       let work = RunProgress.Work(repeating: manifest, by: experiment)
       do {
         let difference = try await session.watch(work) { observe in

@@ -30,21 +30,28 @@ public struct StackedBars: Plot {
     self.label = label
   }
 
+  /// The palette has ten colours; the next ten parts have them paler.
+  private func fill(_ part: Int) -> String {
+    "fill=\"var(--c\(part % 10))\" opacity=\"\(part / 10 % 2 == 0 ? "1" : "0.5")\""
+  }
+
   /// The drawing.
   public var svg: String {
     let (width, row, left, right) = (900.0, 26.0, 76.0, 800.0)
-    let columns = 5
+    // Names of users' own classes may be long; a letter is some 6.5 wide.
+    let longest = Double(partNames.map(\.count).max() ?? 0)
+    let columns = Int(min(max((width - left) / (longest * 6.5 + 40), 1), 5))
     let legendHeight = Double((partNames.count + columns - 1) / columns) * 20 + 14
     let height = legendHeight + row * Double(bars.count) + 12
     let largest = Double(max(bars.map { $0.parts.reduce(0, +) }.max() ?? 1, 1))
     var shapes: [String] = []
     for (index, name) in partNames.enumerated() {
-      let x = left + Double(index % columns) * 145
+      let x = left + Double(index % columns) * (width - left) / Double(columns)
       let y = 14 + Double(index / columns) * 20
       shapes.append(
         """
         <rect x="\(coordinate(x))" y="\(coordinate(y - 9))" width="10" height="10" rx="2" \
-        fill="var(--c\(index % 10))"/>
+        \(fill(index))/>
         """
       )
       shapes.append(text(name, x: x + 16, y: y, isName: true))
@@ -59,7 +66,7 @@ public struct StackedBars: Plot {
         shapes.append(
           """
           <rect x="\(coordinate(start))" y="\(coordinate(y))" width="\(coordinate(length))" \
-          height="19" fill="var(--c\(part % 10))"><title>\(escaped(bar.name)), \(escaped(name)): \
+          height="19" \(fill(part))><title>\(escaped(bar.name)), \(escaped(name)): \
           \(count)</title></rect>
           """
         )

@@ -1,4 +1,4 @@
-"""Writes operations.safetensors: PyTorch's results for the operations of TesseraCore (torch 2.13, CPU).
+"""Writes operations.safetensors: PyTorch's results for the operations of TesseraCore (torch 2.15, CPU).
 
     pip install torch numpy safetensors; python make_golden.py
 """

@@ -154,6 +154,8 @@ for name, mode, shape, size in [
     function(f"resized.linear{name}", lambda x: F.interpolate(x, size, mode=mode), *shape)
     function(f"resized.corners{name}", lambda x: F.interpolate(x, size, mode=mode, align_corners=True), *shape)
 function("resized.cubic2d", lambda x: F.interpolate(x, (5, 6), mode="bicubic"), 1, 2, 3, 4)
+layer("rmsNorm", nn.RMSNorm(5, eps=1e-5), 2, 3, 5)
+layer("rmsNorm.two", nn.RMSNorm((3, 4), eps=1e-3), 2, 3, 4)
 write("layers", layers)
 
 # --- losses ---------------------------------------------------------------------------------------------------
@@ -342,4 +344,6 @@ write("schedules", {
     "polynomial": rates(lambda o: schedulers.PolynomialLR(o, 10, 2.0)),
     "cosine": torch.tensor([0.1 + 0.3 * (1 + math.cos(math.pi * min(step, 10) / 10)) / 2 for step in range(13)], dtype=torch.float64),
     "cosine.torch": rates(lambda o: schedulers.CosineAnnealingLR(o, 12, 0.1)),
+    "multiStep": rates(lambda o: schedulers.MultiStepLR(o, [2, 6, 6], 0.5)),
+    "oneCycle": rates(lambda o: schedulers.OneCycleLR(o, 0.5, total_steps=14, pct_start=0.3, cycle_momentum=False)),
 })

@@ -168,6 +168,8 @@ struct LayerCase: CustomTestStringConvertible, Sendable {
     LayerCase("groupNorm") { _ in try GroupNorm(groups: 2, channels: 4) },
     LayerCase("layerNorm") { _ in try LayerNorm(5) },
     LayerCase("layerNorm.two") { _ in try LayerNorm(3, 4) },
+    LayerCase("rmsNorm") { _ in try RMSNorm(5) },
+    LayerCase("rmsNorm.two") { _ in try RMSNorm(3, 4, epsilon: 1e-3) },
     LayerCase(
       "embedding",
       hasWholeInput: true,

@@ -14,6 +14,8 @@ import Testing
     expectClose(try rates(.polynomial(from: 0.4, over: 10, power: 2)), try golden("polynomial"))
     expectClose(try rates(.cosine(from: 0.4, to: 0.1, over: 10)), try golden("cosine"))
     expectClose(try rates(.cosine(from: 0.4, to: 0.1, over: 12)), try golden("cosine.torch"))
+    expectClose(try rates(.multiStep(from: 0.4, at: [2, 6, 6], by: 0.5)), try golden("multiStep"))
+    expectClose(try rates(.oneCycle(to: 0.5, over: 14, rise: 0.3)), try golden("oneCycle"))
   }
 
   @Test func aConstantScheduleIsConstant() throws {
