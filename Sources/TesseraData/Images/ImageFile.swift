@@ -23,8 +23,8 @@ public enum ImageFile {
   /// What it is, its first bytes say, not its name. Only the pixels are read: no gamma, colour profile or orientation that
   /// the file notes is applied, so that equal numbers in a file are equal numbers here.
   ///
-  /// 16 bits become the nearest 8. Transparent places show black. Grey made of colours is `0.299 R + 0.587 G + 0.114 B`
-  /// (ITU-R BT.601), for both formats. A JPEG for print, in CMYK or YCCK, is refused.
+  /// 16 bits become the nearest 8. What is transparent shows black, in proportion. Grey made of colours is
+  /// `0.299 R + 0.587 G + 0.114 B` (ITU-R BT.601), for both formats. A JPEG for print, in CMYK or YCCK, is refused.
   ///
   /// - Parameters:
   ///   - path: The file.

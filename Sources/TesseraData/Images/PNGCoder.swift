@@ -25,16 +25,19 @@ enum PNGCoder {
       let hasColor = image.format & UInt32(PNG_FORMAT_FLAG_COLOR) != 0
       // libpng would make grey of linear light; JPEG's grey is a sum of the stored numbers.
       let isColor = channels == .rgb || hasColor
-      image.format = isColor ? UInt32(PNG_FORMAT_FLAG_COLOR) : 0
-      var pixels = Pixels(height: height, width: width, channels: isColor ? 3 : 1)
+      let alpha = image.format & UInt32(PNG_FORMAT_FLAG_ALPHA)
+      image.format = alpha | (isColor ? UInt32(PNG_FORMAT_FLAG_COLOR) : 0)
+      let count = (isColor ? 3 : 1) + (alpha == 0 ? 0 : 1)
+      var pixels = Pixels(height: height, width: width, channels: count)
       try pixels.decode { buffer in
-        var black = png_color()
-        guard png_image_finish_read(&image, &black, buffer, 0, nil) != 0,
+        guard png_image_finish_read(&image, nil, buffer, 0, nil) != 0,
           // Warnings are about damage that was read over: a wrong checksum, missing rows.
           image.warning_or_error == 0
         else { throw malformed(message(image)) }
       }
-      return try channels == .grey ? pixels.grey().tensor() : pixels.tensor()
+      // libpng would mix in linear light too.
+      let opaque = alpha == 0 ? pixels : pixels.overBlack()
+      return try channels == .grey ? opaque.grey().tensor() : opaque.tensor()
     }
   }
 

@@ -24,6 +24,21 @@ struct Pixels {
     }
   }
 
+  /// Without the last channel, alpha, which the others are multiplied by.
+  consuming func overBlack() -> Pixels {
+    let colors = channels - 1
+    let mixed = bytes
+    var opaque = Pixels(height: height, width: width, channels: colors)
+    opaque.bytes.reserveCapacity(height * width * colors)
+    for start in stride(from: 0, to: mixed.count, by: channels) {
+      let alpha = Int(mixed[start + colors])
+      for value in mixed[start..<start + colors] {
+        opaque.bytes.append(UInt8((Int(value) * alpha + 127) / 255))
+      }
+    }
+    return opaque
+  }
+
   /// The luminance of ITU-R BT.601 in 16 bits after the point, as JPEG has it.
   consuming func grey() -> Pixels {
     guard channels == 3 else { return self }

@@ -58,6 +58,8 @@ images = {
     "rgb.png": Image.fromarray(rgb),
     "palette.png": Image.fromarray(rgb).quantize(16),
     "alpha.png": Image.fromarray(numpy.dstack([rgb, alpha])),
+    "mixed.png": Image.fromarray(numpy.dstack([rgb, grey])),
+    "greymixed.png": Image.fromarray(numpy.dstack([rgb[:, :, 0], grey])),
     "bits.png": Image.fromarray(grey > 127),
     "grey.jpg": Image.fromarray(grey),
     "rgb.jpg": Image.fromarray(rgb),
@@ -78,6 +80,9 @@ for name in [*images, *by_hand]:
     if name == "alpha.png":
         # What is transparent is black to us.
         read = Image.composite(read.convert("RGB"), Image.new("RGB", read.size), read.getchannel("A"))
+    if name.endswith("mixed.png"):
+        colors = (rgb if name == "mixed.png" else rgb[:, :, :1]) * (grey / 255)[:, :, None]
+        read = Image.fromarray(numpy.round(colors).astype(numpy.uint8).squeeze())
     if name.startswith("deep"):
         # Pillow keeps 16 bits of grey and cuts those of colours off; ours are the nearest 8.
         wide = deep if name == "deep.png" else numpy.stack([deep, deep[::-1], deep[:, ::-1]], axis=-1)

@@ -8,7 +8,8 @@ import Testing
   static let fixtures = FilePath(#filePath).removingLastComponent().removingLastComponent()
     .appending("Fixtures")
   static let names = [
-    "grey.png", "rgb.png", "palette.png", "alpha.png", "bits.png", "deep.png", "deeprgb.png",
+    "grey.png", "rgb.png", "palette.png", "alpha.png", "mixed.png", "greymixed.png", "bits.png",
+    "deep.png", "deeprgb.png",
     "gamma.png", "interlaced.png", "chunks.png", "grey.jpg", "rgb.jpg", "progressive.jpg",
   ]
 
