@@ -45,7 +45,7 @@ let package = Package(
     .target(
       name: "CTessera",
       dependencies: ["CLibTorch"],
-      cxxSettings: [.define("AT_PER_OPERATOR_HEADERS")],
+      cxxSettings: [.define("AT_PER_OPERATOR_HEADERS"), .treatAllWarnings(as: .error)],
       linkerSettings: [.linkedLibrary("stdc++")]
     ),
     .target(

@@ -46,8 +46,9 @@ at::Tensor reduced(const at::Tensor &x, TesseraReduction kind, at::IntArrayRef d
 }
 
 /// Where LibTorch wants "all of them" as nothing at all.
-at::OptionalIntArrayRef chosen(const ptrdiff_t *dimensions, ptrdiff_t count) {
-  return count == 0 ? at::OptionalIntArrayRef() : at::OptionalIntArrayRef(ints(dimensions, count));
+std::optional<at::IntArrayRef> chosen(const ptrdiff_t *dimensions, ptrdiff_t count) {
+  if (count == 0) return std::nullopt;
+  return ints(dimensions, count);
 }
 
 }  // namespace

@@ -129,6 +129,9 @@ struct Quickstart: AsyncParsableCommand {
   }
 
   func validate() throws {
+    for (option, path) in [("output", output), ("data", data)] where path == "" {
+      throw ValidationError("The value '' is invalid for '--\(option) <folder>': name a folder")
+    }
     let asked = settings.sitesPerRound
     guard minimumSites.value <= asked else {
       throw ValidationError(

@@ -9,6 +9,14 @@ struct Resume: AsyncParsableCommand {
 
   @OptionGroup var recorded: RecordedRun
 
+  @Flag(
+    help: """
+      Go on although LibTorch or the kind of processor is another: the result is then that of \
+      neither, and cannot be verified.
+      """
+  )
+  var acrossVersions = false
+
   func run() async throws {
     try await Session.reportingErrors {
       let record = try recorded.record()
@@ -19,6 +27,18 @@ struct Resume: AsyncParsableCommand {
         try session.writeReport(manifest, record)
         session.output.line("\(record.folder) is finished. Report: \(record.reportFile)")
         return
+      }
+      let isSame = Versions.decisive.allSatisfy {
+        manifest.lastVersions[$0] == Versions.current[$0]
+      }
+      guard isSame || acrossVersions else {
+        throw RunError(
+          code: .cannotResume,
+          message: """
+            the rest would not be bit for bit what it should be\(Session.versionNote(manifest)); \
+            --across-versions goes on all the same
+            """
+        )
       }
       let experiment = try recorded.experiment(of: manifest, session)
       if let difference = try RunDifference.beforeTraining(manifest, experiment.newManifest()) {

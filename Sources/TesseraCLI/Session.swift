@@ -114,9 +114,11 @@ final class Session: Sendable {
 
   /// What differs between the versions that a run was made with and these, as the end of a message.
   static func versionNote(_ manifest: RunManifest) -> String {
+    let used = [manifest.versions] + manifest.laterVersions.map(\.versions)
     let differences = Versions.current.sorted { $0.key < $1.key }.compactMap { name, now in
-      let then = manifest.versions[name] ?? "unknown"
-      return then == now ? nil : "\(name) \(then) (here \(now))"
+      let others = Set(used.map { $0[name] ?? "unknown" }).subtracting([now]).sorted()
+      return others.isEmpty
+        ? nil : "\(name) \(others.joined(separator: " and ")) (here \(now))"
     }
     return differences.isEmpty ? "" : "; it was made with \(differences.joined(separator: ", "))"
   }

@@ -21,5 +21,7 @@ final class StopSignals {
 
   func cancel() {
     for source in sources { source.cancel() }
+    // What follows has nothing to save.
+    for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
   }
 }

@@ -68,6 +68,12 @@ public enum AtomicFile {
       guard fsync(descriptor.rawValue) == 0 else { throw Errno(rawValue: errno) }
     }
     guard rename(neighbour.string, path.string) == 0 else { throw Errno(rawValue: errno) }
+    // The name is in the folder, which has to reach the disk as well. Some file systems cannot; the file is there all the same.
+    let parent = path.removingLastComponent()
+    if let folder = try? FileDescriptor.open(parent.isEmpty ? "." : parent, .readOnly) {
+      fsync(folder.rawValue)
+      try? folder.close()
+    }
   }
 
   /// Turns the system's refusals into errors that name the file.

@@ -42,7 +42,8 @@ public enum NumPyFile {
       var status = zip_stat_t()
       guard zip_stat_index(archive, index, 0, &status) == 0, let name = status.name,
         let size = Int(exactly: status.size),
-        status.size / largestExpansion <= status.comp_size + 1
+        // Not `comp_size + 1`: a hostile archive claims the largest number there is.
+        status.size / largestExpansion <= status.comp_size
       else { throw malformed("entry \(index) cannot be read") }
       let file = String(cString: name)
       guard let entry = zip_fopen_index(archive, index, 0) else {

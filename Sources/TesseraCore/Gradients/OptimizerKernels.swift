@@ -4,7 +4,7 @@ internal import CTessera
 ///
 /// `package`: only optimisers may call them, on the tensors of parameters and of their own state. All lists are parallel.
 package struct OptimizerKernels {
-  /// The slots of one optimiser, parallel to its parameters.
+  /// The parameters that a call changes: those that are trained, and alike in all numbers.
   package let parameters: [Tensor]
 
   package init(parameters: [Tensor]) {
@@ -122,21 +122,18 @@ package struct OptimizerKernels {
 
   private typealias List = UnsafePointer<OpaquePointer?>
 
-  /// The C form of the lists, without the frozen parameters: neither momentum nor decay may move those.
+  /// The C form of the lists.
   private func withLists(
     _ gradients: [Tensor],
     _ first: [Tensor],
     _ second: [Tensor],
     _ body: (List, List, List, List, Int) -> TesseraCode
   ) throws {
-    let trained = parameters.indices.filter { parameters[$0].requiresGradient }
-    // An optimiser without moments has empty lists of them.
-    func chosen(_ list: [Tensor]) -> [Tensor] { list.isEmpty ? [] : trained.map { list[$0] } }
-    try Tensor.withPointers(chosen(parameters)) { p in
-      try Tensor.withPointers(chosen(gradients)) { g in
-        try Tensor.withPointers(chosen(first)) { m in
-          try Tensor.withPointers(chosen(second)) { v in
-            try check(body(p, g, m, v, trained.count))
+    try Tensor.withPointers(parameters) { p in
+      try Tensor.withPointers(gradients) { g in
+        try Tensor.withPointers(first) { m in
+          try Tensor.withPointers(second) { v in
+            try check(body(p, g, m, v, parameters.count))
           }
         }
       }

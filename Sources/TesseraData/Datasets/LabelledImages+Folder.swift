@@ -6,8 +6,7 @@ extension LabelledImages {
   /// Reads the data set in a folder, whichever of three kinds it is.
   ///
   /// - IDX files in MNIST's layout: `train-images-idx3-ubyte` and its three companions, with or without `.gz`. The data set
-  ///   is called what its folder is, and its classes `0`, `1`, …; those of Fashion-MNIST have their names if the folder's
-  ///   name has `fashion` in it.
+  ///   is called what its folder is, and its classes `0`, `1`, …; Debian's Fashion-MNIST has its names.
   /// - CIFAR-10's binary version: `data_batch_1.bin` and its companions.
   /// - Images: `train/CLASS/*.png` and `test/CLASS/*.png` (or JPEG), which become colour images of 32×32.
   ///
@@ -30,15 +29,8 @@ extension LabelledImages {
     }
     // Where Debian puts it, what is missing can be installed.
     if folder == FashionMNIST.debianFolder { return try FashionMNIST.load(split, from: folder) }
-    let name = folder.lastComponent?.string ?? "images"
     if IDXFolder.isPresent(in: folder) {
-      let isFashion = name.lowercased().contains("fashion")
-      return try IDXFolder.load(
-        split,
-        from: folder,
-        name: isFashion ? "Fashion-MNIST" : name,
-        classNames: isFashion ? FashionMNIST.classNames : nil
-      )
+      return try IDXFolder.load(split, from: folder)
     }
     guard exists("train"), exists("test") else {
       throw DataError(
@@ -56,7 +48,7 @@ extension LabelledImages {
       progress: progress
     )
     return try LabelledImages(
-      name: "\(name) \(split.rawValue)",
+      name: "\(folder.lastComponent?.string ?? "images") \(split.rawValue)",
       images: images.images,
       labels: images.labels,
       classNames: images.classNames,

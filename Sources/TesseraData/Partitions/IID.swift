@@ -8,7 +8,7 @@ public struct IID: Partition {
   /// Shuffled positions, dealt out in turn.
   public func indices(labels: [Int], sites: Int, key: RandomKey) throws -> [[Int]] {
     try check(sites: sites, examples: labels.count)
-    var numbers = KeyedRandomNumbers(key: key)
+    var numbers = KeyedRandomNumbers(key: key["iid"])
     let shuffled = Array(labels.indices).shuffled(using: &numbers)
     return (0..<sites).map { site in
       stride(from: site, to: shuffled.count, by: sites).map { shuffled[$0] }.sorted()

@@ -6,8 +6,8 @@ public import TesseraCore
 /// scale is fixed when the round starts: values may be up to ``headroom`` times as large as the model's largest, and always
 /// as large as ``smallestBound(for:)``. An update that does not fit is refused as a whole, and leaves no trace.
 ///
-/// The mean of *n* updates within a bound *b* is off by at most *n* · *b* / 2^62: for 1,000 updates of `float32` values up to
-/// 65,536 that is 1.4e-11.
+/// If the *n* updates of all sites come, their mean is off by at most *n* · *b* / 2^61 for values within a bound *b*: by 3e-11
+/// for 1,000 updates of `float32` values up to 65,536. If only a share of the weight comes, by as much more as it is less.
 ///
 /// Memory is 8 bytes for each element of the model, whatever the number of sites.
 public struct WeightedMean: Sendable {
@@ -72,14 +72,16 @@ public struct WeightedMean: Sendable {
   /// - Parameters:
   ///   - update: Has the model's names, shapes and dtypes, and finite values.
   ///   - site: Who sent it; it may weigh at most its number of examples.
+  /// - Returns: The weight that it got: the update's, rounded so that sums of weights are exact.
   /// - Throws: ``FederationError`` with code ``FederationError/Code/rejectedUpdate``, naming the site and the tensor.
-  public mutating func fold(_ update: Update, from site: Site) throws {
+  @discardableResult
+  public mutating func fold(_ update: Update, from site: Site) throws -> Double {
     func rejected(_ reason: String) -> FederationError {
       FederationError(code: .rejectedUpdate, message: "\(site.name): \(reason)")
     }
     let weight = (update.weight * weightUnit).rounded() / weightUnit
     guard weight.isFinite, weight > 0 else {
-      throw rejected("its weight is not a number above 0")
+      throw rejected("its weight is not a number above 0, or nothing beside the others'")
     }
     guard weight <= Double(site.exampleCount), totalWeight + weight <= capacity else {
       throw rejected("its weight is more than the \(site.exampleCount) examples it announced")
@@ -107,6 +109,7 @@ public struct WeightedMean: Sendable {
       }
     }
     totalWeight += weight
+    return weight
   }
 
   /// The mean of the updates folded so far.

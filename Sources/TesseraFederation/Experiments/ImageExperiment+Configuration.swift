@@ -32,8 +32,8 @@ extension ImageExperiment {
     public var seed: UInt64
     /// How many threads compute; has no influence on results.
     public var lanes: Int
-    /// Where the images are, as `LabelledImages.load(_:from:)` reads them.
-    public var dataFolder: FilePath
+    /// Where the images are, as `LabelledImages.load(_:from:)` reads them; an absolute path.
+    public let dataFolder: FilePath
 
     /// Settings; quickstart's where none are given.
     public init(
@@ -65,7 +65,9 @@ extension ImageExperiment {
       self.augments = augments
       self.seed = seed
       self.lanes = lanes ?? ProcessInfo.processInfo.activeProcessorCount
-      self.dataFolder = dataFolder
+      // Found again from wherever the run is resumed or verified, and named alike by `.` and by its path.
+      self.dataFolder = FilePath(FileManager.default.currentDirectoryPath)
+        .pushing(dataFolder).lexicallyNormalized()
     }
 
     /// The division, with its settings.
@@ -195,14 +197,11 @@ extension ImageExperiment.Configuration {
 
   /// The settings by name, as `run.json` has them.
   var fields: [String: String] {
-    // Found again from wherever the run is resumed or verified.
-    let folder = FilePath(FileManager.default.currentDirectoryPath)
-      .pushing(dataFolder).lexicallyNormalized()
     var fields = [
       "sites": "\(sites)", "rounds": "\(rounds)", "division": division.rawValue,
       "alpha": "\(alpha)", "shards": "\(shards)", "fraction": "\(fraction)",
       "minimum sites": "\(minimumSites)", "epochs": "\(epochs)", "batch": "\(batch)",
-      "augments": "\(augments)", "lanes": "\(lanes)", "data": folder.string,
+      "augments": "\(augments)", "lanes": "\(lanes)", "data": dataFolder.string,
     ]
     if let targetAccuracy { fields["target accuracy"] = "\(targetAccuracy)" }
     return fields

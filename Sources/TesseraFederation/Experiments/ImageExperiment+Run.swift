@@ -34,7 +34,7 @@ extension ImageExperiment {
   ///   - comparisons: Whether sites alone and all data in one place are trained too.
   ///   - observe: Is told what happens.
   ///   - checkRound: Is called after each round; throwing ends the run.
-  /// - Returns: The finished manifest, which is saved too.
+  /// - Returns: The finished manifest, which is saved too; of a run that is finished already, its manifest.
   /// - Throws: `CancellationError` if the task was cancelled. The record then says `interrupted` and can be resumed.
   public func run(
     in record: RunRecord,
@@ -45,6 +45,9 @@ extension ImageExperiment {
   ) async throws -> RunManifest {
     let lock = try record.lock()
     defer { withExtendedLifetime(lock) {} }
+    // Another process may have finished it while this one waited for the data.
+    let earlier = try record.manifest()
+    if earlier.status == .finished { return earlier }
     let run = try OpenRun(record)
     do {
       let rounds = min(lastRound ?? configuration.rounds, configuration.rounds)

@@ -14,6 +14,11 @@ final class OpenRun: Sendable {
     var manifest = try record.manifest()
     manifest.status = .running
     manifest.message = nil
+    if manifest.lastVersions != Versions.current {
+      manifest.laterVersions.append(
+        .init(afterRound: manifest.rounds.count, versions: Versions.current)
+      )
+    }
     self.record = record
     secondsBefore = manifest.trainingSeconds
     try record.write(manifest)

@@ -38,17 +38,17 @@ final class RoundCollector: Sendable {
       switch result {
       case .success(let update):
         do {
-          try state.mean.fold(update, from: site)
+          let weight = try state.mean.fold(update, from: site)
           state.contributions.append(
             Contribution(
               site: site,
-              weight: update.weight,
+              weight: weight,
               // Records are JSON, which has no NaN; a model is not worth less for an odd measurement.
               metrics: update.metrics.filter(\.value.isFinite)
             )
           )
           state.actions += state.workflow.handle(
-            .accepted(site: site.index, weight: update.weight)
+            .accepted(site: site.index, weight: weight)
           )
         } catch {
           state.refuse(site, "\(error)")

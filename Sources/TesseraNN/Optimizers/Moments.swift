@@ -68,7 +68,9 @@ struct Moments {
         decayFactor: parameters[index].decayFactor
       )
     }
-    for (likeness, members) in groups {
+    // Kernels refuse what has moved before they change anything; with several of them, all must be asked first.
+    if groups.count > 1 { try checkLayouts(of: trained.map { ($0, parameters[$0].value) }) }
+    for (likeness, members) in groups.sorted(by: { $0.value[0] < $1.value[0] }) {
       try kernel(
         Group(
           likeness: likeness,
@@ -79,6 +81,24 @@ struct Moments {
       )
     }
     for index in trained { steps[index] += 1 }
+  }
+
+  private func checkLayouts(of values: [(index: Int, tensor: Tensor)]) throws {
+    for (index, value) in values {
+      for moment in tensors.map({ $0[index] }) where moment.shape == value.shape {
+        guard moment.strides == value.strides, moment.dtype == value.dtype,
+          moment.device == value.device
+        else {
+          throw TensorError(
+            code: .invalidArgument,
+            message: """
+              a parameter's layout, dtype or device is no longer what it was when the optimiser was \
+              made: make a new one
+              """
+          )
+        }
+      }
+    }
   }
 
   private func check(_ gradients: [Tensor], for parameters: [Parameter]) throws {

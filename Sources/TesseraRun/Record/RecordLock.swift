@@ -10,10 +10,13 @@ public final class RecordLock: Sendable {
   /// Takes the lock, or returns `nil` if another process has it.
   ///
   /// - Throws: `Errno` if the folder cannot be opened.
-  init?(_ folder: FilePath) throws {
+  init?(_ folder: FilePath, isShared: Bool = false) throws {
     descriptor = try FileDescriptor.open(folder, .readOnly, options: [.directory])
     // The descriptor is closed by `deinit` in either case.
-    guard flock(descriptor.rawValue, LOCK_EX | LOCK_NB) == 0 else { return nil }
+    guard flock(descriptor.rawValue, (isShared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0 else {
+      guard errno == EWOULDBLOCK else { throw Errno(rawValue: errno) }
+      return nil
+    }
   }
 
   deinit { try? descriptor.close() }

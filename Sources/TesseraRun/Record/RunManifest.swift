@@ -16,8 +16,10 @@ public struct RunManifest: Codable, Sendable, Equatable {
   public var configuration: [String: String]
   /// What all random numbers derive from.
   public var seed: UInt64
-  /// The versions of Tessera, LibTorch, Swift and the system, and the kind of processor.
+  /// The versions that the run began with: of Tessera, LibTorch, Swift and the system, and the kind of processor.
   public var versions: [String: String]
+  /// With which other versions it went on, and after which round.
+  public var laterVersions: [LaterVersions] = []
   /// When the run began, in ISO 8601.
   public var started: String
   /// When it ended, in ISO 8601.
@@ -51,6 +53,20 @@ public struct RunManifest: Codable, Sendable, Equatable {
     case finished
     /// Ended by an error.
     case failed
+  }
+
+  /// The versions that a run went on with.
+  public struct LaterVersions: Codable, Sendable, Equatable {
+    /// The last round that was made with earlier ones.
+    public var afterRound: Int
+    /// As ``RunManifest/versions``.
+    public var versions: [String: String]
+
+    /// Makes an entry.
+    public init(afterRound: Int, versions: [String: String]) {
+      self.afterRound = afterRound
+      self.versions = versions
+    }
   }
 
   /// A data set that was used.
@@ -183,6 +199,9 @@ public struct RunManifest: Codable, Sendable, Equatable {
       self.accuracy = accuracy
     }
   }
+
+  /// The versions that the run was made with last.
+  public var lastVersions: [String: String] { laterVersions.last?.versions ?? versions }
 
   /// A manifest of a run that begins.
   public init(

@@ -72,7 +72,7 @@ extension RunRecord {
     RunError(code: .cannotWrite, message: "cannot make the run folder \(folder): \(reason)")
   }
 
-  /// Makes a folder and its parents, and returns those that were not there, outermost first.
+  /// Makes a folder and its parents, and returns those that it made, outermost first.
   private static func makeFolders(_ folder: FilePath) throws -> [FilePath] {
     var missing: [FilePath] = []
     var path = folder
@@ -81,13 +81,18 @@ extension RunRecord {
       guard path.removeLastComponent() else { break }
     }
     missing.reverse()
-    for (index, path) in missing.enumerated() where mkdir(path.string, 0o777) != 0 {
+    var made: [FilePath] = []
+    for path in missing {
+      if mkdir(path.string, 0o777) == 0 {
+        made.append(path)
+        continue
+      }
       let error = Errno(rawValue: errno)
       // Someone else may have made it in the meantime.
       if error == .fileExists { continue }
-      for made in missing[..<index].reversed() { rmdir(made.string) }
+      for path in made.reversed() { rmdir(path.string) }
       throw cannotMake(folder, "\(error)")
     }
-    return missing
+    return made
   }
 }

@@ -29,7 +29,11 @@ public struct RunRecord: Sendable {
   /// - Throws: ``RunError`` with code ``RunError/Code/inUse`` if another process has it.
   public func lock() throws -> RecordLock {
     do {
-      if let lock = try RecordLock(folder) { return lock }
+      // One that only looks whether the run is in use holds a lock for a moment.
+      for attempt in 0..<5 {
+        if attempt > 0 { usleep(20_000) }
+        if let lock = try RecordLock(folder) { return lock }
+      }
     } catch let error as Errno {
       throw RunError(code: .notARecord, message: "cannot open \(folder): \(error)")
     }
@@ -39,7 +43,7 @@ public struct RunRecord: Sendable {
   /// Whether a process is at work on the run.
   public var isInUse: Bool {
     do {
-      return try RecordLock(folder) == nil
+      return try RecordLock(folder, isShared: true) == nil
     } catch {
       return false
     }

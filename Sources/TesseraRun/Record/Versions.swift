@@ -3,6 +3,9 @@ internal import TesseraCore
 
 /// What a run was made with.
 public enum Versions {
+  /// Those that the bits of a result may depend on.
+  public static let decisive = ["libtorch", "machine", "instructions"]
+
   /// Tessera's version.
   public static let tessera = "0.1.0"
 

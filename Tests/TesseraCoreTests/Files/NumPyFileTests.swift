@@ -193,4 +193,22 @@ import Testing
       key: RandomKey(seed: 1)
     ) { _ = try NumPyFile.readArchive(folder.file("damaged", $0)) }
   }
+
+  @Test func aHostileArchiveCannotOverflowItsSizes() throws {
+    let path = folder.path.appending("hostile.npz")
+    // An entry whose sizes are in a zip64 field, and as large as numbers get.
+    let script = """
+      import struct, sys
+      name, most = b"x.npy", 2**64 - 1
+      extra = struct.pack("<HHQQ", 1, 16, most, most)
+      local = struct.pack("<IHHHHHIIIHH", 0x04034b50, 45, 0, 0, 0, 0, 0, 2**32 - 1, 2**32 - 1,
+                          len(name), len(extra)) + name + extra
+      central = struct.pack("<IHHHHHHIIIHHHHHII", 0x02014b50, 45, 45, 0, 0, 0, 0, 0, 2**32 - 1, 2**32 - 1,
+                            len(name), len(extra), 0, 0, 0, 0, 0) + name + extra
+      end = struct.pack("<IHHHHIIH", 0x06054b50, 0, 0, 1, 1, len(central), len(local), 0)
+      open(sys.argv[1], "wb").write(local + central + end)
+      """
+    try python(script, [path.string])
+    #expect(throwing(.malformedFile) { _ = try NumPyFile.readArchive(path) })
+  }
 }

@@ -78,6 +78,15 @@ import Testing
     #expect(try x[-1, -1, -1].itemAsInteger() == 23)
     #expect(try x[1].isIdentical(to: x.slice(at: 1)))
     #expect(try x[0, 1..<3].array(of: Int.self) == [4, 5, 6, 7, 8, 9, 10, 11])
+    #expect(try x[0, 0, ...1].array(of: Int.self) == [0, 1])
+    #expect(try x[0, 0, ...(-1)].array(of: Int.self) == [0, 1, 2, 3])
+    #expect(try x[0, 0, ...(-2)].array(of: Int.self) == [0, 1, 2])
+    for index: any TensorIndex in [0, 0..<1, 0...0, 0..., ..<1, ...0] {
+      for dimension in [-4, 3, .max] {
+        #expect(throwing(.indexOutOfRange) { _ = try index.part(of: x, along: dimension) })
+      }
+      #expect(throws: Never.self) { _ = try index.part(of: x, along: -1) }
+    }
     #expect(try x[0..., 0, 1...2].array(of: Int.self) == [1, 2, 13, 14])
     #expect(try x[1, ..<1, (-2)...].array(of: Int.self) == [14, 15])
     #expect(try x[0, 0, ..<(-1)].array(of: Int.self) == [0, 1, 2])

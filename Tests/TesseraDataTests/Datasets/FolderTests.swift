@@ -171,15 +171,6 @@ import Testing
     #expect(try LabelledImages.load(.test, from: path).classNames == train.classNames)
   }
 
-  @Test func fashionIsKnownByTheNameOfItsFolder() throws {
-    let folder = try TemporaryFolder()
-    let path = folder.path.appending("my-Fashion-MNIST")
-    try makeIDX(in: path, labels: [2, 0, 9], testLabel: 3)
-    let test = try LabelledImages.load(.test, from: path)
-    #expect(test.name == "Fashion-MNIST test")
-    #expect(test.classNames == FashionMNIST.classNames)
-  }
-
   @Test func aFolderOfNoKnownLayoutIsToldWhichThereAre() throws {
     let folder = try TemporaryFolder()
     let error = #expect(throws: DataError.self) {

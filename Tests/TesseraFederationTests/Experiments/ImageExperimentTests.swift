@@ -26,6 +26,7 @@ private struct SmallData {
   }
 
   func experiment(
+    at path: FilePath? = nil,
     _ change: (inout ImageExperiment.Configuration) -> Void = { _ in }
   ) throws -> ImageExperiment {
     var configuration = ImageExperiment.Configuration(
@@ -33,7 +34,7 @@ private struct SmallData {
       rounds: 3,
       batch: 8,
       lanes: 2,
-      dataFolder: folder.path
+      dataFolder: path ?? folder.path
     )
     change(&configuration)
     return try ImageExperiment(configuration)
@@ -129,6 +130,37 @@ private struct SmallData {
     #expect(resumed.results == expected.results)
   }
 
+  @Test func aFinishedRunStaysAsItIs() async throws {
+    let experiment = try data.experiment()
+    let record = try data.record(of: experiment)
+    let manifest = try await experiment.run(in: record)
+    #expect(try await experiment.run(in: record) == manifest)
+    #expect(try record.manifest() == manifest)
+  }
+
+  @Test func aRunThatGoesOnWithOtherVersionsSaysSo() async throws {
+    let experiment = try data.experiment()
+    let record = try data.record(of: experiment)
+    await #expect(throws: Interruption.self) {
+      try await experiment.run(in: record, checkRound: { _ in throw Interruption() })
+    }
+    var manifest = try record.manifest()
+    #expect(manifest.laterVersions.isEmpty)
+    manifest.versions["instructions"] = "another"
+    try record.write(manifest)
+    let resumed = try await experiment.run(in: record)
+    #expect(resumed.laterVersions.map(\.afterRound) == [1])
+    #expect(resumed.lastVersions["instructions"] == processorCapability)
+  }
+
+  @Test func aFolderIsTheSameByAnyOfItsNames() throws {
+    let plain = try data.experiment().configuration
+    let detour = data.folder.path.appending("x/..").appending(".")
+    let other = try data.experiment(at: detour).configuration
+    #expect(other == plain)
+    #expect(ImageExperiment.Configuration(dataFolder: "here").dataFolder.isAbsolute)
+  }
+
   @Test func aRunInUseIsLeftAlone() async throws {
     let experiment = try data.experiment()
     let record = try data.record(of: experiment)
@@ -206,10 +238,7 @@ private struct SmallData {
       { $0.epochs = 0 }, { $0.lanes = 0 }, { $0.rounds = .max }, { $0.seed = .max },
     ] {
       #expect(throws: FederationError.self) {
-        try data.experiment {
-          $0.dataFolder = "/nowhere"
-          change(&$0)
-        }
+        try data.experiment(at: "/nowhere", change)
       }
     }
   }

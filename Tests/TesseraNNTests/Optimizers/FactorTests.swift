@@ -116,4 +116,18 @@ import Testing
     #expect(throws: TensorError.self) { try made.load(real) }
     try made.apply([gradient(0, 1)])
   }
+
+  @Test func aRefusedStepChangesNoParameter() throws {
+    let generator = try Generator(seed: 3)
+    let conv = try Conv2d(2, 3, kernel: 3, using: generator)
+    let bias = try #require(conv.bias)
+    bias.decayFactor = 0
+    let optimizer = try AdamW([bias, conv.weight], learningRate: 0.1, weightDecay: 0.1)
+    // The weight no longer lies in memory as its moments do; the bias, which comes first, is as it was.
+    try conv.useChannelsLast()
+    let before = try conv.state()
+    let gradients = try [Tensor.ones([3]), Tensor.ones([3, 2, 3, 3])]
+    #expect(throws: TensorError.self) { try optimizer.apply(gradients) }
+    #expect(try conv.state().isIdentical(to: before))
+  }
 }
