@@ -94,7 +94,13 @@ struct Quickstart: AsyncParsableCommand {
   )
   var batch: Limited<BatchLimit> = .init(64)
 
-  @Option(help: "The run's folder; a new one under runs/ if not given.", completion: .directory)
+  @Option(
+    help: ArgumentHelp(
+      "The run's folder; a new one under runs/ if not given.",
+      valueName: "folder"
+    ),
+    completion: .directory
+  )
   var output: String?
 
   @Option(
