@@ -4,10 +4,11 @@ internal import TesseraRun
 
 /// Turns an experiment's events into lines, and knows how much is left.
 struct RunProgress {
-  private var rounds = 0
-  private var total = 0.0
-  private var done = 0.0
-  private var begin = ContinuousClock.now
+  private var work = Work()
+  /// What the federation still uses, and each comparison.
+  private var federationLeft = 0.0
+  private var comparisonsLeft: [String: Double] = [:]
+  private var pace = Pace()
   private var round = 0
   private var sites = 0
   private var answers = 0
@@ -18,30 +19,68 @@ struct RunProgress {
   /// How much there is to do.
   struct Work {
     /// The number of the last round.
-    var rounds: Int
-    /// How many images will be used.
-    var images: Int
+    var rounds = 0
+    /// How many images the federation will use.
+    var federation = 0
+    /// How many images each comparison will use.
+    var comparisons: [String: Int] = [:]
+    /// How many threads compute, and how many of them a round can use.
+    var lanes = 1
+    var busyLanes = 1
+
+    init() {}
 
     /// What is left of a run; what earlier sessions did is not counted.
     init(continuing earlier: RunManifest, by experiment: ImageExperiment) {
-      rounds = experiment.configuration.rounds
-      images =
-        experiment.imagesOfFederation(rounds: rounds - earlier.rounds.count)
-        + experiment.imagesOfComparisons(rounds: rounds)
+      self.init(experiment, through: experiment.configuration.rounds)
+      federation = experiment.imagesOfFederation(rounds: rounds - earlier.rounds.count)
+      comparisons = experiment.imagesOfComparisons(rounds: rounds)
+        .filter { earlier.curves[$0.key] == nil }
     }
 
     /// All that a run has done so far.
     init(repeating original: RunManifest, by experiment: ImageExperiment) {
-      rounds = original.rounds.count
-      images = experiment.imagesOfFederation(rounds: rounds)
-      if original.status == .finished { images += experiment.imagesOfComparisons(rounds: rounds) }
+      self.init(experiment, through: original.rounds.count)
+      federation = experiment.imagesOfFederation(rounds: rounds)
+      if original.status == .finished {
+        comparisons = experiment.imagesOfComparisons(rounds: rounds)
+      }
+    }
+
+    private init(_ experiment: ImageExperiment, through rounds: Int) {
+      self.rounds = rounds
+      lanes = experiment.configuration.lanes
+      busyLanes = min(lanes, experiment.configuration.sitesPerRound)
+    }
+  }
+
+  /// How long a lane takes for an image, measured since the work last changed its kind.
+  private struct Pace {
+    private var begin = ContinuousClock.now
+    private var images = 0.0
+    private var lanes = 1
+    private var earlier: Double?
+
+    mutating func restart(lanes: Int) {
+      earlier = secondsEach
+      begin = .now
+      images = 0
+      self.lanes = lanes
+    }
+
+    mutating func add(_ count: Int) { images += Double(count) }
+
+    var secondsEach: Double? {
+      guard images > 0 else { return earlier }
+      return (ContinuousClock.now - begin) / .seconds(1) * Double(lanes) / images
     }
   }
 
   mutating func start(_ work: Work) {
-    rounds = work.rounds
-    total = Double(work.images)
-    begin = .now
+    self.work = work
+    federationLeft = Double(work.federation)
+    comparisonsLeft = work.comparisons.mapValues(Double.init)
+    pace.restart(lanes: work.busyLanes)
   }
 
   /// What stays, and what is shown until the next event.
@@ -55,22 +94,28 @@ struct RunProgress {
     case .siteAnswered(let count, let images):
       // Answers may overtake each other on their way here.
       answers = max(answers, count)
-      done += Double(images)
+      pace.add(images)
+      federationLeft = max(federationLeft - Double(images), 0)
       return (nil, roundStatus)
     case .roundFinished(let entry):
       last = entry
       let text = """
-        round \(pad(entry.round, rounds))/\(rounds)  sites \(entry.contributors.count)/\(sites)  \
+        round \(pad(entry.round, work.rounds))/\(work.rounds)  sites \(entry.contributors.count)/\(sites)  \
         \(measured(entry))  \(left)
         """
       return (entry.rejected.reduce(text) { $0 + "\n  not used: \($1.reason)" }, nil)
-    case .comparisonsStarted(let count, let images):
-      comparisons = count
-      // The target may have been reached early, and earlier sessions may have finished some.
-      total = done + Double(images)
-      return (count > 0 ? "Comparing: each site alone, and all data in one place …" : nil, nil)
-    case .comparisonAdvanced(let images):
-      done += Double(images)
+    case .comparisonsStarted(let images):
+      comparisons = images.count
+      // The target may have been reached early.
+      federationLeft = 0
+      comparisonsLeft = images.mapValues(Double.init)
+      pace.restart(lanes: min(work.lanes, images.count))
+      return (
+        images.isEmpty ? nil : "Comparing: each site alone, and all data in one place …", nil
+      )
+    case .comparisonAdvanced(let name, let images):
+      pace.add(images)
+      comparisonsLeft[name] = max((comparisonsLeft[name] ?? 0) - Double(images), 0)
       return (nil, comparisonStatus)
     case .comparisonFinished(let name, let accuracy):
       compared += 1
@@ -80,7 +125,7 @@ struct RunProgress {
   }
 
   private var roundStatus: String {
-    "round \(pad(round, rounds))/\(rounds)  sites \(answers)/\(sites)  "
+    "round \(pad(round, work.rounds))/\(work.rounds)  sites \(answers)/\(sites)  "
       + (last.map { measured($0) + "  " } ?? "") + left
   }
 
@@ -98,11 +143,14 @@ struct RunProgress {
   }
 
   private var left: String {
-    let seconds = (ContinuousClock.now - begin) / .seconds(1)
-    guard let estimate = TimeLeft.estimate(done: min(done, total), of: total, after: seconds) else {
-      return ""
-    }
-    return "\(TimeLeft.text(estimate)) left"
+    guard let secondsEach = pace.secondsEach else { return "" }
+    let federation = federationLeft / Double(work.busyLanes) * secondsEach
+    let comparisons = TimeLeft.estimate(
+      parts: Array(comparisonsLeft.values),
+      lanes: work.lanes,
+      secondsEach: secondsEach
+    )
+    return "\(TimeLeft.text(federation + comparisons)) left"
   }
 
   private func pad(_ number: Int, _ of: Int) -> String {

@@ -63,8 +63,10 @@ import Testing
     #expect(TimeLeft.text(125) == "2 min 05 s")
     #expect(TimeLeft.text(3725) == "1 h 02 min")
     #expect(TimeLeft.text(.infinity) == "–")
-    #expect(TimeLeft.estimate(done: 1, of: 4, after: 10) == 30)
-    #expect(TimeLeft.estimate(done: 0, of: 4, after: 10) == nil)
+    // Two lanes share what is even; the largest part is nobody's to share.
+    #expect(TimeLeft.estimate(parts: [3, 3, 2], lanes: 2, secondsEach: 10) == 40)
+    #expect(TimeLeft.estimate(parts: [9, 1], lanes: 8, secondsEach: 10) == 90)
+    #expect(TimeLeft.estimate(parts: [], lanes: 2, secondsEach: 10) == 0)
   }
 
   @Test func aPipeGetsWholeLinesAndATerminalOneThatIsRedrawn() {
@@ -79,7 +81,7 @@ import Testing
     }
     #expect(written(to: .plain) == "round 1\n")
     #expect(
-      written(to: .terminal(columns: 11))
+      written(to: .terminal(columns: 13))
         == "\rround 1 is\u{1B}[K\r\u{1B}[Kround 1\n\rround 2\u{1B}[K\r\u{1B}[K"
     )
   }

@@ -14,10 +14,10 @@ public enum ExperimentEvent: Sendable {
   case siteAnswered(answers: Int, images: Int)
   /// A round is done and saved.
   case roundFinished(RunManifest.Round)
-  /// The trainings that the federation is compared with have begun; they will use so many images.
-  case comparisonsStarted(count: Int, images: Int)
+  /// The trainings that the federation is compared with have begun; by name, how many images they will use.
+  case comparisonsStarted([String: Int])
   /// One of them has used so many more images.
-  case comparisonAdvanced(images: Int)
+  case comparisonAdvanced(name: String, images: Int)
   /// One of them is done.
   case comparisonFinished(name: String, accuracy: Double)
 }
@@ -164,16 +164,18 @@ extension ImageExperiment {
     let missing = ([central] + alone.sorted { $0.indices.count > $1.indices.count })
       .filter { earlier.curves[$0.name]?.count != rounds }
     let initial = try training.initialState(key: key)
-    let images = missing.reduce(0) { $0 + $1.indices.count } * rounds * configuration.epochs
-    observe(.comparisonsStarted(count: missing.count, images: images))
+    let images = imagesOfComparisons(rounds: rounds)
+    let names = Set(missing.map(\.name))
+    observe(.comparisonsStarted(images.filter { names.contains($0.key) }))
     _ = try await pool.map(missing) { part in
       let curve = try curve(
         from: initial,
         on: part.indices,
         rounds: rounds,
-        key: key["alone"][part.index],
-        observe
-      )
+        key: key["alone"][part.index]
+      ) {
+        observe(.comparisonAdvanced(name: part.name, images: part.indices.count))
+      }
       _ = try run.save { $0.curves[part.name] = curve }
       observe(.comparisonFinished(name: part.name, accuracy: curve.last ?? 0))
     }
@@ -185,7 +187,7 @@ extension ImageExperiment {
     on indices: [Int],
     rounds: Int,
     key: RandomKey,
-    _ observe: @Sendable (ExperimentEvent) -> Void
+    finishEpoch: () -> Void
   ) throws -> [Double] {
     var curve: [Double] = []
     _ = try training.train(
@@ -195,7 +197,7 @@ extension ImageExperiment {
       key: key,
       rates: { training.learningRate.rate(at: $0 / configuration.epochs) }
     ) { epoch, model in
-      observe(.comparisonAdvanced(images: indices.count))
+      finishEpoch()
       guard epoch % configuration.epochs == 0 else { return }
       model.setMode(.evaluation)
       let score = try ClassifierScore(of: model, on: test, in: 0..<test.count)

@@ -136,9 +136,13 @@ public struct ImageExperiment: Sendable {
     return Int(share * Double(rounds * configuration.epochs * training.dataset.count))
   }
 
-  /// How many images the trainings use that the federation is compared with: those at the sites alone, and the one with all
-  /// data in one place.
-  public func imagesOfComparisons(rounds: Int) -> Int {
-    2 * rounds * configuration.epochs * training.dataset.count
+  /// How many images each of the trainings uses that the federation is compared with, by name: those at the sites alone, and
+  /// the one with all data in one place.
+  public func imagesOfComparisons(rounds: Int) -> [String: Int] {
+    let all = (name: Self.centralName, count: training.dataset.count)
+    let parts = [all] + sites.map { (name: $0.name, count: $0.exampleCount) }
+    return Dictionary(
+      uniqueKeysWithValues: parts.map { ($0.name, $0.count * rounds * configuration.epochs) }
+    )
   }
 }

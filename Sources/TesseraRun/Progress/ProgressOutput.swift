@@ -60,8 +60,8 @@ public final class ProgressOutput: Sendable {
   public func status(_ text: String) {
     guard case .terminal(let columns) = destination else { return }
     hasStatus.withLock { shown in
-      // One column stays free: some terminals wrap when the last one is written.
-      write("\r" + String(text.prefix(max(columns - 1, 1))) + "\u{1B}[K")
+      // Three columns stay free: some terminals wrap when the last one is written, and Ctrl-C is shown as two letters.
+      write("\r" + String(text.prefix(max(columns - 3, 1))) + "\u{1B}[K")
       shown = true
     }
   }

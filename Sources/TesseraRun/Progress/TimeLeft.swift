@@ -1,15 +1,14 @@
 /// How long work will still take, from how long its done part took.
 public enum TimeLeft {
-  /// The seconds left, or `nil` before anything is done.
+  /// The seconds that independent parts still take, each on one of some lanes: at least those of the largest part.
   ///
   /// - Parameters:
-  ///   - done: How much is done, in any unit.
-  ///   - total: How much there is.
-  ///   - seconds: How long the done part took.
-  /// - Returns: Seconds, or `nil` if nothing can be said yet.
-  public static func estimate(done: Double, of total: Double, after seconds: Double) -> Double? {
-    guard done > 0, seconds > 0, total >= done else { return nil }
-    return seconds * (total - done) / done
+  ///   - parts: How much is left of each, in any unit.
+  ///   - lanes: How many parts go on at a time.
+  ///   - secondsEach: How long a lane takes for one unit.
+  /// - Returns: Seconds.
+  public static func estimate(parts: [Double], lanes: Int, secondsEach: Double) -> Double {
+    max(parts.reduce(0, +) / Double(max(lanes, 1)), parts.max() ?? 0) * secondsEach
   }
 
   /// `45 s`, `2 min 05 s`, `1 h 02 min`.
