@@ -58,20 +58,24 @@ struct RunProgress {
   private struct Pace {
     private var begin = ContinuousClock.now
     private var images = 0.0
+    private var expected = 0.0
     private var lanes = 1
     private var earlier: Double?
 
-    mutating func restart(lanes: Int) {
+    mutating func restart(lanes: Int, expecting images: Double) {
       earlier = secondsEach
+      expected = images
       begin = .now
-      images = 0
+      self.images = 0
       self.lanes = lanes
     }
 
     mutating func add(_ count: Int) { images += Double(count) }
 
     var secondsEach: Double? {
-      guard images > 0 else { return earlier }
+      // Lanes report whole epochs: at first most of what they have done is not counted yet.
+      if let earlier, images < expected / 10 { return earlier }
+      guard images > 0 else { return nil }
       return (ContinuousClock.now - begin) / .seconds(1) * Double(lanes) / images
     }
   }
@@ -80,7 +84,7 @@ struct RunProgress {
     self.work = work
     federationLeft = Double(work.federation)
     comparisonsLeft = work.comparisons.mapValues(Double.init)
-    pace.restart(lanes: work.busyLanes)
+    pace.restart(lanes: work.busyLanes, expecting: federationLeft)
   }
 
   /// What stays, and what is shown until the next event.
@@ -109,7 +113,10 @@ struct RunProgress {
       // The target may have been reached early.
       federationLeft = 0
       comparisonsLeft = images.mapValues(Double.init)
-      pace.restart(lanes: min(work.lanes, images.count))
+      pace.restart(
+        lanes: min(work.lanes, images.count),
+        expecting: comparisonsLeft.values.reduce(0, +)
+      )
       return (
         images.isEmpty ? nil : "Comparing: each site alone, and all data in one place …", nil
       )

@@ -26,9 +26,7 @@ extension Tensor {
     in range: Range<Int>,
     along dimension: Int = 0,
     by step: Int = 1
-  ) throws
-    -> Tensor
-  {
+  ) throws -> Tensor {
     let size = try size(of: dimension)
     let isFromEnd = range.lowerBound < 0
     let valid = isFromEnd ? -size...0 : 0...size
@@ -50,7 +48,7 @@ extension Tensor {
   }
 
   /// The size of a dimension, which counts from the end if negative.
-  private func size(of dimension: Int) throws -> Int {
+  func size(of dimension: Int) throws -> Int {
     let shape = shape
     let axis = dimension < 0 ? dimension + shape.count : dimension
     guard shape.indices.contains(axis) else {

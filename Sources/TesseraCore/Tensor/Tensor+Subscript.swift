@@ -62,7 +62,7 @@ extension ClosedRange<Int>: TensorIndex {
 extension PartialRangeFrom<Int>: TensorIndex {
   /// The slices from this position on.
   public func part(of tensor: Tensor, along dimension: Int) throws -> Tensor {
-    let end = try lowerBound < 0 ? 0 : tensor.length(along: dimension)
+    let end = try lowerBound < 0 ? 0 : tensor.size(of: dimension)
     return try tensor.slices(in: lowerBound..<Swift.max(lowerBound, end), along: dimension)
   }
 }
@@ -70,7 +70,7 @@ extension PartialRangeFrom<Int>: TensorIndex {
 extension PartialRangeUpTo<Int>: TensorIndex {
   /// The slices before this position.
   public func part(of tensor: Tensor, along dimension: Int) throws -> Tensor {
-    let start = try upperBound < 0 ? -tensor.length(along: dimension) : 0
+    let start = try upperBound < 0 ? -tensor.size(of: dimension) : 0
     return try tensor.slices(in: Swift.min(start, upperBound)..<upperBound, along: dimension)
   }
 }
@@ -82,20 +82,5 @@ extension PartialRangeThrough<Int>: TensorIndex {
     guard upperBound != -1 else { return try (0...).part(of: tensor, along: dimension) }
     let end = upperBound == .max ? upperBound : upperBound + 1
     return try PartialRangeUpTo(end).part(of: tensor, along: dimension)
-  }
-}
-
-extension Tensor {
-  /// The size of a dimension, which the caller may have counted from the end.
-  fileprivate func length(along dimension: Int) throws -> Int {
-    let shape = shape
-    let axis = dimension < 0 ? dimension + shape.count : dimension
-    guard shape.indices.contains(axis) else {
-      throw TensorError(
-        code: .indexOutOfRange,
-        message: "a tensor of shape \(shape) has no dimension \(dimension)"
-      )
-    }
-    return shape[axis]
   }
 }
