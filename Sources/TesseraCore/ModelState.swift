@@ -27,6 +27,9 @@ public struct ModelState: Sendable {
     self.positions = positions
   }
 
+  /// A state without tensors.
+  public static let empty = ModelState(names: [], tensors: [], positions: [:])
+
   private init(names: [String], tensors: [Tensor], positions: [String: Int]) {
     self.names = names
     self.tensors = tensors

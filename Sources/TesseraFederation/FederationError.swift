@@ -20,7 +20,9 @@ public struct FederationError: Error, Sendable, Hashable, CustomStringConvertibl
   ///
   /// A struct, so that a new kind breaks no one.
   public struct Code: Hashable, Sendable, CustomStringConvertible {
-    private enum Kind: String { case invalidConfiguration, rejectedUpdate, tooFewSites }
+    private enum Kind: String {
+      case invalidConfiguration, rejectedUpdate, tooFewSites, limitExceeded, badTask, cannotResume
+    }
     private var kind: Kind
 
     /// The name of the kind.
@@ -30,7 +32,13 @@ public struct FederationError: Error, Sendable, Hashable, CustomStringConvertibl
     public static var invalidConfiguration: Self { Self(kind: .invalidConfiguration) }
     /// An update does not fit the model, or holds what no model may hold.
     public static var rejectedUpdate: Self { Self(kind: .rejectedUpdate) }
-    /// Fewer sites than the minimum gave a usable update.
+    /// Fewer sites than the minimum gave a usable answer, or a mandatory one did not.
     public static var tooFewSites: Self { Self(kind: .tooFewSites) }
+    /// An exchange holds more than is allowed; the message names what.
+    public static var limitExceeded: Self { Self(kind: .limitExceeded) }
+    /// A task asks for what the site cannot do, or lacks what it needs.
+    public static var badTask: Self { Self(kind: .badTask) }
+    /// What a job left behind does not fit the job.
+    public static var cannotResume: Self { Self(kind: .cannotResume) }
   }
 }

@@ -12,15 +12,15 @@ enum Folding {
       (name: "b", tensor: try Tensor.zeros([count / 2])),
     ])
     let updates = try (0..<3).map { _ in
-      Update(
-        model: try model.mapTensors { _, tensor in
+      Exchange.weights(
+        try model.mapTensors { _, tensor in
           try Tensor.normal(tensor.shape, deviation: 0.05, using: generator)
         },
         weight: 100
       )
     }
     let site = Site(index: 0, name: "site-1", exampleCount: 100)
-    var mean = try WeightedMean(updating: model, capacity: 1e6)
+    var mean = try RunningMean(updating: model, capacity: 1e6)
     for update in updates { try mean.fold(update, from: site) }
     let times = try (0..<rounds).map { _ in
       try seconds { for update in updates { try mean.fold(update, from: site) } } / 3

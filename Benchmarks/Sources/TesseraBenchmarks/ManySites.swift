@@ -5,8 +5,8 @@ import TesseraFederation
 /// 1,000 simulated sites with 256 weights each, whose executor adds a constant: what a round costs beside training.
 enum ManySites {
   private struct AddingExecutor: Executor {
-    func execute(_ task: SiteTask) async throws -> Update {
-      Update(model: try task.model.mapTensors { try $1 + 0.001 }, weight: 1, metrics: ["loss": 0])
+    func execute(_ task: SiteTask, at site: SiteContext) async throws -> Exchange {
+      .weights(try task.model.mapTensors { try $1 + 0.001 }, weight: 1, metrics: ["loss": 0])
     }
   }
 
@@ -18,15 +18,14 @@ enum ManySites {
       pool: LanePool(lanes: ProcessInfo.processInfo.activeProcessorCount)
     )
     let model = try ModelState([(name: "weight", tensor: try Tensor.zeros([256]))])
-    let controller = Controller(
+    let federation = Federation(
+      workflow: try FedAvg(rounds: rounds),
       transport: transport,
-      workflow: try FedAvg(rounds: rounds, sites: sites.count, key: RandomKey(seed: 1)),
       key: RandomKey(seed: 1)
     )
     var times: [Double] = []
-    _ = try await controller.run(
-      from: model,
-      evaluate: { _ in Evaluation(accuracy: 0, loss: 0) },
+    _ = try await federation.run(
+      from: WorkflowState(model: model),
       finishRound: { times.append($0.duration / .seconds(1)) }
     )
     let perSite = median(times) / 1000 * 1e6

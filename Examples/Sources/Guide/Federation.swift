@@ -5,11 +5,11 @@ import TesseraFederation
 struct MeanOfSite: Executor {
   let values: [[Double]]
 
-  func execute(_ task: SiteTask) async throws -> Update {
-    let own = values[task.site.index]
+  func execute(_ task: SiteTask, at site: SiteContext) async throws -> Exchange {
+    let own = values[site.site.index]
     let mean = try Tensor(own).mean()
     let state = task.model.mapTensors { _, _ in mean }
-    return Update(model: state, weight: Double(own.count))
+    return .weights(state, samples: own.count)
   }
 }
 
@@ -18,19 +18,17 @@ func federation() async throws {
   let sites = values.enumerated().map { index, own in
     Site(index: index, name: "site-\(index + 1)", exampleCount: own.count)
   }
-  let key = RandomKey(seed: 1)
-  let controller = Controller(
+  var federation = Federation(
+    workflow: try FedAvg(rounds: 1),
     transport: InProcessTransport(
       sites: sites,
       executor: MeanOfSite(values: values),
       pool: LanePool(lanes: 2)
     ),
-    workflow: try FedAvg(rounds: 1, sites: sites.count, minimumSites: 2, key: key["workflow"]),
-    key: key["federated"]
+    key: RandomKey(seed: 1)
   )
+  federation.quorum.minimum = 2
   let initial = try ModelState([(name: "mean", tensor: Tensor(0.0))])
-  let (model, _) = try await controller.run(from: initial) { _ in
-    Evaluation(accuracy: 0, loss: 0)
-  }
-  print("federation:", try model["mean"]?.item() ?? .nan)  // 26 / 6
+  let (state, _) = try await federation.run(from: WorkflowState(model: initial))
+  print("federation:", try state.model["mean"]?.item() ?? .nan)  // 26 / 6
 }

@@ -122,7 +122,7 @@ extension ImageExperiment.Configuration {
   }
 
   /// How many sites are asked in each round: the ``fraction`` of them, at least one.
-  public var sitesPerRound: Int { FedAvg.sitesPerRound(of: sites, fraction: fraction) }
+  public var sitesPerRound: Int { SiteSample.count(of: sites, fraction: fraction) }
 
   /// Refuses settings that no experiment can have.
   ///

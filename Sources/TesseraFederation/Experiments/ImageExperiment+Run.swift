@@ -86,20 +86,12 @@ extension ImageExperiment {
     let start = try done == 0 ? initial : checkpoint(in: run.record, earlier, like: initial)
     let accuracy = earlier.rounds.last?.accuracy ?? 0
     if done >= rounds || accuracy >= configuration.targetAccuracy ?? .infinity { return start }
-    let executor = ClassifierExecutor(
-      training: training,
-      partition: partition,
-      epochs: configuration.epochs
-    )
-    let controller = Controller(
-      transport: InProcessTransport(sites: sites, executor: executor, pool: pool),
-      workflow: try workflow(rounds: rounds),
-      key: key["federated"]
-    )
     let epochs = configuration.epochs
-    let outcome = try await controller.run(from: start, after: done) { state in
-      try await evaluate(state)
-    } finishRound: { result in
+    var state = WorkflowState(model: start)
+    state.round = done
+    var federation = try federation(rounds: rounds)
+    federation.evaluate = { try await evaluate($0.tensors) }
+    let outcome = try await federation.run(from: state) { result in
       let entry = try Self.entry(for: result, epochs: epochs)
       // The model first: a round that the record has can be gone on from.
       try saveCheckpoint(result.model, after: entry.round, in: run.record)
@@ -110,31 +102,32 @@ extension ImageExperiment {
       try checkRound(manifest)
     } observe: { event in
       switch event {
-      case .roundStarted(let round, let sites): observe(.roundStarted(round, sites: sites))
+      case .asked(_, let round, let sites): observe(.roundStarted(round, sites: sites))
       case .answered(let site, let answers):
         observe(.siteAnswered(answers: answers, images: site.exampleCount * epochs))
+      default: break
       }
     }
-    return outcome.model
+    return outcome.state.model
   }
 
   private static func entry(for result: RoundResult, epochs: Int) throws -> RunManifest.Round {
     let digest = try Digest.sha256(of: result.model)
     let seconds = result.duration / .seconds(1)
-    let images = result.contributions.reduce(0) { $0 + $1.site.exampleCount * epochs }
+    let images = result.contributions.reduce(0) { $0 + $1.exampleCount * epochs }
     return RunManifest.Round(
       round: result.round,
       model: digest.model,
       tensors: digest.tensors,
       contributors: result.contributions.map {
-        RunManifest.Contributor(site: $0.site.name, weight: $0.weight, loss: $0.metrics["loss"])
+        RunManifest.Contributor(site: $0.site, weight: $0.weight, loss: $0.metrics["loss"])
       },
       rejected: result.refusals.map {
-        RunManifest.Rejection(site: $0.site.name, reason: $0.reason)
+        RunManifest.Rejection(site: $0.site, reason: $0.reason)
       },
       trainingLoss: result.trainingLoss,
-      loss: result.evaluation.loss,
-      accuracy: result.evaluation.accuracy,
+      loss: result.evaluation?.loss ?? 0,
+      accuracy: result.evaluation?.accuracy ?? 0,
       seconds: seconds,
       imagesPerSecond: seconds > 0 ? Double(images) / seconds : 0
     )

@@ -81,15 +81,20 @@ public struct ImageExperiment: Sendable {
   }
 
   /// Federated averaging as configured, for so many rounds at most.
-  func workflow(rounds: Int) throws -> FedAvg {
-    try FedAvg(
-      rounds: rounds,
-      sites: sites.count,
-      fraction: configuration.fraction,
-      minimumSites: configuration.minimumSites,
-      targetAccuracy: configuration.targetAccuracy,
-      key: key["workflow"]
+  func federation(rounds: Int) throws -> Federation {
+    let executor = ClassifierExecutor(
+      training: training,
+      partition: partition,
+      epochs: configuration.epochs
     )
+    var federation = Federation(
+      workflow: try FedAvg(rounds: rounds, fraction: configuration.fraction),
+      transport: InProcessTransport(sites: sites, executor: executor, pool: pool),
+      key: key["federated"]
+    )
+    federation.quorum.minimum = configuration.minimumSites
+    federation.targetAccuracy = configuration.targetAccuracy
+    return federation
   }
 
   /// The first contents of `run.json`.

@@ -1,25 +1,7 @@
 public import TesseraCore
 
-/// A site's part in a round.
-public struct Contribution: Sendable {
-  /// Who contributed.
-  public var site: Site
-  /// With which weight.
-  public var weight: Double
-  /// What the site measured.
-  public var metrics: [String: Double]
-}
-
-/// An answer that was not used.
-public struct Refusal: Sendable, Hashable {
-  /// Whose.
-  public var site: Site
-  /// Why not; names the site, and the tensor if it was one.
-  public var reason: String
-}
-
 /// How good a model is.
-public struct Evaluation: Sendable, Hashable {
+public struct Evaluation: Sendable, Hashable, Codable {
   /// The share of examples that are classified rightly, in `0...1`.
   public var accuracy: Double
   /// The mean loss.
@@ -36,30 +18,22 @@ public struct Evaluation: Sendable, Hashable {
 public struct RoundResult: Sendable {
   /// The round, counted from 1.
   public var round: Int
-  /// The new global model.
-  public var model: ModelState
-  /// How good it is.
-  public var evaluation: Evaluation
-  /// Whose updates it is the mean of, in the order of the sites.
+  /// Where the workflow stands after it.
+  public var state: WorkflowState
+  /// How good the new global model is, if that is measured.
+  public var evaluation: Evaluation?
+  /// Whose answers were used, in the order of tasks and sites.
   public var contributions: [Contribution]
-  /// Whose it is not.
+  /// Whose were not.
   public var refusals: [Refusal]
+  /// What travelled.
+  public var traffic: Traffic
   /// How long the round took, with its evaluation.
   public var duration: Duration
 
-  /// The sites' mean training loss, by weight.
-  public var trainingLoss: Double? {
-    let reported = contributions.compactMap { part in part.metrics["loss"].map { (part.weight, $0) }
-    }
-    let total = reported.reduce(0) { $0 + $1.0 }
-    return total > 0 ? reported.reduce(0) { $0 + $1.0 * $1.1 } / total : nil
-  }
-}
+  /// The new global model.
+  public var model: ModelState { state.model }
 
-/// What happens during a run, for those who watch.
-public enum RunEvent: Sendable {
-  /// Sites are being asked.
-  case roundStarted(round: Int, sites: Int)
-  /// A site has answered; so many have by now. Arrives from any thread.
-  case answered(Site, answers: Int)
+  /// The sites' mean training loss, by weight.
+  public var trainingLoss: Double? { contributions.mean(of: "loss") }
 }

@@ -3,35 +3,42 @@ internal import TesseraCore
 /// Sites in this process, run on compute lanes.
 ///
 /// Simulations and tests use it, with the rounds and the aggregation of a deployment. A site computes on one thread, so its
-/// answer has the same bits on any number of lanes.
+/// answer has the same bits on any number of lanes. A site that is not asked costs its entry in the list of sites, and what
+/// it chose to remember.
 public struct InProcessTransport: Transport {
   /// The sites.
   public let sites: [Site]
-  private let executor: any Executor
+  private let worker: SiteWorker
   private let pool: LanePool
 
-  /// A transport to sites that one executor serves.
-  public init(sites: [Site], executor: any Executor, pool: LanePool) {
+  /// A transport to sites that one worker serves.
+  public init(sites: [Site], worker: SiteWorker, pool: LanePool) {
     self.sites = sites
-    self.executor = executor
+    self.worker = worker
     self.pool = pool
+  }
+
+  /// A transport to sites that one executor serves, without filters.
+  public init(sites: [Site], executor: any Executor, pool: LanePool) {
+    self.init(sites: sites, worker: SiteWorker(executor: executor), pool: pool)
   }
 
   /// Runs the tasks on the pool's lanes.
   public func ask(
     _ tasks: [SiteTask],
-    answered: @escaping @Sendable (Site, Result<Update, any Error>) -> Void
+    report: @escaping @Sendable (SiteEvent) -> Void
   ) async {
     // The largest first, so that no lane starts a long one when the others are done.
     let ordered = tasks.sorted {
       ($1.site.exampleCount, $0.site.index) < ($0.site.exampleCount, $1.site.index)
     }
-    let executor = executor
+    let worker = worker
     await pool.forEach(ordered) { task in
       do {
-        answered(task.site, .success(try await executor.execute(task)))
+        let answer = try await worker.answer(task) { report(.progressed(task.site)) }
+        report(.answered(task.site, .success(answer)))
       } catch {
-        answered(task.site, .failure(error))
+        report(.answered(task.site, .failure(error)))
       }
     }
   }

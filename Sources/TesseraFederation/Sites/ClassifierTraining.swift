@@ -165,33 +165,3 @@ public struct ClassifierScore: Sendable, Hashable {
     )
   }
 }
-
-/// Trains the global model on a site's own images.
-public struct ClassifierExecutor: Executor {
-  /// How it is trained.
-  public let training: ClassifierTraining
-  /// Which images each site has, by the site's index.
-  public let partition: [[Int]]
-  /// How often each image is used in a round.
-  public let epochs: Int
-
-  /// An executor for all sites of a simulation.
-  public init(training: ClassifierTraining, partition: [[Int]], epochs: Int) {
-    self.training = training
-    self.partition = partition
-    self.epochs = epochs
-  }
-
-  /// Trains, and weighs the result by the number of images.
-  public func execute(_ task: SiteTask) async throws -> Update {
-    let indices = partition[task.site.index]
-    let (state, loss) = try training.train(
-      task.model,
-      on: indices,
-      epochs: epochs,
-      key: task.key,
-      rates: { _ in training.learningRate.rate(at: task.round - 1) }
-    )
-    return Update(model: state, weight: Double(indices.count), metrics: ["loss": loss])
-  }
-}

@@ -7,14 +7,19 @@ public protocol Transport: Sendable {
 
   /// Asks sites, and hands over each answer when it arrives.
   ///
-  /// Returns when every site asked has answered, or the current task is cancelled.
+  /// Returns when every site asked has answered, or the current task is cancelled, which aborts the work of those that have
+  /// not.
   ///
   /// - Parameters:
   ///   - tasks: One for each site to ask.
-  ///   - answered: Called once for each answer, from any thread, possibly several at a time.
-  func ask(
-    _ tasks: [SiteTask],
-    answered: @escaping @Sendable (Site, Result<Update, any Error>) -> Void
-  )
-    async
+  ///   - report: Is told what the sites do, from any thread, possibly several at a time.
+  func ask(_ tasks: [SiteTask], report: @escaping @Sendable (SiteEvent) -> Void) async
+}
+
+/// What comes from a site.
+public enum SiteEvent: Sendable {
+  /// It is at work.
+  case progressed(Site)
+  /// It has answered, or said why it cannot.
+  case answered(Site, Result<Exchange, any Error>)
 }

@@ -1,44 +1,58 @@
-/// What a workflow is told.
-public enum WorkflowEvent: Sendable {
-  /// The run begins, or goes on after some rounds are done.
-  case started(afterRound: Int)
-  /// A site's update was folded into the aggregate.
-  case accepted(site: Int, weight: Double)
-  /// A site's update was refused, or the site could not answer.
-  case rejected(site: Int, reason: String)
-  /// The sites that have not answered will not be waited for.
-  case deadlinePassed
-  /// The new global model was measured.
-  case evaluated(accuracy: Double)
-}
+public import TesseraCore
 
-/// What a workflow wants done.
-public enum WorkflowAction: Sendable, Equatable {
-  /// Ask these sites for an update to the global model.
-  case ask(sites: [Int], round: Int)
-  /// Make the aggregate the global model, and measure it.
-  case aggregate(round: Int)
-  /// The run is over.
-  case finish(FinishReason)
-  /// The round cannot be completed; the global model stays as it was.
-  case abandon(round: Int, reason: String)
-}
-
-/// Why a run is over.
-public enum FinishReason: String, Sendable, Codable {
-  /// All rounds are done.
-  case allRounds
-  /// The target accuracy was reached.
-  case targetReached
-}
-
-/// The order of things in a federated run, as a pure state machine: events in, actions out.
+/// The order of things in a federated run, round by round.
 ///
-/// It has no clock, no socket and no task, so every situation is a test of a few lines, and a run can be replayed from its
-/// events.
+///     struct Averaging: Workflow {
+///       let rounds = 10
+///       func run(_ state: inout WorkflowState, with controller: Controller) async throws {
+///         let aggregate = try await controller.gather(.train, state.global, from: controller.sites)
+///         state.global = aggregate.exchange
+///       }
+///     }
+///
+/// A round depends on nothing but the state before it, the controller and what the sites answer: the state after each round is
+/// kept, and a run that was killed goes on from the last one to the same end. So a workflow keeps nothing itself.
 public protocol Workflow: Sendable {
-  /// The round under way, or done last.
-  var round: Int { get }
-  /// Takes an event and says what follows from it. Events that come too late change nothing.
-  mutating func handle(_ event: WorkflowEvent) -> [WorkflowAction]
+  /// How many rounds there are at most.
+  var rounds: Int { get }
+
+  /// Carries out one round.
+  ///
+  /// - Parameters:
+  ///   - state: Where the workflow stands; what it is changed to counts once the round is done.
+  ///   - controller: The ways to ask the sites, and the round's number.
+  /// - Throws: ``FederationError`` if the round cannot be completed; the state then stays as it was.
+  func run(_ state: inout WorkflowState, with controller: Controller) async throws
+}
+
+/// Where a workflow stands between rounds.
+public struct WorkflowState: Sendable {
+  /// The global model, as sites are sent it: weights, possibly encrypted.
+  public var global: Exchange
+  /// Tensors that the workflow needs besides: the momentum of a server's optimizer, a control variate.
+  public var memory: [String: ModelState] = [:]
+  /// Results that are no model, as JSON, by name: a matrix of evaluations, statistics.
+  public var documents: [String: String] = [:]
+  /// Set when there is nothing more to do.
+  public var isFinished = false
+  /// How many tasks the job has sent by now.
+  public internal(set) var step = 0
+  /// How many rounds are done.
+  public internal(set) var round = 0
+
+  /// A state before the first round.
+  public init(_ global: Exchange) {
+    self.global = global
+  }
+
+  /// A state before the first round.
+  public init(model: ModelState) {
+    global = .weights(model)
+  }
+
+  /// The tensors of the global model.
+  public var model: ModelState {
+    get { global.tensors }
+    set { global.tensors = newValue }
+  }
 }

@@ -5,10 +5,10 @@ import Testing
 
 /// Moves each weight by a number drawn from the site's key.
 private struct DrawingExecutor: Executor {
-  func execute(_ task: SiteTask) async throws -> Update {
+  func execute(_ task: SiteTask, at site: SiteContext) async throws -> Exchange {
     let generator = try Generator(key: task.key)
-    return Update(
-      model: try task.model.mapTensors { _, tensor in
+    return .weights(
+      try task.model.mapTensors { _, tensor in
         try tensor + Tensor.normal(tensor.shape, deviation: 0.01, using: generator)
       },
       weight: Double(task.site.exampleCount),
@@ -22,8 +22,8 @@ private struct UnrulyExecutor: Executor {
   struct Unreachable: Error {}
   var behaviour: @Sendable (Int) throws -> ModelState?
 
-  func execute(_ task: SiteTask) async throws -> Update {
-    Update(model: try behaviour(task.site.index) ?? task.model, weight: 1)
+  func execute(_ task: SiteTask, at site: SiteContext) async throws -> Exchange {
+    .weights(try behaviour(task.site.index) ?? task.model, weight: 1)
   }
 }
 
@@ -38,71 +38,60 @@ private final class Counter: Sendable {
   }
 }
 
-@Suite struct ControllerTests {
+@Suite struct FederationTests {
   static let sites = (0..<12).map {
     Site(index: $0, name: "site-\($0 + 1)", exampleCount: 5 + $0)
   }
 
-  static func controller(
+  static func federation(
     _ executor: any Executor,
     lanes: Int = 2,
     rounds: Int = 3,
     fraction: Double = 1,
     minimum: Int = 1,
     target: Double? = nil
-  ) throws -> Controller {
-    Controller(
+  ) throws -> Federation {
+    var federation = Federation(
+      workflow: try FedAvg(rounds: rounds, fraction: fraction),
       transport: InProcessTransport(
         sites: sites,
         executor: executor,
         pool: LanePool(lanes: lanes)
       ),
-      workflow: try FedAvg(
-        rounds: rounds,
-        sites: sites.count,
-        fraction: fraction,
-        minimumSites: minimum,
-        targetAccuracy: target,
-        key: RandomKey(seed: 1)
-      ),
       key: RandomKey(seed: 2)
     )
+    federation.quorum.minimum = minimum
+    federation.targetAccuracy = target
+    return federation
   }
 
-  static func start() throws -> ModelState {
-    try ModelState([(name: "weight", tensor: Tensor.zeros([300]))])
-  }
-
-  static let noEvaluation: @Sendable (ModelState) async throws -> Evaluation = { _ in
-    Evaluation(accuracy: 0, loss: 0)
+  static func start() throws -> WorkflowState {
+    try WorkflowState(model: ModelState([(name: "weight", tensor: Tensor.zeros([300]))]))
   }
 
   @Test func theResultIsTheSameOnAnyNumberOfLanes() async throws {
-    let one = try await Self.controller(DrawingExecutor(), lanes: 1, fraction: 0.5)
-      .run(from: Self.start(), evaluate: Self.noEvaluation)
+    let one = try await Self.federation(DrawingExecutor(), lanes: 1, fraction: 0.5)
+      .run(from: Self.start())
     for lanes in [2, 4, 7] {
-      let many = try await Self.controller(DrawingExecutor(), lanes: lanes, fraction: 0.5)
-        .run(from: Self.start(), evaluate: Self.noEvaluation)
-      #expect(try many.model.isIdentical(to: one.model))
+      let many = try await Self.federation(DrawingExecutor(), lanes: lanes, fraction: 0.5)
+        .run(from: Self.start())
+      #expect(try many.state.model.isIdentical(to: one.state.model))
     }
     #expect(one.reason == .allRounds)
   }
 
   @Test func aRunThatGoesOnAfterARoundEndsWithTheSameModel() async throws {
-    var afterFirst: ModelState?
-    let whole = try await Self.controller(DrawingExecutor()).run(
-      from: Self.start(),
-      evaluate: Self.noEvaluation
+    var afterFirst: WorkflowState?
+    let whole = try await Self.federation(DrawingExecutor()).run(
+      from: Self.start()
     ) { result in
-      if result.round == 1 { afterFirst = result.model }
+      if result.round == 1 { afterFirst = result.state }
     }
     let saved = try #require(afterFirst)
-    let rest = try await Self.controller(DrawingExecutor()).run(
-      from: saved,
-      after: 1,
-      evaluate: Self.noEvaluation
+    let rest = try await Self.federation(DrawingExecutor()).run(
+      from: saved
     )
-    #expect(try rest.model.isIdentical(to: whole.model))
+    #expect(try rest.state.model.isIdentical(to: whole.state.model))
   }
 
   @Test func unusableUpdatesAreNamedAndTheRoundGoesOn() async throws {
@@ -116,15 +105,14 @@ private final class Counter: Sendable {
       }
     }
     var results: [RoundResult] = []
-    _ = try await Self.controller(executor, rounds: 1, minimum: 8).run(
-      from: Self.start(),
-      evaluate: Self.noEvaluation
+    _ = try await Self.federation(executor, rounds: 1, minimum: 8).run(
+      from: Self.start()
     ) { results.append($0) }
     let round = try #require(results.first)
-    #expect(round.refusals.map(\.site.name) == ["site-2", "site-3", "site-4", "site-5"])
-    #expect(round.refusals.allSatisfy { $0.reason.contains($0.site.name) })
+    #expect(round.refusals.map(\.site) == ["site-2", "site-3", "site-4", "site-5"])
+    #expect(round.refusals.allSatisfy { $0.reason.contains($0.site) })
     #expect(round.contributions.count == 8)
-    #expect(try round.model.isIdentical(to: Self.start()))
+    #expect(try round.model.isIdentical(to: Self.start().model))
   }
 
   @Test func tooFewUsableUpdatesEndTheRunWithTheReasons() async throws {
@@ -133,22 +121,20 @@ private final class Counter: Sendable {
       return nil
     }
     let error = await #expect(throws: FederationError.self) {
-      try await Self.controller(executor, minimum: 2).run(
-        from: Self.start(),
-        evaluate: Self.noEvaluation
+      try await Self.federation(executor, minimum: 2).run(
+        from: Self.start()
       )
     }
     #expect(error?.code == .tooFewSites)
-    #expect(error?.message.contains("1 of 12 sites") == true)
-    #expect(error?.message.contains("site-7") == true)
+    #expect(error?.message.contains("of 12 sites gave a usable answer, 2 are needed") == true)
+    #expect(error?.message.contains("Unreachable") == true)
   }
 
   @Test func theRunStopsAtItsTargetAccuracy() async throws {
     var rounds = 0
-    let outcome = try await Self.controller(DrawingExecutor(), rounds: 9, target: 0.5).run(
-      from: Self.start(),
-      evaluate: { _ in Evaluation(accuracy: 0.6, loss: 0) }
-    ) { _ in rounds += 1 }
+    var federation = try Self.federation(DrawingExecutor(), rounds: 9, target: 0.5)
+    federation.evaluate = { _ in Evaluation(accuracy: 0.6, loss: 0) }
+    let outcome = try await federation.run(from: Self.start()) { _ in rounds += 1 }
     #expect(outcome.reason == .targetReached)
     #expect(rounds == 1)
   }
@@ -156,9 +142,8 @@ private final class Counter: Sendable {
   @Test func aCancelledRunThrowsAndSavesNoFurtherRound() async throws {
     let saved = Counter()
     let run = Task {
-      try await Self.controller(DrawingExecutor(), rounds: 1_000_000).run(
-        from: Self.start(),
-        evaluate: Self.noEvaluation
+      try await Self.federation(DrawingExecutor(), rounds: 1_000_000).run(
+        from: Self.start()
       ) { _ in
         if saved.increment() == 3 { withUnsafeCurrentTask { $0?.cancel() } }
       }.reason
@@ -169,9 +154,8 @@ private final class Counter: Sendable {
 
   @Test func sitesReportTheirLossByWeight() async throws {
     var loss: Double?
-    _ = try await Self.controller(DrawingExecutor(), rounds: 1).run(
-      from: Self.start(),
-      evaluate: Self.noEvaluation
+    _ = try await Self.federation(DrawingExecutor(), rounds: 1).run(
+      from: Self.start()
     ) { loss = $0.trainingLoss }
     #expect(loss == 1)
   }
@@ -180,39 +164,36 @@ private final class Counter: Sendable {
   private struct RepeatingTransport: Transport {
     let sites: [Site]
 
-    func ask(
-      _ tasks: [SiteTask],
-      answered: @escaping @Sendable (Site, Result<Update, any Error>) -> Void
-    ) async {
-      for task in tasks { answered(task.site, .success(Update(model: task.model, weight: 2))) }
+    func ask(_ tasks: [SiteTask], report: @escaping @Sendable (SiteEvent) -> Void) async {
+      for task in tasks { report(.answered(task.site, .success(.weights(task.model, weight: 2)))) }
       guard let first = tasks.first else { return }
-      answered(first.site, .success(Update(model: first.model, weight: 2)))
+      report(.answered(first.site, .success(.weights(first.model, weight: 2))))
       let stranger = Site(index: 99, name: "site-100", exampleCount: 5)
-      answered(stranger, .success(Update(model: first.model, weight: 2)))
+      report(.answered(stranger, .success(.weights(first.model, weight: 2))))
     }
   }
 
   @Test func anAnswerThatNobodyAskedForIsNotCounted() async throws {
     var round: RoundResult?
     let transport = RepeatingTransport(sites: Array(Self.sites.prefix(3)))
-    _ = try await Controller(
+    _ = try await Federation(
+      workflow: FedAvg(rounds: 1),
       transport: transport,
-      workflow: FedAvg(rounds: 1, sites: 3, key: RandomKey(seed: 1)),
       key: RandomKey(seed: 1)
-    ).run(from: Self.start(), evaluate: Self.noEvaluation) { round = $0 }
-    #expect(round?.contributions.map(\.site.index) == [0, 1, 2])
-    #expect(round?.refusals.map(\.site.name) == ["site-1", "site-100"])
+    ).run(from: Self.start()) { round = $0 }
+    #expect(round?.contributions.map(\.index) == [0, 1, 2])
+    #expect(round?.refusals.map(\.site) == ["site-1", "site-100"])
   }
 
   @Test func aMeasurementThatIsNotANumberIsLeftOut() async throws {
     struct Diverged: Executor {
-      func execute(_ task: SiteTask) async throws -> Update {
-        Update(model: task.model, weight: 1, metrics: ["loss": .nan, "accuracy": 0.5])
+      func execute(_ task: SiteTask, at site: SiteContext) async throws -> Exchange {
+        .weights(task.model, weight: 1, metrics: ["loss": .nan, "accuracy": 0.5])
       }
     }
     var round: RoundResult?
-    _ = try await Self.controller(Diverged(), rounds: 1)
-      .run(from: Self.start(), evaluate: Self.noEvaluation) { round = $0 }
+    _ = try await Self.federation(Diverged(), rounds: 1)
+      .run(from: Self.start()) { round = $0 }
     #expect(round?.contributions.first?.metrics == ["accuracy": 0.5])
     #expect(round?.trainingLoss == nil)
   }

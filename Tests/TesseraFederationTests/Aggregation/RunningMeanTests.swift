@@ -2,7 +2,7 @@ import TesseraCore
 import TesseraFederation
 import Testing
 
-@Suite struct WeightedMeanTests {
+@Suite struct RunningMeanTests {
   static func state(_ values: [Float], _ counter: Int = 0) throws -> ModelState {
     try ModelState([
       (name: "weight", tensor: Tensor(values, shape: [2, values.count / 2])),
@@ -13,9 +13,9 @@ import Testing
   let site = Site(index: 0, name: "site-1", exampleCount: 10)
 
   @Test func theMeanIsWeighted() throws {
-    var mean = try WeightedMean(updating: Self.state([0, 0, 0, 0]), capacity: 100)
-    try mean.fold(Update(model: Self.state([1, 2, 0, -1], 4), weight: 1), from: site)
-    try mean.fold(Update(model: Self.state([0, 0, 0.5, 1], 8), weight: 3), from: site)
+    var mean = try RunningMean(updating: Self.state([0, 0, 0, 0]), capacity: 100)
+    try mean.fold(Exchange.weights(Self.state([1, 2, 0, -1], 4), weight: 1), from: site)
+    try mean.fold(Exchange.weights(Self.state([0, 0, 0.5, 1], 8), weight: 3), from: site)
     let result = try mean.mean()
     #expect(try result["weight"]?.array(of: Float.self) == [0.25, 0.5, 0.375, 0.5])
     #expect(try result["steps"]?.itemAsInteger() == 7)
@@ -26,8 +26,8 @@ import Testing
   @Test func theOrderOfUpdatesDoesNotMatter() throws {
     let generator = try Generator(seed: 3)
     let updates = try (0..<20).map { index in
-      Update(
-        model: try ModelState([
+      Exchange.weights(
+        try ModelState([
           (
             name: "weight",
             tensor: Tensor.normal([1000], deviation: 0.1, dtype: .float64, using: generator)
@@ -39,7 +39,7 @@ import Testing
     }
     let start = try ModelState([(name: "weight", tensor: Tensor.zeros([1000], dtype: .float64))])
     func mean(_ order: [Int]) throws -> ModelState {
-      var mean = try WeightedMean(updating: start, capacity: 1000)
+      var mean = try RunningMean(updating: start, capacity: 1000)
       for index in order { try mean.fold(updates[index], from: site) }
       return try mean.mean()
     }
@@ -53,14 +53,14 @@ import Testing
 
   @Test(arguments: [Float.nan, .infinity, -.infinity, 1e30, 70_000])
   func anUpdateWithAValueNoModelMayHoldIsRefusedByNameAndLeavesNoTrace(bad: Float) throws {
-    let good = Update(model: try Self.state([1, 2, 3, 4], 3), weight: 2)
-    var mean = try WeightedMean(updating: Self.state([0.5, 1, 1, 1]), capacity: 100)
+    let good = Exchange.weights(try Self.state([1, 2, 3, 4], 3), weight: 2)
+    var mean = try RunningMean(updating: Self.state([0.5, 1, 1, 1]), capacity: 100)
     var expected = mean
     try mean.fold(good, from: site)
     try expected.fold(good, from: site)
     // Large tensors are folded in chunks: the bad value comes late, after some were added.
     let error = #expect(throws: FederationError.self) {
-      try mean.fold(Update(model: Self.state([1, 2, 3, bad], 9), weight: 3), from: site)
+      try mean.fold(Exchange.weights(Self.state([1, 2, 3, bad], 9), weight: 3), from: site)
     }
     #expect(error?.message.contains("site-1: tensor 'weight'") == true)
     #expect(error?.message.contains("beyond ±65536") == true)
@@ -73,12 +73,12 @@ import Testing
     let generator = try Generator(seed: 9)
     for (dtype, error) in [(DType.float32, 0.0), (.float64, 1e-13)] {
       let start = try ModelState([(name: "a", tensor: Tensor.zeros([500], dtype: dtype))])
-      var mean = try WeightedMean(updating: start, capacity: 10_000)
+      var mean = try RunningMean(updating: start, capacity: 10_000)
       var expected = try Tensor.zeros([500], dtype: .float64)
       for _ in 0..<100 {
         // Small numbers beside the bound, as weights are.
         let tensor = try Tensor.normal([500], deviation: 1e-3, dtype: dtype, using: generator)
-        let update = Update(model: try ModelState([(name: "a", tensor: tensor)]), weight: 7)
+        let update = Exchange.weights(try ModelState([(name: "a", tensor: tensor)]), weight: 7)
         try mean.fold(update, from: site)
         expected = try expected + tensor.to(.float64) / 100
       }
@@ -91,22 +91,22 @@ import Testing
 
   @Test func aLateBadValueInALargeTensorLeavesNoTrace() throws {
     let start = try ModelState([(name: "a", tensor: Tensor.zeros([20_000]))])
-    var mean = try WeightedMean(updating: start, capacity: 100)
-    let ones = Update(
-      model: try ModelState([(name: "a", tensor: Tensor.ones([20_000]))]),
+    var mean = try RunningMean(updating: start, capacity: 100)
+    let ones = Exchange.weights(
+      try ModelState([(name: "a", tensor: Tensor.ones([20_000]))]),
       weight: 1
     )
     try mean.fold(ones, from: site)
     var values = [Float](repeating: 0.3, count: 20_000)
     values[19_999] = .nan
-    let bad = Update(model: try ModelState([(name: "a", tensor: Tensor(values))]), weight: 1)
+    let bad = Exchange.weights(try ModelState([(name: "a", tensor: Tensor(values))]), weight: 1)
     #expect(throws: FederationError.self) { try mean.fold(bad, from: site) }
     let result = try mean.mean()
     #expect(try result["a"]?.isIdentical(to: Tensor.ones([20_000])) == true)
   }
 
   @Test func anUpdateOfAnotherShapeDtypeOrNameIsRefused() throws {
-    var mean = try WeightedMean(updating: Self.state([0, 0, 0, 0]), capacity: 100)
+    var mean = try RunningMean(updating: Self.state([0, 0, 0, 0]), capacity: 100)
     let wrong: [ModelState] = [
       try Self.state([1, 2, 3, 4, 5, 6]),
       try ModelState([(name: "weight", tensor: Tensor.zeros([2, 2]))]),
@@ -120,7 +120,7 @@ import Testing
     ]
     for state in wrong {
       let error = #expect(throws: FederationError.self) {
-        try mean.fold(Update(model: state, weight: 1), from: site)
+        try mean.fold(Exchange.weights(state, weight: 1), from: site)
       }
       #expect(error?.message.hasPrefix("site-1: ") == true)
     }
@@ -129,14 +129,14 @@ import Testing
 
   @Test(arguments: [0, -1, Double.nan, Double.infinity, 11])
   func aWeightBeyondTheAnnouncedExamplesIsRefused(weight: Double) throws {
-    var mean = try WeightedMean(updating: Self.state([0, 0, 0, 0]), capacity: 100)
+    var mean = try RunningMean(updating: Self.state([0, 0, 0, 0]), capacity: 100)
     #expect(throws: FederationError.self) {
-      try mean.fold(Update(model: Self.state([1, 1, 1, 1]), weight: weight), from: site)
+      try mean.fold(Exchange.weights(Self.state([1, 1, 1, 1]), weight: weight), from: site)
     }
   }
 
   @Test func withoutUpdatesThereIsNoMean() throws {
-    let mean = try WeightedMean(updating: Self.state([0, 0, 0, 0]), capacity: 1)
+    let mean = try RunningMean(updating: Self.state([0, 0, 0, 0]), capacity: 1)
     #expect(throws: FederationError.self) { try mean.mean() }
   }
 
@@ -144,20 +144,20 @@ import Testing
   func aGlobalModelWithNumbersNoSumCanHoldIsRefusedByName(bad: Double) throws {
     let model = try ModelState([(name: "weight", tensor: Tensor([1, bad]))])
     let error = #expect(throws: FederationError.self) {
-      try WeightedMean(updating: model, capacity: 10)
+      try RunningMean(updating: model, capacity: 10)
     }
     #expect(error?.message.contains("'weight'") == true)
   }
 
   @Test func infinityDoesNotPassForALargeModelsWeight() throws {
     let start = try ModelState([(name: "a", tensor: Tensor([3e38] as [Float]))])
-    var mean = try WeightedMean(updating: start, capacity: 10)
-    let bad = Update(
-      model: try ModelState([(name: "a", tensor: Tensor([Float.infinity]))]),
+    var mean = try RunningMean(updating: start, capacity: 10)
+    let bad = Exchange.weights(
+      try ModelState([(name: "a", tensor: Tensor([Float.infinity]))]),
       weight: 1
     )
     #expect(throws: FederationError.self) { try mean.fold(bad, from: site) }
-    try mean.fold(Update(model: start, weight: 1), from: site)
+    try mean.fold(Exchange.weights(start, weight: 1), from: site)
     #expect(try mean.mean().isIdentical(to: start))
   }
 }

@@ -1,0 +1,101 @@
+public import TesseraCore
+
+/// What an exchange may hold at most.
+///
+/// Whoever takes an exchange from another checks its description by these before anything of it is allocated, and again
+/// before it is used.
+public struct ExchangeLimits: Sendable, Hashable {
+  /// How many tensors, parts, metrics and headers there may be, each.
+  public var names: Int
+  /// How long a name may be, in bytes of UTF-8.
+  public var nameBytes: Int
+  /// How many dimensions a tensor may have.
+  public var dimensions: Int
+  /// How many bytes all tensors may have together.
+  public var bytes: Int
+  /// How deep collections may lie in collections.
+  public var depth: Int
+
+  /// Limits; the defaults leave room for any model that fits a machine.
+  public init(
+    names: Int = 100_000,
+    nameBytes: Int = 512,
+    dimensions: Int = 16,
+    bytes: Int = 1 << 40,
+    depth: Int = 4
+  ) {
+    self.names = names
+    self.nameBytes = nameBytes
+    self.dimensions = dimensions
+    self.bytes = bytes
+    self.depth = depth
+  }
+
+  /// Refuses an exchange that holds more.
+  ///
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/limitExceeded``, naming what is too much.
+  public func check(_ exchange: Exchange) throws {
+    var bytes = 0
+    try check(exchange, depth: 0, bytes: &bytes)
+  }
+
+  /// Refuses a tensor's description: for readers, before they allocate it.
+  ///
+  /// - Parameters:
+  ///   - name: The tensor's name.
+  ///   - shape: Its shape.
+  ///   - dtype: The type of its elements.
+  ///   - bytes: The size of all tensors before it; its own is added.
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/limitExceeded``.
+  public func check(tensor name: String, shape: [Int], dtype: DType, bytes: inout Int) throws {
+    try check(name: name)
+    guard shape.count <= dimensions else {
+      throw exceeded("tensor '\(name)' has \(shape.count) dimensions", dimensions)
+    }
+    var size = dtype.byteCount
+    for extent in shape {
+      let (product, overflow) = size.multipliedReportingOverflow(by: extent)
+      guard extent >= 0, !overflow else {
+        throw exceeded("tensor '\(name)' has the shape \(shape)", self.bytes)
+      }
+      size = product
+    }
+    let (sum, overflow) = bytes.addingReportingOverflow(size)
+    guard !overflow, sum <= self.bytes else {
+      throw exceeded("its tensors have \(overflow ? "too many" : "\(sum)") bytes", self.bytes)
+    }
+    bytes = sum
+  }
+
+  private func check(_ exchange: Exchange, depth: Int, bytes: inout Int) throws {
+    guard depth <= self.depth else {
+      throw exceeded("its collections lie \(depth) deep", self.depth)
+    }
+    let counts = [
+      ("tensors", exchange.tensors.names.count), ("parts", exchange.parts.count),
+      ("metrics", exchange.metrics.count), ("headers", exchange.headers.count),
+    ]
+    for (what, count) in counts where count > names {
+      throw exceeded("it has \(count) \(what)", names)
+    }
+    for name in exchange.metrics.keys { try check(name: name) }
+    for name in exchange.headers.keys { try check(name: name) }
+    for (name, tensor) in zip(exchange.tensors.names, exchange.tensors.tensors) {
+      try check(tensor: name, shape: tensor.shape, dtype: tensor.dtype, bytes: &bytes)
+    }
+    for (name, part) in exchange.parts {
+      try check(name: name)
+      try check(part, depth: depth + 1, bytes: &bytes)
+    }
+  }
+
+  private func check(name: String) throws {
+    guard name.utf8.count <= nameBytes else {
+      throw exceeded("a name has \(name.utf8.count) bytes", nameBytes)
+    }
+  }
+
+  private func exceeded(_ what: String, _ limit: Int) -> FederationError {
+    FederationError(code: .limitExceeded, message: "\(what); the limit is \(limit)")
+  }
+}

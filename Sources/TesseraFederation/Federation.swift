@@ -1,0 +1,135 @@
+public import TesseraCore
+
+/// A federated run: a workflow over sites.
+///
+///     let federation = Federation(
+///       workflow: try FedAvg(rounds: 10), transport: transport, key: RandomKey(seed: 1))
+///     let state = try await federation.run(from: WorkflowState(model: initial))
+public struct Federation: Sendable {
+  /// The order of things.
+  public var workflow: any Workflow
+  /// The sites, and the way to them.
+  public var transport: any Transport
+  /// Seeds everything that the workflow, the sites and the filters draw.
+  public var key: RandomKey
+  /// Which answers tasks need, unless the workflow says otherwise.
+  public var quorum = Quorum()
+  /// The server's filters.
+  public var filters = ServerFilters()
+  /// What exchanges may hold.
+  public var limits = ExchangeLimits()
+  /// Are called around each task.
+  public var callbacks = TaskCallbacks()
+  /// The run ends when the global model's accuracy is this good.
+  public var targetAccuracy: Double?
+  /// Measures a new global model, if given.
+  public var evaluate: (@Sendable (Exchange) async throws -> Evaluation)?
+  /// Measures time; the system's if `nil`.
+  public var clock: (any FederationClock)?
+
+  /// A federation with the usual settings.
+  public init(workflow: any Workflow, transport: any Transport, key: RandomKey) {
+    self.workflow = workflow
+    self.transport = transport
+    self.key = key
+  }
+
+  /// Runs until the workflow is done.
+  ///
+  /// - Parameters:
+  ///   - state: Where to begin, or to go on.
+  ///   - finishRound: Is called after each round, before the next one starts: the place to save its state.
+  ///   - journal: Is told each event before anything follows from it, from any thread; throwing ends the run.
+  ///   - observe: Is told what happens, from any thread.
+  /// - Returns: The last state, and why the run is over.
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/tooFewSites`` if a round cannot be completed;
+  ///   `CancellationError` if the task was cancelled, when the round under way leaves no trace.
+  public func run(
+    from state: WorkflowState,
+    finishRound: (RoundResult) async throws -> Void = { _ in },
+    journal: @escaping @Sendable (JobEvent) throws -> Void = { _ in },
+    observe: @escaping @Sendable (FederationEvent) -> Void = { _ in }
+  ) async throws -> (state: WorkflowState, reason: FinishReason) {
+    guard !transport.sites.isEmpty else {
+      throw FederationError(code: .invalidConfiguration, message: "there are no sites")
+    }
+    let (operations, background) = AsyncStream<@Sendable () async -> Void>.makeStream()
+    return try await withThrowingTaskGroup(of: Void.self) { group in
+      // What workflows do not wait for.
+      group.addTask {
+        await withDiscardingTaskGroup { notices in
+          for await operation in operations { notices.addTask { await operation() } }
+        }
+      }
+      do {
+        let outcome = try await rounds(state, finishRound, journal, observe, background)
+        background.finish()
+        try await group.waitForAll()
+        return outcome
+      } catch {
+        background.finish()
+        group.cancelAll()
+        throw error
+      }
+    }
+  }
+
+  private func rounds(
+    _ initial: WorkflowState,
+    _ finishRound: (RoundResult) async throws -> Void,
+    _ journal: @escaping @Sendable (JobEvent) throws -> Void,
+    _ observe: @escaping @Sendable (FederationEvent) -> Void,
+    _ background: AsyncStream<@Sendable () async -> Void>.Continuation
+  ) async throws -> (state: WorkflowState, reason: FinishReason) {
+    var state = initial
+    while state.round < workflow.rounds, !state.isFinished {
+      let round = state.round + 1
+      let start = ContinuousClock.now
+      try journal(.roundStarted(round))
+      observe(.roundStarted(round: round, of: workflow.rounds))
+      let controller = Controller(
+        round: round,
+        rounds: workflow.rounds,
+        step: state.step,
+        federation: self,
+        observe: observe,
+        journal: journal,
+        background: background
+      )
+      var next = state
+      try await workflow.run(&next, with: controller)
+      try Task.checkCancellation()
+      let record = try controller.takeRecord()
+      next.round = round
+      next.step = record.step
+      let evaluation = try await evaluate?(next.global)
+      try Task.checkCancellation()
+      try await finishRound(
+        RoundResult(
+          round: round,
+          state: next,
+          evaluation: evaluation,
+          contributions: record.contributions,
+          refusals: record.refusals,
+          traffic: record.traffic,
+          duration: ContinuousClock.now - start
+        )
+      )
+      state = next
+      if let accuracy = evaluation?.accuracy, accuracy >= targetAccuracy ?? .infinity {
+        return (state, .targetReached)
+      }
+    }
+    return (state, state.isFinished ? .workflowDone : .allRounds)
+  }
+}
+
+/// Measures the time that sites are waited for: the system's clock, or a test's.
+public protocol FederationClock: Sendable {
+  /// The time since any fixed moment.
+  func now() -> Duration
+  /// Returns at a time.
+  ///
+  /// - Throws: `CancellationError` if the task is cancelled before.
+  func sleep(until time: Duration) async throws
+}

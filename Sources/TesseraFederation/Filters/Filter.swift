@@ -1,0 +1,114 @@
+public import TesseraCore
+
+/// Changes exchanges on their way: leaves tensors out, clips, adds noise, compresses, encrypts.
+///
+///     struct Halving: Filter {
+///       func apply(to exchange: Exchange, in context: FilterContext) throws -> Exchange {
+///         try exchange.mapModels { model in
+///           var model = model
+///           model.tensors = try model.tensors.mapTensors { try $1 / 2 }
+///           return model
+///         }
+///       }
+///     }
+///
+/// A filter is asked for several sites at once and keeps nothing itself; what one site must remember goes into
+/// ``FilterContext/memory``.
+public protocol Filter: Sendable {
+  /// The exchange as it travels on.
+  ///
+  /// - Throws: Whatever makes the exchange unfit to travel; at a site, the round then goes on without its answer.
+  func apply(to exchange: Exchange, in context: FilterContext) throws -> Exchange
+}
+
+/// Where a filter is at work.
+public struct FilterContext: Sendable {
+  /// Whose filter it is.
+  public enum Side: String, Sendable, Hashable { case server, site }
+  /// Which way the exchange goes.
+  public enum Direction: String, Sendable, Hashable { case task, result }
+
+  /// Whose filter it is.
+  public var side: Side
+  /// Which way the exchange goes.
+  public var direction: Direction
+  /// What the site is asked to do.
+  public var task: TaskName
+  /// The round, from 1.
+  public var round: Int
+  /// The site that the exchange goes to or comes from; `nil` where the server sends the same to all.
+  public var site: Site?
+  /// Seeds what the filter draws; each filter of a chain has its own.
+  public var key: RandomKey
+  /// What the task came with, as this side has it: weights and differences are converted by it.
+  ///
+  /// `nil` on tasks.
+  public var reference: Exchange?
+  /// What the site keeps from task to task; at the server, nothing that lasts.
+  public var memory: SiteMemory
+
+  /// A place to work at.
+  public init(
+    side: Side,
+    direction: Direction,
+    task: TaskName = .train,
+    round: Int = 1,
+    site: Site?,
+    key: RandomKey,
+    reference: Exchange? = nil,
+    memory: SiteMemory = SiteMemory()
+  ) {
+    self.side = side
+    self.direction = direction
+    self.task = task
+    self.round = round
+    self.site = site
+    self.key = key
+    self.reference = reference
+    self.memory = memory
+  }
+}
+
+/// The filters of a site: those that tasks pass when they arrive, and those that answers pass before they leave.
+public struct SiteFilters: Sendable {
+  /// For tasks, in order.
+  public var tasks: [any Filter]
+  /// For answers, in order.
+  public var results: [any Filter]
+
+  /// Filters in order.
+  public init(tasks: [any Filter] = [], results: [any Filter] = []) {
+    self.tasks = tasks
+    self.results = results
+  }
+}
+
+/// The filters of the server: those that tasks pass before they leave, and those that answers pass when they arrive.
+public struct ServerFilters: Sendable {
+  /// For tasks, in order.
+  public var tasks: [any Filter]
+  /// For answers, in order.
+  public var results: [any Filter]
+
+  /// Filters in order.
+  public init(tasks: [any Filter] = [], results: [any Filter] = []) {
+    self.tasks = tasks
+    self.results = results
+  }
+}
+
+extension [any Filter] {
+  /// The exchange after all filters.
+  ///
+  /// - Throws: What a filter throws.
+  public func applied(to exchange: Exchange, in context: FilterContext) throws -> Exchange {
+    guard !isEmpty else { return exchange }
+    var exchange = exchange
+    for (position, filter) in enumerated() {
+      var own = context
+      own.key = context.key[context.side.rawValue][context.direction.rawValue][position]
+      exchange = try filter.apply(to: exchange, in: own)
+    }
+    return exchange
+  }
+}

@@ -1,0 +1,142 @@
+internal import Synchronization
+internal import TesseraCore
+
+/// Where usable answers go.
+protocol AnswerSink: Sendable {
+  /// Takes an answer and says with which weight, or refuses it.
+  mutating func take(_ answer: Exchange, from site: Site) throws -> Double
+}
+
+/// What became of an answer.
+private enum Receipt { case accepted(Contribution, Int), refused(Refusal) }
+
+/// Takes the answers to one task as they arrive, from any thread, and feeds the ``Gathering``.
+final class AnswerCollector<Sink: AnswerSink>: Sendable {
+  struct State: Sendable {
+    var gathering: Gathering
+    var sink: Sink
+    var contributions: [Contribution] = []
+    var refusals: [Refusal] = []
+    var traffic = Traffic()
+    var answers = 0
+    var failure: String?
+  }
+
+  /// What the shell around the collector has to do.
+  enum Request: Sendable {
+    case wake(at: Duration)
+    case stop
+  }
+
+  let requests: AsyncStream<Request>
+  private let sites: [Int: Site]
+  private let state: Mutex<State>
+  private let request: AsyncStream<Request>.Continuation
+  private let now: @Sendable () -> Duration
+  private let accepted: @Sendable (Contribution, _ answers: Int) -> Void
+  private let refused: @Sendable (Refusal) -> Void
+
+  init(
+    asking sites: [Site],
+    quorum: Quorum,
+    into sink: Sink,
+    now: @escaping @Sendable () -> Duration,
+    accepted: @escaping @Sendable (Contribution, _ answers: Int) -> Void,
+    refused: @escaping @Sendable (Refusal) -> Void
+  ) {
+    self.sites = Dictionary(sites.map { ($0.index, $0) }) { first, _ in first }
+    (requests, request) = AsyncStream.makeStream()
+    self.now = now
+    self.accepted = accepted
+    self.refused = refused
+    var gathering = Gathering(for: sites, quorum: quorum, at: now())
+    let actions = gathering.start(at: now())
+    state = Mutex(State(gathering: gathering, sink: sink))
+    state.withLock { obey(actions, &$0) }
+  }
+
+  func progressed(_ site: Site) { handle(.progressed(site: site.index)) }
+  func woke() { handle(.woke) }
+  /// No more answers can come.
+  func close() {
+    handle(.closed)
+    request.yield(.stop)
+  }
+
+  func receive(_ result: Result<Exchange, any Error>, from site: Site) {
+    let outcome: Receipt = state.withLock { state in
+      // Before anything is folded: no site counts twice, and none that was not asked.
+      guard state.gathering.isWaiting(for: site.index) else {
+        let reason = "\(site.name): it has answered already, was not asked, or came too late"
+        let refusal = Refusal(site: site, reason: reason)
+        state.refusals.append(refusal)
+        return .refused(refusal)
+      }
+      let time = now()
+      do {
+        let answer = try result.get()
+        guard answer.returnCode == .ok else {
+          throw FederationError(
+            code: .rejectedUpdate,
+            message: answer.headers["reason"] ?? "it answered '\(answer.returnCode.rawValue)'"
+          )
+        }
+        state.traffic.up += answer.byteCount
+        state.traffic.upUnprocessed += answer.unprocessedByteCount
+        let weight = try state.sink.take(answer, from: site)
+        let contribution = Contribution(
+          site: site,
+          weight: weight,
+          // Records are JSON, which has no NaN; a model is not worth less for an odd measurement.
+          metrics: answer.metrics.filter(\.value.isFinite)
+        )
+        state.contributions.append(contribution)
+        state.answers += 1
+        obey(state.gathering.handle(.accepted(site: site.index), at: time), &state)
+        return .accepted(contribution, state.answers)
+      } catch {
+        var reason = "\(error)"
+        if !reason.hasPrefix(site.name) { reason = "\(site.name): \(reason)" }
+        let refusal = Refusal(site: site, reason: reason)
+        state.refusals.append(refusal)
+        state.answers += 1
+        obey(state.gathering.handle(.refused(site: site.index, reason: reason), at: time), &state)
+        return .refused(refusal)
+      }
+    }
+    switch outcome {
+    case .accepted(let contribution, let answers): accepted(contribution, answers)
+    case .refused(let refusal): refused(refusal)
+    }
+  }
+
+  /// What came of it, in the order of the sites, whatever the order of the answers.
+  ///
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/tooFewSites`` if there are not enough answers.
+  func result() throws -> State {
+    var state = state.withLock { $0 }
+    if let failure = state.failure { throw FederationError(code: .tooFewSites, message: failure) }
+    state.contributions.sort { $0.index < $1.index }
+    state.refusals.sort { ($0.index, $0.reason) < ($1.index, $1.reason) }
+    return state
+  }
+
+  private func handle(_ event: Gathering.Event) {
+    let time = now()
+    state.withLock { obey($0.gathering.handle(event, at: time), &$0) }
+  }
+
+  private func obey(_ actions: [Gathering.Action], _ state: inout State) {
+    for action in actions {
+      switch action {
+      case .wake(let time): request.yield(.wake(at: time))
+      case .giveUp(let site, let reason):
+        if let site = sites[site] { state.refusals.append(Refusal(site: site, reason: reason)) }
+      case .finish: request.yield(.stop)
+      case .abandon(let reason):
+        state.failure = reason
+        request.yield(.stop)
+      }
+    }
+  }
+}

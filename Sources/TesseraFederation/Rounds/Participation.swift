@@ -1,0 +1,72 @@
+internal import TesseraCore
+
+/// A site's part in a round.
+public struct Contribution: Sendable, Hashable, Codable {
+  /// The site's position in the list of sites.
+  public var index: Int
+  /// The site's name.
+  public var site: String
+  /// With which weight it contributed.
+  public var weight: Double
+  /// What the site measured.
+  public var metrics: [String: Double]
+  /// How many examples it has.
+  public var exampleCount: Int
+
+  /// Makes an entry.
+  public init(site: Site, weight: Double, metrics: [String: Double]) {
+    index = site.index
+    self.site = site.name
+    self.weight = weight
+    self.metrics = metrics
+    exampleCount = site.exampleCount
+  }
+}
+
+/// An answer that was not used.
+public struct Refusal: Sendable, Hashable, Codable {
+  /// The site's position in the list of sites.
+  public var index: Int
+  /// Whose.
+  public var site: String
+  /// Why not; names the site, and the tensor if it was one.
+  public var reason: String
+
+  /// Makes an entry.
+  public init(site: Site, reason: String) {
+    index = site.index
+    self.site = site.name
+    self.reason = reason
+  }
+}
+
+/// What travelled in a round.
+public struct Traffic: Sendable, Hashable, Codable {
+  /// The bytes of all tensors that sites were sent.
+  public var down = 0
+  /// The bytes of all tensors that sites answered with.
+  public var up = 0
+  /// What ``up`` would have been without compression and encryption.
+  public var upUnprocessed = 0
+
+  /// Nothing yet.
+  public init() {}
+
+  /// How many times smaller the answers were than without the filters that change their size.
+  public var compression: Double? { up > 0 ? Double(upUnprocessed) / Double(up) : nil }
+
+  /// Adds what another task moved.
+  public static func += (a: inout Traffic, b: Traffic) {
+    a.down += b.down
+    a.up += b.up
+    a.upUnprocessed += b.upUnprocessed
+  }
+}
+
+extension Exchange {
+  /// The size that the tensors had before anything was done to them, in bytes.
+  var unprocessedByteCount: Int {
+    let saved = metadata.processing.reduce(0) { $0 + $1.bytesBefore - $1.bytesAfter }
+    return parts.values.reduce(tensors.byteCount + saved) { $0 + $1.unprocessedByteCount }
+  }
+}

@@ -1,0 +1,42 @@
+/// A site's side of a task: it works on the site's own data.
+///
+///     struct Adding: Executor {
+///       func execute(_ task: SiteTask, at site: SiteContext) async throws -> Exchange {
+///         .weights(try task.model.mapTensors { try $1 + 1 }, samples: site.site.exampleCount)
+///       }
+///     }
+///
+/// An executor is asked for several sites at once, so it keeps nothing between tasks that is not its own data; what a site
+/// must remember goes into ``SiteContext/memory``. Long work checks `Task.isCancelled` between batches, so that an abort acts
+/// within a second, and says by ``SiteContext/progress()`` that it is alive.
+public protocol Executor: Sendable {
+  /// Carries out a task.
+  ///
+  /// - Throws: Whatever keeps the site from answering; the round goes on without it.
+  func execute(_ task: SiteTask, at site: SiteContext) async throws -> Exchange
+}
+
+/// What an executor has of its site while it carries out a task.
+public struct SiteContext: Sendable {
+  /// The site.
+  public let site: Site
+  /// What the site keeps from task to task.
+  ///
+  /// Changes last if the task is answered, and only then.
+  public let memory: SiteMemory
+  private let report: @Sendable () -> Void
+
+  /// A context for one task.
+  public init(
+    site: Site,
+    memory: SiteMemory = SiteMemory(),
+    progress: @escaping @Sendable () -> Void = {}
+  ) {
+    self.site = site
+    self.memory = memory
+    report = progress
+  }
+
+  /// Says that the work goes on: the clock that measures the controller's patience starts anew.
+  public func progress() { report() }
+}

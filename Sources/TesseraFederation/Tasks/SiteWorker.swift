@@ -1,0 +1,69 @@
+internal import TesseraCore
+
+/// A site's whole side: filters what comes in, executes it, filters what goes out, and keeps the site's memory.
+///
+/// Transports hand each task to it, in the process where the site's data are.
+public struct SiteWorker: Sendable {
+  private let executor: any Executor
+  private let filters: SiteFilters
+  private let memories: any SiteMemoryStore
+  private let limits: ExchangeLimits
+
+  /// The worker of one site, or of several in one process.
+  ///
+  /// - Parameters:
+  ///   - executor: Does the work.
+  ///   - filters: Change what comes in and what goes out.
+  ///   - memories: Where sites keep what they must remember.
+  ///   - limits: What a task may hold.
+  public init(
+    executor: any Executor,
+    filters: SiteFilters = SiteFilters(),
+    memories: any SiteMemoryStore = VolatileSiteMemories(),
+    limits: ExchangeLimits = ExchangeLimits()
+  ) {
+    self.executor = executor
+    self.filters = filters
+    self.memories = memories
+    self.limits = limits
+  }
+
+  /// Carries out a task.
+  ///
+  /// - Parameters:
+  ///   - task: The task as it arrived.
+  ///   - progress: Is called when the executor says that it is alive, from any thread.
+  /// - Throws: What a filter or the executor throws; the memory is then as before.
+  public func answer(
+    _ task: SiteTask,
+    progress: @escaping @Sendable () -> Void = {}
+  ) async throws -> Exchange {
+    try Task.checkCancellation()
+    try limits.check(task.data)
+    let memory = SiteMemory(try memories.contents(of: task.site, before: task.step))
+    var context = FilterContext(
+      side: .site,
+      direction: .task,
+      task: task.name,
+      round: task.round,
+      site: task.site,
+      key: task.key["filters"],
+      memory: memory
+    )
+    var task = task
+    task.data = try filters.tasks.applied(to: task.data, in: context)
+    context.direction = .result
+    context.reference = task.data
+    var answer = try await executor.execute(
+      task,
+      at: SiteContext(site: task.site, memory: memory, progress: progress)
+    )
+    answer.metadata.round = task.round
+    answer.metadata.contributor = task.site.name
+    if answer.returnCode == .ok {
+      answer = try filters.results.applied(to: answer, in: context)
+    }
+    if memory.isChanged { try memories.keep(memory.contents, of: task.site, after: task.step) }
+    return answer
+  }
+}
