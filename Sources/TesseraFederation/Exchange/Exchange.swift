@@ -99,6 +99,7 @@ extension Exchange {
   ///   - samples: On how many examples they were trained; the weight in a mean, unless another is given.
   ///   - weight: How much they count in a mean.
   ///   - metrics: What the site measured: `loss`, the mean over its training; others at will.
+  /// - Returns: An exchange of kind ``Kind-swift.enum/weights``.
   public static func weights(
     _ model: ModelState,
     samples: Int? = nil,

@@ -42,7 +42,7 @@ extension Exchange {
 
   /// One thing that a filter did to tensors.
   public struct Processing: Sendable, Hashable, Codable {
-    /// What was done: `quantised`, `sparse`, `encrypted`, …
+    /// What was done, in a word such as `quantised`, `sparse` or `encrypted`.
     public var algorithm: String
     /// The names of the tensors it was done to, as they were called before.
     public var tensors: [String]

@@ -60,6 +60,7 @@ public final class Controller: Sendable {
   ///   - rule: How the updates become one.
   ///   - reference: The model that updates are changes of; the tensors of `data` if `nil`.
   ///   - quorum: Which answers are needed; the federation's quorum if `nil`.
+  /// - Returns: The aggregate, and who is in it.
   /// - Throws: ``FederationError`` with code ``FederationError/Code/tooFewSites`` if there are too few usable answers;
   ///   `CancellationError` if the run was stopped.
   public func gather(
@@ -88,6 +89,7 @@ public final class Controller: Sendable {
   ///   - sites: Who is asked.
   ///   - parts: The parts that each answer must have, by name.
   ///   - quorum: Which answers are needed; the federation's quorum if `nil`.
+  /// - Returns: The aggregate of each part, and who is in it.
   /// - Throws: As ``gather(_:_:from:by:reference:quorum:)``.
   public func gather(
     _ task: TaskName = .train,

@@ -65,7 +65,9 @@ public struct Gathering: Sendable {
   /// The first actions.
   public mutating func start(at now: Duration = .zero) -> [Action] { settle(at: now) }
 
-  /// Takes an event and says what follows from it. Events that come too late change nothing.
+  /// Takes an event and says what follows from it.
+  ///
+  /// Events that come too late change nothing.
   public mutating func handle(_ event: Event, at now: Duration = .zero) -> [Action] {
     guard case .waiting(let deadline) = phase else { return [] }
     switch event {

@@ -33,6 +33,7 @@ public struct SiteWorker: Sendable {
   /// - Parameters:
   ///   - task: The task as it arrived.
   ///   - progress: Is called when the executor says that it is alive, from any thread.
+  /// - Returns: The answer as it leaves the site.
   /// - Throws: What a filter or the executor throws; the memory is then as before.
   public func answer(
     _ task: SiteTask,
