@@ -1,18 +1,24 @@
 /// Where two runs differ first.
 public struct RunDifference: Sendable, Equatable, CustomStringConvertible {
+  /// The name of the training, if it is one's.
+  public var training: String?
   /// The round, from 1; 0 for what comes before the first.
   public var round: Int
   /// What differs: a tensor's name, or a field of the record.
   public var what: String
 
   /// Makes a difference.
-  public init(round: Int, what: String) {
+  public init(training: String? = nil, round: Int, what: String) {
+    self.training = training
     self.round = round
     self.what = what
   }
 
-  /// `round 3: tensor 'conv1.weight'`.
-  public var description: String { round == 0 ? what : "round \(round): \(what)" }
+  /// `fedavg, round 3: tensor 'conv1.weight'`.
+  public var description: String {
+    let place = [training, round == 0 ? nil : "round \(round)"].compactMap { $0 }
+    return place.isEmpty ? what : "\(place.joined(separator: ", ")): \(what)"
+  }
 
   /// The first difference in what the runs started from, or `nil` if there is none: their settings, data and first model.
   ///
@@ -29,6 +35,13 @@ public struct RunDifference: Sendable, Equatable, CustomStringConvertible {
     if a.datasets != b.datasets || a.classNames != b.classNames { return differs("the data sets") }
     if a.sites != b.sites { return differs("the division among sites") }
     if a.initialModel != b.initialModel { return differs("the initial model") }
+    if a.trainings.map(\.name) != b.trainings.map(\.name) { return differs("the trainings") }
+    for (x, y) in zip(a.trainings, b.trainings) {
+      for name in Set(x.settings.keys).union(y.settings.keys).sorted()
+      where x.settings[name] != y.settings[name] {
+        return differs("the setting '\(name)' of \(x.name)")
+      }
+    }
     return nil
   }
 
@@ -41,40 +54,65 @@ public struct RunDifference: Sendable, Equatable, CustomStringConvertible {
     tensorOrder: [String]
   ) -> RunDifference? {
     if let difference = beforeTraining(a, b) { return difference }
-    for (x, y) in zip(a.rounds, b.rounds) {
-      func differs(_ what: String) -> RunDifference { RunDifference(round: x.round, what: what) }
-      if x.round != y.round { return differs("the number of the round") }
-      if x.contributors.map(\.site) != y.contributors.map(\.site)
-        || x.contributors.map(\.weight) != y.contributors.map(\.weight)
-      {
-        return differs("who contributed")
-      }
-      if x.tensors != y.tensors {
-        let names = tensorOrder + Set(x.tensors.keys).union(y.tensors.keys).sorted()
-        let name = names.first { x.tensors[$0] != y.tensors[$0] } ?? ""
-        return differs("tensor '\(name)'")
-      }
-      if x.model != y.model { return differs("the order of the tensors") }
-      if x.accuracy != y.accuracy { return differs("the accuracy") }
-      if x.loss != y.loss { return differs("the loss") }
-      if x.trainingLoss != y.trainingLoss { return differs("the training loss") }
-      if x.contributors != y.contributors { return differs("a site's training loss") }
-      if x.rejected != y.rejected { return differs("whose updates were not used") }
-    }
-    if a.rounds.count != b.rounds.count {
-      return RunDifference(
-        round: min(a.rounds.count, b.rounds.count) + 1,
-        what: "only one of the runs has it"
-      )
+    for (x, y) in zip(a.trainings, b.trainings) {
+      if let difference = first(between: x, and: y, tensorOrder: tensorOrder) { return difference }
     }
     for name in Set(a.curves.keys).union(b.curves.keys).sorted()
     where a.curves[name] != b.curves[name] {
       return RunDifference(round: 0, what: "the curve '\(name)'")
     }
     if a.results != b.results { return RunDifference(round: 0, what: "the results") }
-    if a.modelDigest != b.modelDigest {
-      return RunDifference(round: a.rounds.count, what: "the file model.safetensors")
+    return nil
+  }
+
+  /// The first difference between two trainings, or `nil` if there is none.
+  private static func first(
+    between a: RunManifest.Training,
+    and b: RunManifest.Training,
+    tensorOrder: [String]
+  ) -> RunDifference? {
+    for (x, y) in zip(a.rounds, b.rounds) {
+      if let what = difference(x, y, tensorOrder: tensorOrder) {
+        return RunDifference(training: a.name, round: x.round, what: what)
+      }
     }
+    if a.rounds.count != b.rounds.count {
+      return RunDifference(
+        training: a.name,
+        round: min(a.rounds.count, b.rounds.count) + 1,
+        what: "only one of the runs has it"
+      )
+    }
+    if a.modelDigest != b.modelDigest {
+      return RunDifference(training: a.name, round: a.rounds.count, what: "the model's file")
+    }
+    return nil
+  }
+
+  private static func difference(
+    _ x: RunManifest.Round,
+    _ y: RunManifest.Round,
+    tensorOrder: [String]
+  ) -> String? {
+    if x.round != y.round { return "the number of the round" }
+    if x.contributors.map(\.site) != y.contributors.map(\.site)
+      || x.contributors.map(\.weight) != y.contributors.map(\.weight)
+    {
+      return "who contributed"
+    }
+    if x.tensors != y.tensors {
+      let names = tensorOrder + Set(x.tensors.keys).union(y.tensors.keys).sorted()
+      let name = names.first { x.tensors[$0] != y.tensors[$0] } ?? ""
+      return "tensor '\(name)'"
+    }
+    if x.model != y.model { return "the order of the tensors" }
+    if x.memory != y.memory { return "what the workflow keeps" }
+    if x.accuracy != y.accuracy { return "the accuracy" }
+    if x.loss != y.loss { return "the loss" }
+    if x.trainingLoss != y.trainingLoss { return "the training loss" }
+    if x.contributors != y.contributors { return "a site's measurements" }
+    if x.rejected != y.rejected { return "whose updates were not used" }
+    if x.epsilon != y.epsilon { return "what the privacy budget was spent on" }
     return nil
   }
 }

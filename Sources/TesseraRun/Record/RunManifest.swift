@@ -1,12 +1,14 @@
-/// What a run was and what it did: the contents of `run.json`.
+/// What a run was and what it did: the contents of `run.json`, and what its journal adds.
 ///
 /// Everything that a repetition needs and everything that it is compared by. Times are for people, and are not compared.
+/// `run.json` is written when the run begins and when it ends; rounds and curves, which come one by one, are events of the
+/// journal (``RunEvent``).
 public struct RunManifest: Codable, Sendable, Equatable {
   /// The version of the format that this version of Tessera writes and reads.
-  public static let currentFormat = 1
+  public static let currentFormat = 2
   /// The version of this format.
   public var format = RunManifest.currentFormat
-  /// What was run: `quickstart`.
+  /// What was run: `quickstart`, `federation`.
   public var kind: String
   /// Where the run stands.
   public var status = Status.running
@@ -18,8 +20,8 @@ public struct RunManifest: Codable, Sendable, Equatable {
   public var seed: UInt64
   /// The versions that the run began with: of Tessera, LibTorch, Swift and the system, and the kind of processor.
   public var versions: [String: String]
-  /// With which other versions it went on, and after which round.
-  public var laterVersions: [LaterVersions] = []
+  /// With which other versions it went on.
+  public var laterVersions: [[String: String]] = []
   /// When the run began, in ISO 8601.
   public var started: String
   /// When it ended, in ISO 8601.
@@ -32,16 +34,20 @@ public struct RunManifest: Codable, Sendable, Equatable {
   public var sites: [Site] = []
   /// The digest of the model that the first round started from.
   public var initialModel = ""
-  /// The rounds that are done, in order.
-  public var rounds: [Round] = []
-  /// Accuracies of what the run is compared with, by name: one per epoch.
+  /// The federated trainings, in the order in which they are run.
+  public var trainings: [Training] = []
+  /// Accuracies of what the trainings are compared with, by name: one per round; from the journal.
   public var curves: [String: [Double]] = [:]
   /// The final accuracies, best explained first.
   public var results: [Result] = []
-  /// The SHA-256 of `model.safetensors`.
-  public var modelDigest: String?
   /// How long training took in all, in seconds, over all sessions.
   public var trainingSeconds = 0.0
+
+  // What the journal has is not written to run.json.
+  private enum CodingKeys: String, CodingKey {
+    case format, kind, status, message, configuration, seed, versions, started, finished
+    case datasets, classNames, sites, initialModel, trainings, results, trainingSeconds
+  }
 
   /// Where a run stands.
   public enum Status: String, Codable, Sendable {
@@ -53,20 +59,6 @@ public struct RunManifest: Codable, Sendable, Equatable {
     case finished
     /// Ended by an error.
     case failed
-  }
-
-  /// The versions that a run went on with.
-  public struct LaterVersions: Codable, Sendable, Equatable {
-    /// The last round that was made with earlier ones.
-    public var afterRound: Int
-    /// As ``RunManifest/versions``.
-    public var versions: [String: String]
-
-    /// Makes an entry.
-    public init(afterRound: Int, versions: [String: String]) {
-      self.afterRound = afterRound
-      self.versions = versions
-    }
   }
 
   /// A data set that was used.
@@ -106,6 +98,31 @@ public struct RunManifest: Codable, Sendable, Equatable {
     }
   }
 
+  /// A federated training: one model, round by round.
+  public struct Training: Codable, Sendable, Equatable {
+    /// What it is called, in files and commands: `fedavg`.
+    public var name: String
+    /// What it is called in reports.
+    public var title: String
+    /// The settings that it has of its own.
+    public var settings: [String: String]
+    /// The SHA-256 of its model's file, once that is written.
+    public var modelDigest: String?
+    /// The rounds that are done, in order; from the journal.
+    public var rounds: [Round] = []
+    /// Whether all its rounds are done; from the journal.
+    public var isFinished = false
+
+    private enum CodingKeys: String, CodingKey { case name, title, settings, modelDigest }
+
+    /// Makes an entry.
+    public init(name: String, title: String, settings: [String: String] = [:]) {
+      self.name = name
+      self.title = title
+      self.settings = settings
+    }
+  }
+
   /// A round that is done.
   public struct Round: Codable, Sendable, Equatable {
     /// Its number, from 1.
@@ -120,14 +137,26 @@ public struct RunManifest: Codable, Sendable, Equatable {
     public var rejected: [Rejection]
     /// The sites' mean training loss.
     public var trainingLoss: Double?
-    /// The global model's loss on the test data.
-    public var loss: Double
-    /// The global model's accuracy on the test data, in `0...1`.
-    public var accuracy: Double
+    /// The global model's loss on the test data, if it was measured.
+    public var loss: Double?
+    /// The global model's accuracy on the test data, in `0...1`, if it was measured.
+    public var accuracy: Double?
     /// How long it took.
     public var seconds: Double
-    /// How many images were trained on per second.
-    public var imagesPerSecond: Double
+    /// How many examples were trained on per second.
+    public var examplesPerSecond: Double
+    /// The bytes of tensors that sites were sent.
+    public var bytesDown = 0
+    /// The bytes of tensors that sites answered with.
+    public var bytesUp = 0
+    /// How many times smaller the answers were than without compression.
+    public var compression: Double?
+    /// What the privacy budget's owners have spent by now, by name: ε at their δ.
+    public var epsilon: [String: Double] = [:]
+    /// The digest of what the workflow keeps besides the model.
+    public var memory: String?
+    /// The number of the last task.
+    public var step = 0
 
     /// Makes an entry.
     public init(
@@ -137,10 +166,10 @@ public struct RunManifest: Codable, Sendable, Equatable {
       contributors: [Contributor],
       rejected: [Rejection],
       trainingLoss: Double?,
-      loss: Double,
-      accuracy: Double,
+      loss: Double?,
+      accuracy: Double?,
       seconds: Double,
-      imagesPerSecond: Double
+      examplesPerSecond: Double
     ) {
       self.round = round
       self.model = model
@@ -151,7 +180,7 @@ public struct RunManifest: Codable, Sendable, Equatable {
       self.loss = loss
       self.accuracy = accuracy
       self.seconds = seconds
-      self.imagesPerSecond = imagesPerSecond
+      self.examplesPerSecond = examplesPerSecond
     }
   }
 
@@ -161,14 +190,14 @@ public struct RunManifest: Codable, Sendable, Equatable {
     public var site: String
     /// How much its update counted.
     public var weight: Double
-    /// Its mean training loss.
-    public var loss: Double?
+    /// What the site measured: `loss`, its mean training loss, and others.
+    public var metrics: [String: Double]
 
     /// Makes an entry.
-    public init(site: String, weight: Double, loss: Double?) {
+    public init(site: String, weight: Double, metrics: [String: Double] = [:]) {
       self.site = site
       self.weight = weight
-      self.loss = loss
+      self.metrics = metrics
     }
   }
 
@@ -201,7 +230,7 @@ public struct RunManifest: Codable, Sendable, Equatable {
   }
 
   /// The versions that the run was made with last.
-  public var lastVersions: [String: String] { laterVersions.last?.versions ?? versions }
+  public var lastVersions: [String: String] { laterVersions.last ?? versions }
 
   /// A manifest of a run that begins.
   public init(

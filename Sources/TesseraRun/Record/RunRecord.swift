@@ -2,9 +2,9 @@ internal import Foundation
 public import SystemPackage
 internal import TesseraCore
 
-/// The folder that a run leaves behind: `run.json`, `metrics.jsonl`, `report.html`, `model.safetensors`.
+/// The folder that a run leaves behind: `run.json`, `journal.jsonl`, `metrics.jsonl`, `report.html`, `model.safetensors`.
 ///
-/// Every file is complete or not there, and `run.json` always says how far the run has come, so a run that was killed at
+/// Every file is complete or not there, and the journal always says how far the run has come, so a run that was killed at
 /// any moment can be gone on with.
 public struct RunRecord: Sendable {
   /// The folder.
@@ -12,12 +12,20 @@ public struct RunRecord: Sendable {
 
   /// What the run was and did.
   public var manifestFile: FilePath { folder.appending("run.json") }
+  /// What happened, event by event: a ``Journal`` of ``RunEvent``s.
+  public var journalFile: FilePath { folder.appending("journal.jsonl") }
   /// One line of JSON for each measurement.
   public var metricsFile: FilePath { folder.appending("metrics.jsonl") }
   /// For people.
   public var reportFile: FilePath { folder.appending("report.html") }
-  /// The last global model.
+  /// The last global model of the run's first training.
   public var modelFile: FilePath { folder.appending("model.safetensors") }
+
+  /// The last global model of a training.
+  public func modelFile(of training: String, in manifest: RunManifest) -> FilePath {
+    let isFirst = manifest.trainings.first?.name == training
+    return isFirst ? modelFile : folder.appending("model-\(training).safetensors")
+  }
 
   init(folder: FilePath) {
     self.folder = folder
@@ -86,12 +94,12 @@ public struct RunRecord: Sendable {
       throw malformed("it cannot be read")
     }
     do {
-      let manifest = try Self.decoder.decode(RunManifest.self, from: data)
+      var manifest = try Self.decoder.decode(RunManifest.self, from: data)
       guard manifest.format == RunManifest.currentFormat else {
         throw malformed("format \(manifest.format) is of another version of Tessera")
       }
-      for (index, round) in manifest.rounds.enumerated() where round.round != index + 1 {
-        throw malformed("the field 'rounds.\(index).round' is not \(index + 1)")
+      if FileManager.default.fileExists(atPath: journalFile.string) {
+        try Journal<RunEvent>.read(at: journalFile) { try manifest.apply($0) }
       }
       return manifest
     } catch DecodingError.keyNotFound(let key, let context) {

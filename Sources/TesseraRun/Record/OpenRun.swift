@@ -1,0 +1,103 @@
+internal import Foundation
+internal import Synchronization
+
+/// A run that is being carried out: its record, locked; its journal; and its manifest, changed from any thread.
+public final class OpenRun: Sendable {
+  /// Where the run is recorded.
+  public let record: RunRecord
+  private let lock: RecordLock
+  private let journal: Journal<RunEvent>
+  private let state: Mutex<RunManifest>
+  private let start = ContinuousClock.now
+  private let secondsBefore: Double
+
+  /// Begins a run, or goes on with one; the record says so from then on.
+  ///
+  /// - Throws: ``RunError`` with code ``RunError/Code/inUse`` if another process has it; with others if it is damaged or
+  ///   cannot be written.
+  public init(_ record: RunRecord) throws {
+    lock = try record.lock()
+    record.removePartialFiles()
+    self.record = record
+    var manifest = try record.manifest()
+    // A run that is finished stays as it is.
+    let isNew = !FileManager.default.fileExists(atPath: record.journalFile.string)
+    journal = try Journal<RunEvent>.open(at: record.journalFile) { _ in }
+    secondsBefore = manifest.trainingSeconds
+    if manifest.status != .finished {
+      if !isNew {
+        let event = RunEvent.resumed(versions: Versions.current)
+        try journal.append(event)
+        try manifest.apply(event)
+      }
+      manifest.status = .running
+      manifest.message = nil
+      try record.write(manifest)
+      // A kill may have come between a round and its lines.
+      try record.write(metrics: manifest.trainings.flatMap { RoundMetric.lines(of: $0) })
+    }
+    state = Mutex(manifest)
+  }
+
+  /// What the run has done so far.
+  public var manifest: RunManifest { state.withLock { $0 } }
+
+  /// Adds an event to the journal, and to the manifest what it says.
+  ///
+  /// - Throws: ``RunError`` with code ``RunError/Code/cannotWrite`` if the event is not on the disk; nothing is changed then.
+  public func append(_ event: RunEvent) throws {
+    try journal.append(event)
+    try state.withLock { try $0.apply(event) }
+    guard case .roundFinished(let training, let round) = event else { return }
+    for metric in RoundMetric.lines(of: round, in: training) { try record.append(metric: metric) }
+  }
+
+  /// Changes the manifest and saves it; if it cannot be saved, it is not changed.
+  ///
+  /// - Returns: The manifest as it is saved.
+  /// - Throws: ``RunError`` if it cannot be written.
+  @discardableResult
+  public func save(_ change: (inout RunManifest) -> Void) throws -> RunManifest {
+    let seconds = secondsBefore + (ContinuousClock.now - start) / .seconds(1)
+    return try state.withLock { manifest in
+      var changed = manifest
+      change(&changed)
+      changed.trainingSeconds = seconds
+      try record.write(changed)
+      manifest = changed
+      return changed
+    }
+  }
+}
+
+/// A line in `metrics.jsonl`: what a round, or a site in a round, came to.
+struct RoundMetric: Codable {
+  var training: String
+  var round: Int
+  var site: String?
+  var metrics: [String: Double]
+
+  /// The lines of a round: first the round's own, then one for each site.
+  static func lines(of round: RunManifest.Round, in training: String) -> [RoundMetric] {
+    var metrics = ["seconds": round.seconds, "examplesPerSecond": round.examplesPerSecond]
+    metrics["accuracy"] = round.accuracy
+    metrics["loss"] = round.loss
+    metrics["trainingLoss"] = round.trainingLoss
+    metrics["compression"] = round.compression
+    for (owner, epsilon) in round.epsilon { metrics["epsilon \(owner)"] = epsilon }
+    let own = RoundMetric(training: training, round: round.round, site: nil, metrics: metrics)
+    return [own]
+      + round.contributors.map { part in
+        RoundMetric(
+          training: training,
+          round: round.round,
+          site: part.site,
+          metrics: part.metrics.merging(["weight": part.weight]) { $1 }
+        )
+      }
+  }
+
+  static func lines(of training: RunManifest.Training) -> [RoundMetric] {
+    training.rounds.flatMap { lines(of: $0, in: training.name) }
+  }
+}

@@ -1,0 +1,59 @@
+/// What happens in a run, as its journal has it.
+///
+/// An event is on the disk before anything follows from it.
+public enum RunEvent: Codable, Sendable, Equatable {
+  /// The run goes on after it was stopped or killed.
+  case resumed(versions: [String: String])
+  /// A round of a training began.
+  case roundStarted(training: String, round: Int)
+  /// Sites were asked to do something.
+  case taskOpened(training: String, step: Int, task: String, round: Int, sites: Int)
+  /// An answer was used.
+  case answerAccepted(training: String, step: Int, RunManifest.Contributor)
+  /// An answer was not used.
+  case answerRefused(training: String, step: Int, RunManifest.Rejection)
+  /// Enough answers were there.
+  case taskClosed(training: String, step: Int, accepted: Int)
+  /// A round was done, and its state saved.
+  case roundFinished(training: String, RunManifest.Round)
+  /// A training has no more rounds.
+  case trainingFinished(training: String, reason: String)
+  /// What the trainings are compared with was trained.
+  case curveFinished(name: String, accuracies: [Double])
+}
+
+extension RunManifest {
+  /// Adds what an event says.
+  ///
+  /// - Throws: ``RunError`` with code ``RunError/Code/malformedRecord`` if it does not follow from those before it.
+  mutating func apply(_ event: RunEvent) throws {
+    func training(_ name: String) throws -> Int {
+      guard let index = trainings.firstIndex(where: { $0.name == name }) else {
+        throw RunError(
+          code: .malformedRecord,
+          message: "the journal has a training '\(name)' that run.json has not"
+        )
+      }
+      return index
+    }
+    switch event {
+    case .roundFinished(let name, let round):
+      let index = try training(name)
+      guard round.round == trainings[index].rounds.count + 1 else {
+        throw RunError(
+          code: .malformedRecord,
+          message: """
+            the journal has round \(round.round) of '\(name)' after \
+            \(trainings[index].rounds.count) rounds
+            """
+        )
+      }
+      trainings[index].rounds.append(round)
+    case .trainingFinished(let name, _): trainings[try training(name)].isFinished = true
+    case .curveFinished(let name, let accuracies): curves[name] = accuracies
+    case .resumed(let versions):
+      if versions != lastVersions { laterVersions.append(versions) }
+    default: break
+    }
+  }
+}
