@@ -86,10 +86,6 @@ public struct RunRecord: Sendable {
     func malformed(_ what: String) -> RunError {
       RunError(code: .malformedRecord, message: "\(manifestFile) is damaged: \(what)")
     }
-    func path(_ context: DecodingError.Context, _ last: (any CodingKey)? = nil) -> String {
-      let keys = context.codingPath + (last.map { [$0] } ?? [])
-      return keys.map { $0.intValue.map(String.init) ?? $0.stringValue }.joined(separator: ".")
-    }
     guard let data = FileManager.default.contents(atPath: manifestFile.string) else {
       throw malformed("it cannot be read")
     }
@@ -102,15 +98,8 @@ public struct RunRecord: Sendable {
         try Journal<RunEvent>.read(at: journalFile) { try manifest.apply($0) }
       }
       return manifest
-    } catch DecodingError.keyNotFound(let key, let context) {
-      throw malformed("the field '\(path(context, key))' is missing")
-    } catch DecodingError.typeMismatch(_, let context) {
-      throw malformed("the field '\(path(context))' has the wrong type")
-    } catch DecodingError.valueNotFound(_, let context) {
-      throw malformed("the field '\(path(context))' is empty")
-    } catch DecodingError.dataCorrupted(let context) {
-      let field = path(context)
-      throw malformed(field.isEmpty ? "it is not JSON" : "the field '\(field)' has a bad value")
+    } catch let error as DecodingError {
+      throw malformed(error.fieldDescription)
     }
   }
 
@@ -146,7 +135,7 @@ public struct RunRecord: Sendable {
   }
 
   // JSON has no infinity; a loss may be one.
-  private static var encoder: JSONEncoder {
+  static var encoder: JSONEncoder {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     encoder.nonConformingFloatEncodingStrategy = .convertToString(
@@ -157,7 +146,7 @@ public struct RunRecord: Sendable {
     return encoder
   }
 
-  private static var decoder: JSONDecoder {
+  static var decoder: JSONDecoder {
     let decoder = JSONDecoder()
     decoder.nonConformingFloatDecodingStrategy = .convertFromString(
       positiveInfinity: "inf",

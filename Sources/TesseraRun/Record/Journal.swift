@@ -1,0 +1,140 @@
+internal import Foundation
+internal import Synchronization
+public import SystemPackage
+
+/// A log of events that only grows, and that outlives whatever happens to its process.
+///
+///     let (journal, events) = try Journal<RoundEvent>.open(at: folder.appending("events.jsonl"))
+///     var round = Round()
+///     for event in events { round.handle(event) }
+///     …
+///     try journal.append(.joined(site))  // is on the disk when this returns
+///
+/// The file holds an object of JSON on each line: the event, its number, and a checksum of it and of all before it. A kill or
+/// a power cut can leave the beginning of a line at the end, which the next ``Journal/open(at:)`` cuts off. Any other damage
+/// is an error, and changes nothing.
+public final class Journal<Event: Codable & Sendable>: Sendable {
+  /// What has been called for and is not being written yet, in the order of the calls.
+  private struct Queue {
+    var events: [[UInt8]] = []
+    var lastCall = 0
+  }
+
+  /// What is written, and what became of the calls.
+  private struct Log: ~Copyable {
+    var file: AppendOnlyFile
+    var chain: JournalChain
+    /// Calls up to this one have been written, or have failed.
+    var lastCall = 0
+    var failures: [Int: RunError] = [:]
+  }
+
+  private let queue = Mutex(Queue())
+  private let log: Mutex<Log>
+
+  private init(_ file: consuming AppendOnlyFile, _ chain: JournalChain) {
+    log = Mutex(Log(file: file, chain: chain))
+  }
+
+  /// Opens a journal, or starts one, and reads what is there.
+  ///
+  /// - Parameter path: The journal's file, in a folder that is there.
+  /// - Returns: The journal, which no one else can open as long as it is kept, and its events, oldest first.
+  /// - Throws: ``RunError`` with code ``RunError/Code/malformedRecord``, naming file and line, if it is damaged or if an event
+  ///   is not an `Event`; with code ``RunError/Code/inUse`` if another has it open; and with code
+  ///   ``RunError/Code/cannotWrite`` if the system refuses.
+  public static func open(at path: FilePath) throws -> (journal: Journal, events: [Event]) {
+    var events: [Event] = []
+    let journal = try open(at: path) { events.append($0) }
+    return (journal, events)
+  }
+
+  /// Opens a journal as ``Journal/open(at:)`` does, and hands over its events one by one.
+  public static func open(
+    at path: FilePath,
+    forEach body: (Event) throws -> Void
+  ) throws -> Journal {
+    var file = try AppendOnlyFile(path)
+    var reader = JournalReader(path)
+    try file.read { piece in
+      try reader.read(piece) { bytes, line in
+        try body(decode(bytes, line: line, of: path))
+      }
+    }
+    try reader.finish()
+    if reader.wholeLines < file.byteCount { try file.cut(to: reader.wholeLines) }
+    return Journal(file, reader.chain)
+  }
+
+  /// How many events it holds.
+  public var count: Int { log.withLock { $0.chain.count } }
+
+  /// Adds an event, which is on the disk when this returns.
+  ///
+  /// Any thread may call this, and those that call at once wait for the disk together. Events stand in the order of the calls.
+  ///
+  /// - Throws: ``RunError`` with code ``RunError/Code/cannotWrite`` if the event is not on the disk. The file is then as it
+  ///   was, and if the disk was only full, later calls may succeed.
+  public func append(_ event: Event) throws {
+    try append(contentsOf: CollectionOfOne(event))
+  }
+
+  /// Adds events, all of which are on the disk when this returns, next to each other.
+  ///
+  /// A kill in the meantime can leave the first of them alone.
+  ///
+  /// - Throws: ``RunError`` as ``Journal/append(_:)`` does; then none of them is added.
+  public func append(contentsOf events: some Collection<Event>) throws {
+    let encoder = RunRecord.encoder
+    let encoded = try events.map { event in
+      do {
+        return Array(try encoder.encode(event))
+      } catch {
+        throw RunError(code: .cannotWrite, message: "an event is not JSON")
+      }
+    }
+    if encoded.isEmpty { return }
+    let call = queue.withLock { queue in
+      queue.events += encoded
+      queue.lastCall += 1
+      return queue.lastCall
+    }
+    // Whoever gets here first writes what all have called for; to the others it is done when they get here.
+    try log.withLock { log in
+      if log.lastCall < call { write(&log) }
+      if let failure = log.failures.removeValue(forKey: call) { throw failure }
+    }
+  }
+
+  /// Writes what has been called for.
+  private func write(_ log: inout Log) {
+    let batch = queue.withLock { queue in
+      defer { queue.events = [] }
+      return queue
+    }
+    var chain = log.chain
+    let lines = batch.events.flatMap { chain.line($0) }
+    do {
+      try log.file.append(lines, isDurable: true)
+      log.chain = chain
+    } catch {
+      for call in log.lastCall + 1...batch.lastCall { log.failures[call] = error }
+    }
+    log.lastCall = batch.lastCall
+  }
+
+  private static func decode(
+    _ bytes: ArraySlice<UInt8>,
+    line: Int,
+    of path: FilePath
+  ) throws -> Event {
+    do {
+      return try RunRecord.decoder.decode(Event.self, from: Data(bytes))
+    } catch let error as DecodingError {
+      throw RunError(
+        code: .malformedRecord,
+        message: "\(path), line \(line): \(error.fieldDescription)"
+      )
+    }
+  }
+}
