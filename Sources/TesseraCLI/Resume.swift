@@ -50,7 +50,7 @@ struct Resume: AsyncParsableCommand {
             """
         )
       }
-      session.output.line("Going on after round \(manifest.rounds.count).")
+      session.output.line("Going on after \(counted(manifest.roundCount, "round")).")
       try await session.run(experiment, in: record)
     }
   }

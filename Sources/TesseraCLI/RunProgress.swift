@@ -33,15 +33,16 @@ struct RunProgress {
     /// What is left of a run; what earlier sessions did is not counted.
     init(continuing earlier: RunManifest, by experiment: ImageExperiment) {
       self.init(experiment, through: experiment.configuration.rounds)
-      federation = experiment.imagesOfFederation(rounds: rounds - earlier.rounds.count)
+      let left = earlier.trainings.map { $0.isFinished ? 0 : rounds - $0.rounds.count }
+      federation = experiment.imagesOfFederation(rounds: left.reduce(0, +))
       comparisons = experiment.imagesOfComparisons(rounds: rounds)
         .filter { earlier.curves[$0.key] == nil }
     }
 
     /// All that a run has done so far.
     init(repeating original: RunManifest, by experiment: ImageExperiment) {
-      self.init(experiment, through: original.rounds.count)
-      federation = experiment.imagesOfFederation(rounds: rounds)
+      self.init(experiment, through: original.trainings.map(\.rounds.count).max() ?? 0)
+      federation = experiment.imagesOfFederation(rounds: original.roundCount)
       if original.status == .finished {
         comparisons = experiment.imagesOfComparisons(rounds: rounds)
       }
@@ -90,6 +91,10 @@ struct RunProgress {
   /// What stays, and what is shown until the next event.
   mutating func handle(_ event: ExperimentEvent) -> (line: String?, status: String?) {
     switch event {
+    case .trainingStarted(_, let title):
+      last = nil
+      round = 0
+      return ("\(title):", nil)
     case .roundStarted(let number, let asked):
       round = number
       sites = asked
@@ -143,9 +148,9 @@ struct RunProgress {
   private func measured(_ entry: RunManifest.Round) -> String {
     String(
       format: "loss %.3f  accuracy %.1f %%  %@ images/s",
-      entry.loss,
-      entry.accuracy * 100,
-      grouped(Int(entry.imagesPerSecond))
+      entry.loss ?? .nan,
+      (entry.accuracy ?? .nan) * 100,
+      grouped(Int(entry.examplesPerSecond))
     )
   }
 

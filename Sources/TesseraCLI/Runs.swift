@@ -21,12 +21,13 @@ struct Runs: AsyncParsableCommand {
     for (name, run) in zip(names, runs) {
       let isKilled = run.manifest.status == .running && !run.record.isInUse
       let status = isKilled ? "killed" : run.manifest.status.rawValue
-      let accuracy = run.manifest.rounds.last.map { String(format: "%5.1f %%", $0.accuracy * 100) }
+      let accuracy = run.manifest.trainings.compactMap { $0.rounds.last?.accuracy }.max()
+        .map { String(format: "%5.1f %%", $0 * 100) }
       output.line(
         """
         \(name.padding(toLength: width, withPad: " ", startingAt: 0))  \
         \(status.padding(toLength: 11, withPad: " ", startingAt: 0))  \
-        \(counted(run.manifest.rounds.count, "round"))  \(accuracy ?? "    –")  \
+        \(counted(run.manifest.roundCount, "round"))  \(accuracy ?? "    –")  \
         seed \(run.manifest.seed)
         """
       )

@@ -68,7 +68,7 @@ final class Session: Sendable {
           manifest.curves.isEmpty ? "" : " and \(counted(manifest.curves.count, "comparison"))"
         output.line(
           """
-          Stopped after \(counted(manifest.rounds.count, "round"))\(comparisons); what was finished \
+          Stopped after \(counted(manifest.roundCount, "round"))\(comparisons); what was finished \
           is kept. To go on:
           """
         )
@@ -114,7 +114,7 @@ final class Session: Sendable {
 
   /// What differs between the versions that a run was made with and these, as the end of a message.
   static func versionNote(_ manifest: RunManifest) -> String {
-    let used = [manifest.versions] + manifest.laterVersions.map(\.versions)
+    let used = [manifest.versions] + manifest.laterVersions
     let differences = Versions.current.sorted { $0.key < $1.key }.compactMap { name, now in
       let others = Set(used.map { $0[name] ?? "unknown" }).subtracting([now]).sorted()
       return others.isEmpty

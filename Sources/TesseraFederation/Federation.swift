@@ -22,6 +22,8 @@ public struct Federation: Sendable {
   public var callbacks = TaskCallbacks()
   /// The run ends when the global model's accuracy is this good.
   public var targetAccuracy: Double?
+  /// The run pauses after this round, as if it had been interrupted there.
+  public var lastRound: Int?
   /// Measures a new global model, if given.
   public var evaluate: (@Sendable (Exchange) async throws -> Evaluation)?
   /// Measures time; the system's if `nil`.
@@ -47,7 +49,7 @@ public struct Federation: Sendable {
   public func run(
     from state: WorkflowState,
     finishRound: (RoundResult) async throws -> Void = { _ in },
-    journal: @escaping @Sendable (JobEvent) throws -> Void = { _ in },
+    journal: @escaping @Sendable (JournalEvent) throws -> Void = { _ in },
     observe: @escaping @Sendable (FederationEvent) -> Void = { _ in }
   ) async throws -> (state: WorkflowState, reason: FinishReason) {
     guard !transport.sites.isEmpty else {
@@ -77,12 +79,13 @@ public struct Federation: Sendable {
   private func rounds(
     _ initial: WorkflowState,
     _ finishRound: (RoundResult) async throws -> Void,
-    _ journal: @escaping @Sendable (JobEvent) throws -> Void,
+    _ journal: @escaping @Sendable (JournalEvent) throws -> Void,
     _ observe: @escaping @Sendable (FederationEvent) -> Void,
     _ background: AsyncStream<@Sendable () async -> Void>.Continuation
   ) async throws -> (state: WorkflowState, reason: FinishReason) {
     var state = initial
     while state.round < workflow.rounds, !state.isFinished {
+      if let lastRound, state.round >= lastRound { return (state, .paused) }
       let round = state.round + 1
       let start = ContinuousClock.now
       try journal(.roundStarted(round))

@@ -20,19 +20,26 @@ import Testing
       started: "2026-01-02T03:04:05Z"
     )
     manifest.sites = [.init(name: "site-1", examples: 3, labelCounts: [1, 2])]
+    manifest.trainings = [.init(name: "fedavg", title: "FedAvg")]
+    return manifest
+  }
+
+  /// A manifest of a run that has done something.
+  static func finishedManifest() throws -> RunManifest {
+    var manifest = try manifest()
     for number in 1...3 {
-      manifest.rounds.append(
+      manifest.trainings[0].rounds.append(
         .init(
           round: number,
           model: "m\(number)",
           tensors: ["a": "x\(number)", "b": "y\(number)"],
-          contributors: [.init(site: "site-1", weight: 3, loss: 0.5)],
+          contributors: [.init(site: "site-1", weight: 3, metrics: ["loss": 0.5])],
           rejected: [],
           trainingLoss: 0.5,
           loss: 0.6,
           accuracy: 0.7,
           seconds: 1,
-          imagesPerSecond: 3
+          examplesPerSecond: 3
         )
       )
     }
@@ -64,8 +71,11 @@ import Testing
 
   @Test func anInfiniteLossIsKept() throws {
     var manifest = try Self.manifest()
-    manifest.rounds[0].loss = .infinity
     let record = try RunRecord.create(at: parent.appending("run"), manifest)
+    manifest.trainings[0].rounds = [try Self.finishedManifest().trainings[0].rounds[0]]
+    manifest.trainings[0].rounds[0].loss = .infinity
+    try Journal<RunEvent>.open(at: record.journalFile).journal
+      .append(.roundFinished(training: "fedavg", manifest.trainings[0].rounds[0]))
     #expect(try record.manifest() == manifest)
     try record.append(metric: ["loss": -Double.infinity])
     #expect(record.metrics(of: [String: Double].self) == [["loss": -.infinity]])
@@ -126,12 +136,8 @@ import Testing
     for (text, field) in [
       (whole.replacingOccurrences(of: "\"seed\"", with: "\"sead\""), "seed"),
       (
-        whole.replacingOccurrences(of: "\"accuracy\" : 0.7", with: "\"accuracy\" : \"x\""),
-        "rounds.0.accuracy"
-      ),
-      (
-        whole.replacingOccurrences(of: "\"round\" : 2", with: "\"round\" : 3"),
-        "rounds.1.round"
+        whole.replacingOccurrences(of: "\"examples\" : 3", with: "\"examples\" : \"x\""),
+        "sites.0.examples"
       ),
       (String(whole.dropLast(20)), "not JSON"), ("", "not JSON"),
     ] {
@@ -140,6 +146,21 @@ import Testing
       #expect(error?.message.contains(field) == true)
       #expect(error?.message.contains("run.json") == true)
       #expect(RunRecord.list(in: parent).damaged.count == 1)
+    }
+  }
+
+  @Test func aJournalThatDoesNotFitTheRunIsRefused() throws {
+    let rounds = try Self.finishedManifest().trainings[0].rounds
+    for (events, reason): ([RunEvent], String) in [
+      ([.roundFinished(training: "fedprox", rounds[0])], "'fedprox'"),
+      ([.roundFinished(training: "fedavg", rounds[1])], "round 2 of 'fedavg' after 0 rounds"),
+    ] {
+      let folder = parent.appending("run-\(reason.count)")
+      let record = try RunRecord.create(at: folder, Self.manifest())
+      try Journal<RunEvent>.open(at: record.journalFile).journal.append(contentsOf: events)
+      let error = #expect(throws: RunError.self) { try record.manifest() }
+      #expect(error?.code == .malformedRecord)
+      #expect(error?.message.contains(reason) == true)
     }
   }
 
@@ -179,7 +200,7 @@ import Testing
   }
 
   @Test func theFirstDifferenceNamesRoundAndTensor() throws {
-    let original = try Self.manifest()
+    let original = try Self.finishedManifest()
     func difference(_ change: (inout RunManifest) -> Void) -> String? {
       var changed = original
       change(&changed)
@@ -187,25 +208,36 @@ import Testing
         .description
     }
     #expect(difference { $0.trainingSeconds = 9 } == nil)
-    #expect(difference { $0.rounds[1].tensors["a"] = "z" } == "round 2: tensor 'a'")
+    #expect(
+      difference { $0.trainings[0].rounds[1].tensors["a"] = "z" } == "fedavg, round 2: tensor 'a'"
+    )
     #expect(
       difference {
-        $0.rounds[2].tensors["a"] = "z"
-        $0.rounds[2].tensors["b"] = "z"
-      } == "round 3: tensor 'b'"
+        $0.trainings[0].rounds[2].tensors["a"] = "z"
+        $0.trainings[0].rounds[2].tensors["b"] = "z"
+      } == "fedavg, round 3: tensor 'b'"
     )
-    #expect(difference { $0.rounds[0].contributors = [] } == "round 1: who contributed")
-    #expect(difference { $0.rounds.removeLast() }?.hasPrefix("round 3") == true)
-    #expect(difference { $0.modelDigest = "d" }?.contains("model.safetensors") == true)
+    #expect(
+      difference { $0.trainings[0].rounds[0].contributors = [] }
+        == "fedavg, round 1: who contributed"
+    )
+    #expect(
+      difference { $0.trainings[0].rounds.removeLast() }?.hasPrefix("fedavg, round 3") == true
+    )
+    #expect(difference { $0.trainings[0].modelDigest = "d" }?.contains("the model's file") == true)
     #expect(difference { $0.curves["c"] = [1] } == "the curve 'c'")
-    #expect(difference { $0.rounds[1].loss = 9 } == "round 2: the loss")
-    #expect(difference { $0.rounds[1].trainingLoss = 9 } == "round 2: the training loss")
+    #expect(difference { $0.trainings[0].rounds[1].loss = 9 } == "fedavg, round 2: the loss")
     #expect(
-      difference { $0.rounds[1].contributors[0].loss = 9 } == "round 2: a site's training loss"
+      difference { $0.trainings[0].rounds[1].trainingLoss = 9 }
+        == "fedavg, round 2: the training loss"
     )
     #expect(
-      difference { $0.rounds[1].rejected = [.init(site: "site-1", reason: "r")] }
-        == "round 2: whose updates were not used"
+      difference { $0.trainings[0].rounds[1].contributors[0].metrics["loss"] = 9 }
+        == "fedavg, round 2: a site's measurements"
+    )
+    #expect(
+      difference { $0.trainings[0].rounds[1].rejected = [.init(site: "site-1", reason: "r")] }
+        == "fedavg, round 2: whose updates were not used"
     )
     #expect(difference { $0.results = [.init(name: "n", accuracy: 1)] } == "the results")
     #expect(difference { $0.configuration["sites"] = "3" } == "the setting 'sites'")

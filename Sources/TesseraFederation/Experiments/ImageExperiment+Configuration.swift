@@ -6,6 +6,8 @@ public import TesseraRun
 extension ImageExperiment {
   /// What an experiment is made of.
   public struct Configuration: Sendable, Hashable {
+    /// The federated trainings, in the order in which they are run.
+    public var algorithms: [Algorithm]
     /// How many sites the images are divided among.
     public var sites: Int
     /// How many rounds there are at most.
@@ -37,6 +39,7 @@ extension ImageExperiment {
 
     /// Settings; quickstart's where none are given.
     public init(
+      algorithms: [Algorithm] = Algorithm.allCases,
       sites: Int = 8,
       rounds: Int = 25,
       division: Division = .dirichlet,
@@ -52,6 +55,7 @@ extension ImageExperiment {
       lanes: Int? = nil,
       dataFolder: FilePath = FashionMNIST.debianFolder
     ) {
+      self.algorithms = algorithms
       self.sites = sites
       self.rounds = rounds
       self.division = division
@@ -140,6 +144,12 @@ extension ImageExperiment.Configuration {
         message: "the setting '\(name)' must be in \(allowed), not \(value)"
       )
     }
+    guard !algorithms.isEmpty, Set(algorithms).count == algorithms.count else {
+      throw FederationError(
+        code: .invalidConfiguration,
+        message: "the setting 'algorithms' must name one or several, each once"
+      )
+    }
     try check("sites", sites, Limits.sites)
     try check("rounds", rounds, Limits.rounds)
     try check("alpha", alpha, Limits.alpha)
@@ -171,6 +181,12 @@ extension ImageExperiment.Configuration {
     }
     func count(_ name: String) throws -> Int { try field(name) { Int($0) } }
     self.init(
+      algorithms: try manifest.trainings.map { training in
+        guard let algorithm = ImageExperiment.Algorithm(rawValue: training.name) else {
+          throw malformed("the training '\(training.name)' is unknown")
+        }
+        return algorithm
+      },
       sites: try count("sites"),
       rounds: try count("rounds"),
       division: try field("division", ImageExperiment.Division.init),

@@ -2,6 +2,9 @@ internal import Foundation
 public import TesseraRun
 
 extension ReportPage {
+  /// Apart from those of the comparisons.
+  private static let trainingColors = [0, 3, 4, 6, 7, 8]
+
   /// The report of a federated image experiment.
   ///
   /// - Parameters:
@@ -13,14 +16,16 @@ extension ReportPage {
     // The data sets are called "… train" and "… test".
     let name = manifest.datasets.first?.name ?? "images"
     let dataset = name.hasSuffix(" train") ? String(name.dropLast(6)) : name
-    let federated = manifest.rounds.last?.accuracy
     let alone = manifest.sites.compactMap { site in
       manifest.curves[site.name].map { (name: site.name, values: $0) }
     }
     let central = manifest.curves[ImageExperiment.centralName]
 
     var figures: [Figure] = []
-    if let federated { figures.append(Figure("accuracy, federated", percent(federated))) }
+    for training in manifest.trainings {
+      guard let accuracy = training.rounds.last?.accuracy else { continue }
+      figures.append(Figure("accuracy, \(training.title)", percent(accuracy)))
+    }
     let finals = alone.compactMap(\.values.last)
     // Of some sites only, in the order in which they happened to finish, a mean would mislead.
     let isCompared = !finals.isEmpty && finals.count == manifest.sites.count
@@ -56,12 +61,19 @@ extension ReportPage {
     if let central {
       curves.append(.init(ImageExperiment.centralName, central.map { $0 * 100 }, color: 2))
     }
-    curves.append(
-      .init("federated averaging", manifest.rounds.map { $0.accuracy * 100 }, color: 0)
-    )
-
-    let rejected = manifest.rounds.flatMap { round in
-      round.rejected.map { ["\(round.round)", $0.site, $0.reason] }
+    for (position, training) in manifest.trainings.enumerated() where !training.rounds.isEmpty {
+      curves.append(
+        .init(
+          training.title,
+          training.rounds.map { ($0.accuracy ?? 0) * 100 },
+          color: Self.trainingColors[position % Self.trainingColors.count]
+        )
+      )
+    }
+    let rejected = manifest.trainings.flatMap { training in
+      training.rounds.flatMap { round in
+        round.rejected.map { [training.title, "\(round.round)", $0.site, $0.reason] }
+      }
     }
     var sections: [Section] = [
       Section(
@@ -102,14 +114,19 @@ extension ReportPage {
       ),
       Section(
         "Time per round",
-        [.plot(BarPlot(manifest.rounds.map(\.seconds), xLabel: "round", yLabel: "seconds"))]
+        manifest.trainings.filter { !$0.rounds.isEmpty }.flatMap { training in
+          [
+            .prose(training.title),
+            .plot(BarPlot(training.rounds.map(\.seconds), xLabel: "round", yLabel: "seconds")),
+          ]
+        }
       ),
     ]
     if !rejected.isEmpty {
       sections.append(
         Section(
           "Updates that were not used",
-          [.table(header: ["round", "site", "reason"], rows: rejected)]
+          [.table(header: ["training", "round", "site", "reason"], rows: rejected)]
         )
       )
     }
@@ -141,7 +158,7 @@ extension ReportPage {
     self.init(
       title: "Federated training on \(dataset)",
       subtitle: """
-        \(counted(manifest.sites.count, "site")), \(counted(manifest.rounds.count, "round")) · started \
+        \(counted(manifest.sites.count, "site")), \(counted(manifest.roundCount, "round")) · started \
         \(manifest.started)\(state)
         """,
       figures: figures,

@@ -8,6 +8,8 @@ public import TesseraRun
 ///
 /// Arrives from any thread.
 public enum ExperimentEvent: Sendable {
+  /// A federated training has begun, or goes on.
+  case trainingStarted(name: String, title: String)
   /// A round has begun; so many sites are asked.
   case roundStarted(Int, sites: Int)
   /// A site has answered; so many have by now, and so many images were trained on since the last event.
@@ -30,7 +32,8 @@ extension ImageExperiment {
   ///
   /// - Parameters:
   ///   - record: Where to save; a new record, or that of an interrupted run of the same configuration.
-  ///   - lastRound: Ends the federation after this round, as if it had been interrupted there; all rounds if `nil`.
+  ///   - lastRounds: Ends each training after this round, as if it had been interrupted there, and leaves out those that are
+  ///     not named; all rounds of all if `nil`.
   ///   - comparisons: Whether sites alone and all data in one place are trained too.
   ///   - observe: Is told what happens.
   ///   - checkRound: Is called after each round; throwing ends the run.
@@ -38,31 +41,30 @@ extension ImageExperiment {
   /// - Throws: `CancellationError` if the task was cancelled. The record then says `interrupted` and can be resumed.
   public func run(
     in record: RunRecord,
-    through lastRound: Int? = nil,
+    through lastRounds: [String: Int]? = nil,
     comparisons: Bool = true,
     observe: @escaping @Sendable (ExperimentEvent) -> Void = { _ in },
     checkRound: (RunManifest) throws -> Void = { _ in }
   ) async throws -> RunManifest {
-    let lock = try record.lock()
-    defer { withExtendedLifetime(lock) {} }
-    // Another process may have finished it while this one waited for the data.
-    let earlier = try record.manifest()
-    if earlier.status == .finished { return earlier }
     let run = try OpenRun(record)
+    // Another process may have finished it while this one waited for the data.
+    if run.manifest.status == .finished { return run.manifest }
     do {
-      let rounds = min(lastRound ?? configuration.rounds, configuration.rounds)
-      let model = try await federate(rounds, run, observe, checkRound)
-      // Of use even if what follows is stopped.
-      try model.write(to: record.modelFile, metadata: ["producer": "tessera"])
-      let digest = try Digest.sha256(ofFile: record.modelFile)
+      var trainings: [RecordedTraining] = []
+      for algorithm in configuration.algorithms {
+        let lastRound = lastRounds.map { $0[algorithm.rawValue] ?? 0 }
+        if lastRound == 0 { continue }
+        let training = try training(by: algorithm, through: lastRound)
+        try await federate(training, title: algorithm.title, run, observe, checkRound)
+        trainings.append(training)
+      }
       if comparisons { try await compare(run, observe) }
       let manifest = try run.save { manifest in
-        manifest.modelDigest = digest
         manifest.results = results(of: manifest)
         manifest.finished = Date().ISO8601Format()
         manifest.status = .finished
       }
-      removeCheckpoints(in: record, except: nil)
+      for training in trainings { training.clear(record) }
       return manifest
     } catch {
       // The first error is the one to report, even if the disk refuses this too.
@@ -75,66 +77,39 @@ extension ImageExperiment {
   }
 
   private func federate(
-    _ rounds: Int,
+    _ training: RecordedTraining,
+    title: String,
     _ run: OpenRun,
     _ observe: @escaping @Sendable (ExperimentEvent) -> Void,
     _ checkRound: (RunManifest) throws -> Void
-  ) async throws -> ModelState {
-    let earlier = run.manifest
-    let initial = try training.initialState(key: key)
-    let done = earlier.rounds.count
-    let start = try done == 0 ? initial : checkpoint(in: run.record, earlier, like: initial)
-    let accuracy = earlier.rounds.last?.accuracy ?? 0
-    if done >= rounds || accuracy >= configuration.targetAccuracy ?? .infinity { return start }
+  ) async throws {
     let epochs = configuration.epochs
-    var state = WorkflowState(model: start)
-    state.round = done
-    var federation = try federation(rounds: rounds)
-    federation.evaluate = { try await evaluate($0.tensors) }
-    let outcome = try await federation.run(from: state) { result in
-      let entry = try Self.entry(for: result, epochs: epochs)
-      // The model first: a round that the record has can be gone on from.
-      try saveCheckpoint(result.model, after: entry.round, in: run.record)
-      let manifest = try run.save { $0.rounds.append(entry) }
-      removeCheckpoints(in: run.record, except: entry.round)
-      try run.record.append(metric: RoundMetric(entry))
-      observe(.roundFinished(entry))
-      try checkRound(manifest)
-    } observe: { event in
+    observe(.trainingStarted(name: training.name, title: title))
+    let state = try await training.run(in: run) { event in
       switch event {
       case .asked(_, let round, let sites): observe(.roundStarted(round, sites: sites))
       case .answered(let site, let answers):
         observe(.siteAnswered(answers: answers, images: site.exampleCount * epochs))
       default: break
       }
+    } finishRound: { entry in
+      observe(.roundFinished(entry))
+      try checkRound(run.manifest)
     }
-    return outcome.state.model
-  }
-
-  private static func entry(for result: RoundResult, epochs: Int) throws -> RunManifest.Round {
-    let digest = try Digest.sha256(of: result.model)
-    let seconds = result.duration / .seconds(1)
-    let images = result.contributions.reduce(0) { $0 + $1.exampleCount * epochs }
-    return RunManifest.Round(
-      round: result.round,
-      model: digest.model,
-      tensors: digest.tensors,
-      contributors: result.contributions.map {
-        RunManifest.Contributor(site: $0.site, weight: $0.weight, loss: $0.metrics["loss"])
-      },
-      rejected: result.refusals.map {
-        RunManifest.Rejection(site: $0.site, reason: $0.reason)
-      },
-      trainingLoss: result.trainingLoss,
-      loss: result.evaluation?.loss ?? 0,
-      accuracy: result.evaluation?.accuracy ?? 0,
-      seconds: seconds,
-      imagesPerSecond: seconds > 0 ? Double(images) / seconds : 0
-    )
+    // Of use even if what follows is stopped.
+    let file = run.record.modelFile(of: training.name, in: run.manifest)
+    try state.model.write(to: file, metadata: ["producer": "tessera"])
+    let digest = try Digest.sha256(ofFile: file)
+    try run.save { manifest in
+      for index in manifest.trainings.indices where manifest.trainings[index].name == training.name
+      {
+        manifest.trainings[index].modelDigest = digest
+      }
+    }
   }
 
   /// Accuracy and loss on the test images, in parts that the lanes share.
-  private func evaluate(_ state: ModelState) async throws -> Evaluation {
+  func evaluate(_ state: ModelState) async throws -> Evaluation {
     let parts = stride(from: 0, to: test.count, by: 1000).map { $0..<min($0 + 1000, test.count) }
     let scores = try await pool.map(parts) { range in
       try ClassifierScore(of: training.model(with: state), on: test, in: range)
@@ -150,7 +125,7 @@ extension ImageExperiment {
     _ observe: @escaping @Sendable (ExperimentEvent) -> Void
   ) async throws {
     let earlier = run.manifest
-    let rounds = earlier.rounds.count
+    let rounds = earlier.trainings.map(\.rounds.count).max() ?? 0
     let central = (name: Self.centralName, indices: Array(0..<training.dataset.count), index: -1)
     let alone = sites.map { (name: $0.name, indices: partition[$0.index], index: $0.index) }
     // Those that an interrupted run has finished are not repeated.
@@ -169,7 +144,7 @@ extension ImageExperiment {
       ) {
         observe(.comparisonAdvanced(name: part.name, images: part.indices.count))
       }
-      _ = try run.save { $0.curves[part.name] = curve }
+      try run.append(.curveFinished(name: part.name, accuracies: curve))
       observe(.comparisonFinished(name: part.name, accuracy: curve.last ?? 0))
     }
   }
@@ -202,8 +177,9 @@ extension ImageExperiment {
 
   private func results(of manifest: RunManifest) -> [RunManifest.Result] {
     var results: [RunManifest.Result] = []
-    if let last = manifest.rounds.last {
-      results.append(.init(name: "federated averaging", accuracy: last.accuracy))
+    for training in manifest.trainings {
+      guard let accuracy = training.rounds.last?.accuracy else { continue }
+      results.append(.init(name: training.title, accuracy: accuracy))
     }
     let alone = sites.compactMap { manifest.curves[$0.name]?.last }
     if alone.count == sites.count, let worst = alone.min() {

@@ -24,18 +24,24 @@ extension ImageExperiment {
   ) async throws -> RunDifference? {
     let original = try record.manifest()
     let isFinished = original.status == .finished
-    let rounds = original.rounds.count
-    guard rounds > 0 else {
+    let rounds = Dictionary(
+      original.trainings.map { ($0.name, $0.rounds.count) }
+    ) { first, _ in first }
+    guard rounds.values.contains(where: { $0 > 0 }) else {
       throw RunError(
         code: .cannotResume,
         message: "\(record.folder) has no finished round to repeat"
       )
     }
-    if isFinished, try Digest.sha256(ofFile: record.modelFile) != original.modelDigest {
-      return RunDifference(
-        round: rounds,
-        what: "model.safetensors is not the file that was written"
-      )
+    for training in original.trainings where training.modelDigest != nil {
+      let file = record.modelFile(of: training.name, in: original)
+      if try Digest.sha256(ofFile: file) != training.modelDigest {
+        return RunDifference(
+          training: training.name,
+          round: training.rounds.count,
+          what: "\(file.lastComponent?.string ?? "its model") is not the file that was written"
+        )
+      }
     }
     let fresh = try newManifest()
     if let difference = RunDifference.beforeTraining(original, fresh) { return difference }
@@ -52,11 +58,16 @@ extension ImageExperiment {
         comparisons: isFinished,
         observe: observe
       ) { manifest in
+        // What is not computed yet is compared later.
         var expected = original
-        expected.rounds = Array(original.rounds.prefix(manifest.rounds.count))
-        expected.curves = [:]
-        expected.results = []
-        expected.modelDigest = nil
+        for (index, training) in manifest.trainings.enumerated() {
+          expected.trainings[index].rounds = Array(
+            original.trainings[index].rounds.prefix(training.rounds.count)
+          )
+          expected.trainings[index].modelDigest = training.modelDigest
+        }
+        expected.curves = manifest.curves
+        expected.results = manifest.results
         if let difference = RunDifference.first(
           between: expected,
           and: manifest,
@@ -66,7 +77,9 @@ extension ImageExperiment {
         }
       }
       if !isFinished {
-        repeated.modelDigest = original.modelDigest
+        for (index, training) in original.trainings.enumerated() where training.modelDigest == nil {
+          repeated.trainings[index].modelDigest = nil
+        }
         repeated.curves = original.curves
         repeated.results = original.results
       }

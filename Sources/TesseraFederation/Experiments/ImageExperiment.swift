@@ -80,23 +80,6 @@ public struct ImageExperiment: Sendable {
     pool = LanePool(lanes: configuration.lanes)
   }
 
-  /// Federated averaging as configured, for so many rounds at most.
-  func federation(rounds: Int) throws -> Federation {
-    let executor = ClassifierExecutor(
-      training: training,
-      partition: partition,
-      epochs: configuration.epochs
-    )
-    var federation = Federation(
-      workflow: try FedAvg(rounds: rounds, fraction: configuration.fraction),
-      transport: InProcessTransport(sites: sites, executor: executor, pool: pool),
-      key: key["federated"]
-    )
-    federation.quorum.minimum = configuration.minimumSites
-    federation.targetAccuracy = configuration.targetAccuracy
-    return federation
-  }
-
   /// The first contents of `run.json`.
   public func newManifest() throws -> RunManifest {
     var manifest = RunManifest(
@@ -121,6 +104,9 @@ public struct ImageExperiment: Sendable {
         examples: site.exampleCount,
         labelCounts: training.dataset.labelCounts(of: indices)
       )
+    }
+    manifest.trainings = configuration.algorithms.map {
+      .init(name: $0.rawValue, title: $0.title, settings: $0.settings)
     }
     manifest.initialModel = try Digest.sha256(of: training.initialState(key: key)).model
     return manifest

@@ -16,7 +16,7 @@ public final class Controller: Sendable {
   public let quorum: Quorum
   let federation: Federation
   let observe: @Sendable (FederationEvent) -> Void
-  let journal: @Sendable (JobEvent) throws -> Void
+  let journal: @Sendable (JournalEvent) throws -> Void
   let background: AsyncStream<@Sendable () async -> Void>.Continuation
   private let record: Mutex<Record>
 
@@ -34,7 +34,7 @@ public final class Controller: Sendable {
     step: Int,
     federation: Federation,
     observe: @escaping @Sendable (FederationEvent) -> Void,
-    journal: @escaping @Sendable (JobEvent) throws -> Void,
+    journal: @escaping @Sendable (JournalEvent) throws -> Void,
     background: AsyncStream<@Sendable () async -> Void>.Continuation
   ) {
     self.round = round
@@ -254,7 +254,7 @@ public final class Controller: Sendable {
     try quorum.validate(for: sites)
     let tasks = try tasks(name, data, sites)
     let step = tasks.first?.step ?? 0
-    try journal(.taskOpened(step: step, task: name, round: round, sites: sites.map(\.name)))
+    try journal(.taskOpened(step: step, task: name, round: round, sites: sites.count))
     observe(.asked(name, round: round, sites: sites.count))
     let start = ContinuousClock.now
     let clock = federation.clock
@@ -340,7 +340,7 @@ public final class Controller: Sendable {
   }
 
   /// Journals from a transport's thread, where nothing can be thrown: the round ends with the error.
-  private func note(_ event: () -> JobEvent) {
+  private func note(_ event: () -> JournalEvent) {
     do { try journal(event()) } catch { record.withLock { $0.journalFailure = error } }
   }
 }

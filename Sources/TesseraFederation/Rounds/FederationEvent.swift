@@ -14,38 +14,18 @@ public enum FederationEvent: Sendable {
   case notified(Site, error: String?)
 }
 
-/// What happens in a job, as its journal has it.
-public enum JobEvent: Sendable, Hashable, Codable {
-  /// The job began.
-  case started(configuration: String, model: String)
-  /// The job goes on after a stop.
-  case resumed(afterRound: Int)
+/// What happens in a round and has to be on the disk before anything follows from it.
+public enum JournalEvent: Sendable, Hashable {
   /// A round began.
   case roundStarted(Int)
   /// Sites were asked.
-  case taskOpened(step: Int, task: TaskName, round: Int, sites: [String])
+  case taskOpened(step: Int, task: TaskName, round: Int, sites: Int)
   /// An answer was used.
   case answerAccepted(step: Int, Contribution)
   /// An answer was not used.
   case answerRefused(step: Int, Refusal)
   /// Enough answers were there.
   case taskClosed(step: Int, accepted: Int)
-  /// A round was done and its state saved.
-  case roundFinished(JobRound)
-  /// Nothing more happens.
-  case finished(FinishReason)
-}
-
-/// A round that is done, as the journal has it.
-public struct JobRound: Sendable, Hashable, Codable {
-  /// Its number, from 1.
-  public var round: Int
-  /// The digest of the global model after it.
-  public var model: String
-  /// How good the global model is, if that was measured.
-  public var evaluation: Evaluation?
-  /// The number of the last task.
-  public var step: Int
 }
 
 /// Why a run is over.
@@ -56,6 +36,8 @@ public enum FinishReason: String, Sendable, Codable {
   case targetReached
   /// The workflow had nothing more to do.
   case workflowDone
+  /// It was to go no further for now.
+  case paused
 }
 
 /// Is called around each task, on the server's side, from any thread.

@@ -66,6 +66,24 @@ public final class Journal<Event: Codable & Sendable>: Sendable {
     return Journal(file, reader.chain)
   }
 
+  /// Hands over the events that a journal holds now, one by one, also while another has it open.
+  ///
+  /// A line that is not whole yet is left out.
+  ///
+  /// - Throws: ``RunError`` with code ``RunError/Code/malformedRecord``, naming file and line, if it is damaged.
+  public static func read(at path: FilePath, forEach body: (Event) throws -> Void) throws {
+    var reader = JournalReader(path)
+    guard let file = FileHandle(forReadingAtPath: path.string) else {
+      throw RunError(code: .malformedRecord, message: "\(path) cannot be read")
+    }
+    defer { try? file.close() }
+    while let piece = try file.read(upToCount: 1 << 20), !piece.isEmpty {
+      try reader.read(Array(piece)[...]) { bytes, line in
+        try body(decode(bytes, line: line, of: path))
+      }
+    }
+  }
+
   /// How many events it holds.
   public var count: Int { log.withLock { $0.chain.count } }
 

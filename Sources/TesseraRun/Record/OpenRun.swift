@@ -1,5 +1,6 @@
 internal import Foundation
 internal import Synchronization
+internal import SystemPackage
 
 /// A run that is being carried out: its record, locked; its journal; and its manifest, changed from any thread.
 public final class OpenRun: Sendable {

@@ -229,6 +229,9 @@ public struct RunManifest: Codable, Sendable, Equatable {
     }
   }
 
+  /// How many rounds are done, of all trainings.
+  public var roundCount: Int { trainings.reduce(0) { $0 + $1.rounds.count } }
+
   /// The versions that the run was made with last.
   public var lastVersions: [String: String] { laterVersions.last ?? versions }
 

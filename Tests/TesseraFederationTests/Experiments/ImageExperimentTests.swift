@@ -30,6 +30,7 @@ private struct SmallData {
     _ change: (inout ImageExperiment.Configuration) -> Void = { _ in }
   ) throws -> ImageExperiment {
     var configuration = ImageExperiment.Configuration(
+      algorithms: [.fedavg],
       sites: 3,
       rounds: 3,
       batch: 8,
@@ -42,6 +43,18 @@ private struct SmallData {
 
   func record(of experiment: ImageExperiment, _ name: String = "run") throws -> RunRecord {
     try RunRecord.create(at: folder.path.appending(name), experiment.newManifest())
+  }
+}
+
+/// What a line of metrics is about.
+private struct Line: Decodable, Equatable {
+  var training: String
+  var round: Int
+  var site: String?
+
+  static let expected = (1...3).flatMap { round in
+    [Line(training: "fedavg", round: round)]
+      + (1...3).map { Line(training: "fedavg", round: round, site: "site-\($0)") }
   }
 }
 
@@ -63,20 +76,20 @@ private struct SmallData {
     let manifest = try await experiment.run(in: record)
     #expect(try record.manifest() == manifest)
     #expect(manifest.status == .finished)
-    #expect(manifest.rounds.count == 3)
+    #expect(manifest.trainings.map(\.rounds.count) == [3])
     #expect(Set(manifest.curves.keys) == ["site-1", "site-2", "site-3", "all data in one place"])
     #expect(manifest.results.count == 4)
-    #expect(try Digest.sha256(ofFile: record.modelFile) == manifest.modelDigest)
-    #expect(record.metrics(of: [String: Double].self).map { $0["round"] } == [1, 2, 3])
+    #expect(try Digest.sha256(ofFile: record.modelFile) == manifest.trainings[0].modelDigest)
+    #expect(record.metrics(of: Line.self) == Line.expected)
     let names = try FileManager.default.contentsOfDirectory(atPath: record.folder.string)
-    #expect(Set(names) == ["run.json", "metrics.jsonl", "model.safetensors"])
+    #expect(Set(names) == ["run.json", "journal.jsonl", "metrics.jsonl", "model.safetensors"])
   }
 
   @Test func aRunThatCouldNotSaveARoundGoesOnFromTheOneBefore() async throws {
     let experiment = try data.experiment()
     let record = try data.record(of: experiment)
     // No file can take the name of a folder that holds something.
-    let obstacle = record.folder.appending("checkpoint-2.safetensors")
+    let obstacle = record.folder.appending("state-fedavg-2.safetensors")
     try FileManager.default.createDirectory(
       atPath: obstacle.appending("x").string,
       withIntermediateDirectories: true
@@ -84,11 +97,13 @@ private struct SmallData {
     await #expect(throws: TensorError.self) { try await experiment.run(in: record) }
     let failed = try record.manifest()
     #expect(failed.status == .failed)
-    #expect(failed.rounds.map(\.round) == [1])
-    #expect(failed.message?.contains("checkpoint-2") == true)
+    #expect(failed.trainings[0].rounds.map(\.round) == [1])
+    #expect(failed.message?.contains("state-fedavg-2") == true)
     try FileManager.default.removeItem(atPath: obstacle.string)
     let resumed = try await experiment.run(in: record)
-    #expect(try await resumed.modelDigest == undisturbed().modelDigest)
+    #expect(
+      try await resumed.trainings[0].modelDigest == undisturbed().trainings[0].modelDigest
+    )
   }
 
   @Test func aKillBetweenARoundAndItsLineLosesNoLine() async throws {
@@ -97,12 +112,12 @@ private struct SmallData {
     await #expect(throws: Interruption.self) {
       try await experiment.run(
         in: record,
-        checkRound: { if $0.rounds.count == 2 { throw Interruption() } }
+        checkRound: { if $0.roundCount == 2 { throw Interruption() } }
       )
     }
     try FileManager.default.removeItem(atPath: record.metricsFile.string)
     _ = try await experiment.run(in: record)
-    #expect(record.metrics(of: [String: Double].self).map { $0["round"] } == [1, 2, 3])
+    #expect(record.metrics(of: Line.self) == Line.expected)
   }
 
   @Test func comparisonsThatWereFinishedAreKept() async throws {
@@ -149,7 +164,7 @@ private struct SmallData {
     manifest.versions["instructions"] = "another"
     try record.write(manifest)
     let resumed = try await experiment.run(in: record)
-    #expect(resumed.laterVersions.map(\.afterRound) == [1])
+    #expect(resumed.laterVersions.count == 1)
     #expect(resumed.lastVersions["instructions"] == processorCapability)
   }
 
@@ -183,22 +198,60 @@ private struct SmallData {
       try record.write(changed)
       return try await experiment.verify(record)?.description
     }
-    #expect(
-      try await difference { $0.rounds[1].tensors["head.bias"] = "0" }
-        == "round 2: tensor 'head.bias'"
-    )
     #expect(try await difference { $0.results[0].accuracy = 0.99 } == "the results")
-    #expect(try await difference { $0.rounds[2].loss = 0 } == "round 3: the loss")
-    #expect(try await difference { $0.curves["site-2"] = [1, 1, 1] } == "the curve 'site-2'")
     #expect(
       try await difference { $0.configuration["momentum"] = "0.5" } == "the setting 'momentum'"
     )
     #expect(try await difference { $0.datasets[0].digest = "0" } == "the data sets")
     #expect(
-      try await difference { $0.modelDigest = "0" }
-        == "round 3: model.safetensors is not the file that was written"
+      try await difference { $0.trainings[0].modelDigest = "0" }
+        == "fedavg, round 3: model.safetensors is not the file that was written"
     )
-    await #expect(throws: RunError.self) { try await difference { $0.rounds = [] } }
+    try record.write(manifest)
+
+    /// What a repetition says of a journal that was written anew, with other events.
+    func journaled(_ change: (RunEvent) -> RunEvent?) async throws -> String? {
+      var events: [RunEvent] = []
+      try Journal<RunEvent>.read(at: record.journalFile) { events.append($0) }
+      let folder = data.folder.path.appending("changed-\(UUID().uuidString)")
+      let copy = try RunRecord.create(at: folder, manifest)
+      try FileManager.default.copyItem(
+        atPath: record.modelFile.string,
+        toPath: copy.modelFile.string
+      )
+      try Journal<RunEvent>.open(at: copy.journalFile).journal
+        .append(contentsOf: events.compactMap(change))
+      return try await experiment.verify(copy)?.description
+    }
+    func round(
+      _ number: Int,
+      _ change: @escaping (inout RunManifest.Round) -> Void
+    )
+      -> (RunEvent) -> RunEvent?
+    {
+      { event in
+        guard case .roundFinished(let name, var round) = event, round.round == number else {
+          return event
+        }
+        change(&round)
+        return .roundFinished(training: name, round)
+      }
+    }
+    #expect(try await journaled { $0 } == nil)
+    #expect(
+      try await journaled(round(2) { $0.tensors["head.bias"] = "0" })
+        == "fedavg, round 2: tensor 'head.bias'"
+    )
+    #expect(try await journaled(round(3) { $0.loss = 0 }) == "fedavg, round 3: the loss")
+    #expect(
+      try await journaled { event in
+        guard case .curveFinished("site-2", _) = event else { return event }
+        return .curveFinished(name: "site-2", accuracies: [1, 1, 1])
+      } == "the curve 'site-2'"
+    )
+    await #expect(throws: RunError.self) {
+      try await journaled { if case .roundFinished = $0 { nil } else { $0 } }
+    }
   }
 
   @Test func settingsComeBackFromTheRecord() throws {
@@ -257,7 +310,7 @@ private struct SmallData {
     manifest.status = .failed
     manifest.message = "the disk is <full>"
     #expect(ReportPage(manifest, folder: "r").html.contains("failed: the disk is &lt;full&gt;"))
-    manifest.rounds = []
+    manifest.trainings[0].rounds = []
     manifest.curves = [:]
     #expect(ReportPage(manifest, folder: "r").html.contains("0 rounds"))
   }

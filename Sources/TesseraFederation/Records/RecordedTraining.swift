@@ -1,0 +1,177 @@
+internal import Foundation
+internal import SystemPackage
+internal import TesseraCore
+public import TesseraRun
+
+/// A federated training of a run: journaled event by event, its state saved after each round.
+///
+/// The state after round n is in `state-NAME-n.safetensors` before the journal says that the round is done, and the earlier one
+/// goes only afterwards: a kill between any two steps leaves a pair that fits, and a training that goes on ends with the same
+/// bits.
+public struct RecordedTraining: Sendable {
+  /// The training's name in the record.
+  public var name: String
+  /// What is run.
+  public var federation: Federation
+  /// Where the first round starts.
+  public var initial: WorkflowState
+  /// How often a site uses each of its examples in a round: for people, who want to know how many that is in a second.
+  public var passes = 1
+  /// Whether sites keep something from round to round, which is then in the record too.
+  public var memories: FolderSiteMemories?
+  /// What the privacy budgets' owners have spent by now.
+  public var epsilon: (@Sendable () -> [String: Double])?
+
+  /// A training of a run.
+  public init(name: String, federation: Federation, initial: WorkflowState) {
+    self.name = name
+    self.federation = federation
+    self.initial = initial
+  }
+
+  /// Runs, or goes on, to the end.
+  ///
+  /// - Parameters:
+  ///   - run: The run, whose manifest has a training of this name.
+  ///   - observe: Is told what happens, from any thread.
+  ///   - finishRound: Is called after each round, when it is saved; throwing ends the run.
+  /// - Returns: The last state.
+  /// - Throws: ``RunError`` or ``FederationError`` if what an earlier process left does not fit, and what
+  ///   ``Federation/run(from:finishRound:journal:observe:)`` throws.
+  public func run(
+    in run: OpenRun,
+    observe: @escaping @Sendable (FederationEvent) -> Void = { _ in },
+    finishRound: (RunManifest.Round) throws -> Void = { _ in }
+  ) async throws -> WorkflowState {
+    let training = run.manifest.trainings.first { $0.name == name }
+    let last = training?.rounds.last
+    let state = try last.map { try saved(after: $0, in: run.record) } ?? initial
+    memories?.settle(at: state.step)
+    if training?.isFinished == true { return state }
+    // A kill may have come between the last round and the note that it was the last.
+    if let accuracy = last?.accuracy, accuracy >= federation.targetAccuracy ?? .infinity {
+      try run.append(
+        .trainingFinished(training: name, reason: FinishReason.targetReached.rawValue)
+      )
+      return state
+    }
+    let outcome = try await federation.run(from: state) { result in
+      let entry = try entry(for: result)
+      // The state first: a round that the journal has can be gone on from.
+      try result.state.write(to: file(entry.round, in: run.record))
+      try run.append(.roundFinished(training: name, entry))
+      removeStates(in: run.record, except: entry.round)
+      memories?.settle(at: result.state.step)
+      try finishRound(entry)
+    } journal: { event in
+      try run.append(.init(event, in: name))
+    } observe: {
+      observe($0)
+    }
+    if outcome.reason != .paused {
+      try run.append(.trainingFinished(training: name, reason: outcome.reason.rawValue))
+    }
+    return outcome.state
+  }
+
+  /// Removes what only a training that goes on needs.
+  public func clear(_ record: RunRecord) { removeStates(in: record, except: nil) }
+
+  private func saved(
+    after round: RunManifest.Round,
+    in record: RunRecord
+  ) throws -> WorkflowState {
+    let file = file(round.round, in: record)
+    let state = try WorkflowState(contentsOf: file)
+    let memory = try state.memoryTensors().map { try Digest.sha256(of: $0).model }
+    guard try Digest.sha256(of: state.model).model == round.model, memory == round.memory,
+      state.round == round.round, state.step == round.step
+    else {
+      throw RunError(
+        code: .cannotResume,
+        message: """
+          cannot resume \(record.folder): \(file) is not what the journal describes after round \
+          \(round.round) of '\(name)'
+          """
+      )
+    }
+    return state
+  }
+
+  private func entry(for result: RoundResult) throws -> RunManifest.Round {
+    let digest = try Digest.sha256(of: result.model)
+    let seconds = result.duration / .seconds(1)
+    let examples = result.contributions.reduce(0) { $0 + $1.exampleCount * passes }
+    var entry = RunManifest.Round(
+      round: result.round,
+      model: digest.model,
+      tensors: digest.tensors,
+      contributors: result.contributions.map(RunManifest.Contributor.init),
+      rejected: result.refusals.map(RunManifest.Rejection.init),
+      trainingLoss: result.trainingLoss,
+      loss: result.evaluation?.loss,
+      accuracy: result.evaluation?.accuracy,
+      seconds: seconds,
+      examplesPerSecond: seconds > 0 ? Double(examples) / seconds : 0
+    )
+    entry.bytesDown = result.traffic.down
+    entry.bytesUp = result.traffic.up
+    entry.compression = result.traffic.compression
+    entry.epsilon = epsilon?() ?? [:]
+    entry.memory = try result.state.memoryTensors().map { try Digest.sha256(of: $0).model }
+    entry.step = result.state.step
+    return entry
+  }
+
+  private func file(_ round: Int, in record: RunRecord) -> FilePath {
+    record.folder.appending("state-\(name)-\(round).safetensors")
+  }
+
+  private func removeStates(in record: RunRecord, except round: Int?) {
+    let kept = round.map { file($0, in: record).lastComponent?.string }
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: record.folder.string)) ?? []
+    for file in names where file != kept {
+      let parts = file.split(separator: ".").first?.split(separator: "-") ?? []
+      guard file.hasSuffix(".safetensors"), parts.first == "state", Int(parts.last ?? "") != nil,
+        parts.dropFirst().dropLast().joined(separator: "-") == name
+      else { continue }
+      // A file that stays is harmless: resuming reads the one that the journal names.
+      unlink(record.folder.appending(file).string)
+    }
+  }
+}
+
+extension RunManifest.Contributor {
+  init(_ part: Contribution) {
+    self.init(site: part.site, weight: part.weight, metrics: part.metrics)
+  }
+}
+
+extension RunManifest.Rejection {
+  init(_ refusal: Refusal) {
+    self.init(site: refusal.site, reason: refusal.reason)
+  }
+}
+
+extension RunEvent {
+  init(_ event: JournalEvent, in training: String) {
+    self =
+      switch event {
+      case .roundStarted(let round): .roundStarted(training: training, round: round)
+      case .taskOpened(let step, let task, let round, let sites):
+        .taskOpened(
+          training: training,
+          step: step,
+          task: task.description,
+          round: round,
+          sites: sites
+        )
+      case .answerAccepted(let step, let part):
+        .answerAccepted(training: training, step: step, .init(part))
+      case .answerRefused(let step, let refusal):
+        .answerRefused(training: training, step: step, .init(refusal))
+      case .taskClosed(let step, let accepted):
+        .taskClosed(training: training, step: step, accepted: accepted)
+      }
+  }
+}
