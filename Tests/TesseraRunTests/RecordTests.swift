@@ -75,7 +75,7 @@ import Testing
     manifest.trainings[0].rounds = [try Self.finishedManifest().trainings[0].rounds[0]]
     manifest.trainings[0].rounds[0].loss = .infinity
     try Journal<RunEvent>.open(at: record.journalFile).journal
-      .append(.roundFinished(training: "fedavg", manifest.trainings[0].rounds[0]))
+      .append(.roundFinished(training: "fedavg", result: manifest.trainings[0].rounds[0]))
     #expect(try record.manifest() == manifest)
     try record.append(metric: ["loss": -Double.infinity])
     #expect(record.metrics(of: [String: Double].self) == [["loss": -.infinity]])
@@ -152,8 +152,11 @@ import Testing
   @Test func aJournalThatDoesNotFitTheRunIsRefused() throws {
     let rounds = try Self.finishedManifest().trainings[0].rounds
     for (events, reason): ([RunEvent], String) in [
-      ([.roundFinished(training: "fedprox", rounds[0])], "'fedprox'"),
-      ([.roundFinished(training: "fedavg", rounds[1])], "round 2 of 'fedavg' after 0 rounds"),
+      ([.roundFinished(training: "fedprox", result: rounds[0])], "'fedprox'"),
+      (
+        [.roundFinished(training: "fedavg", result: rounds[1])],
+        "round 2 of 'fedavg' after 0 rounds"
+      ),
     ] {
       let folder = parent.appending("run-\(reason.count)")
       let record = try RunRecord.create(at: folder, Self.manifest())

@@ -59,7 +59,7 @@ public struct RecordedTraining: Sendable {
       let entry = try entry(for: result)
       // The state first: a round that the journal has can be gone on from.
       try result.state.write(to: file(entry.round, in: run.record))
-      try run.append(.roundFinished(training: name, entry))
+      try run.append(.roundFinished(training: name, result: entry))
       removeStates(in: run.record, except: entry.round)
       memories?.settle(at: result.state.step)
       try finishRound(entry)
@@ -167,9 +167,9 @@ extension RunEvent {
           sites: sites
         )
       case .answerAccepted(let step, let part):
-        .answerAccepted(training: training, step: step, .init(part))
+        .answerAccepted(training: training, step: step, contributor: .init(part))
       case .answerRefused(let step, let refusal):
-        .answerRefused(training: training, step: step, .init(refusal))
+        .answerRefused(training: training, step: step, rejection: .init(refusal))
       case .taskClosed(let step, let accepted):
         .taskClosed(training: training, step: step, accepted: accepted)
       }

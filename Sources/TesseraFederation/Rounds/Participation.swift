@@ -52,8 +52,10 @@ public struct Traffic: Sendable, Hashable, Codable {
   /// Nothing yet.
   public init() {}
 
-  /// How many times smaller the answers were than without the filters that change their size.
-  public var compression: Double? { up > 0 ? Double(upUnprocessed) / Double(up) : nil }
+  /// How many times smaller the answers were than without the filters that change their size; `nil` if nothing did.
+  public var compression: Double? {
+    up > 0 && up != upUnprocessed ? Double(upUnprocessed) / Double(up) : nil
+  }
 
   /// Adds what another task moved.
   public static func += (a: inout Traffic, b: Traffic) {

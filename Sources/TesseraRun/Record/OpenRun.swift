@@ -9,14 +9,22 @@ public final class OpenRun: Sendable {
   private let lock: RecordLock
   private let journal: Journal<RunEvent>
   private let state: Mutex<RunManifest>
+  private let didAppend: @Sendable (RunEvent) -> Void
   private let start = ContinuousClock.now
   private let secondsBefore: Double
 
   /// Begins a run, or goes on with one; the record says so from then on.
   ///
+  /// - Parameters:
+  ///   - record: Where the run is recorded.
+  ///   - didAppend: Is called when an event is on the disk, from any thread.
   /// - Throws: ``RunError`` with code ``RunError/Code/inUse`` if another process has it; with others if it is damaged or
   ///   cannot be written.
-  public init(_ record: RunRecord) throws {
+  public init(
+    _ record: RunRecord,
+    didAppend: @escaping @Sendable (RunEvent) -> Void = { _ in }
+  ) throws {
+    self.didAppend = didAppend
     lock = try record.lock()
     record.removePartialFiles()
     self.record = record
@@ -48,6 +56,7 @@ public final class OpenRun: Sendable {
   /// - Throws: ``RunError`` with code ``RunError/Code/cannotWrite`` if the event is not on the disk; nothing is changed then.
   public func append(_ event: RunEvent) throws {
     try journal.append(event)
+    didAppend(event)
     try state.withLock { try $0.apply(event) }
     guard case .roundFinished(let training, let round) = event else { return }
     for metric in RoundMetric.lines(of: round, in: training) { try record.append(metric: metric) }

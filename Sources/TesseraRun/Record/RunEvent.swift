@@ -9,13 +9,13 @@ public enum RunEvent: Codable, Sendable, Equatable {
   /// Sites were asked to do something.
   case taskOpened(training: String, step: Int, task: String, round: Int, sites: Int)
   /// An answer was used.
-  case answerAccepted(training: String, step: Int, RunManifest.Contributor)
+  case answerAccepted(training: String, step: Int, contributor: RunManifest.Contributor)
   /// An answer was not used.
-  case answerRefused(training: String, step: Int, RunManifest.Rejection)
+  case answerRefused(training: String, step: Int, rejection: RunManifest.Rejection)
   /// Enough answers were there.
   case taskClosed(training: String, step: Int, accepted: Int)
   /// A round was done, and its state saved.
-  case roundFinished(training: String, RunManifest.Round)
+  case roundFinished(training: String, result: RunManifest.Round)
   /// A training has no more rounds.
   case trainingFinished(training: String, reason: String)
   /// What the trainings are compared with was trained.

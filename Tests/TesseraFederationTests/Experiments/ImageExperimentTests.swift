@@ -234,7 +234,7 @@ private struct Line: Decodable, Equatable {
           return event
         }
         change(&round)
-        return .roundFinished(training: name, round)
+        return .roundFinished(training: name, result: round)
       }
     }
     #expect(try await journaled { $0 } == nil)
