@@ -4,47 +4,16 @@ internal import TesseraData
 internal import TesseraNN
 public import TesseraRun
 
-/// What happens during an experiment, for those who watch.
-///
-/// Arrives from any thread.
-public enum ExperimentEvent: Sendable {
-  /// A federated training has begun, or goes on.
-  case trainingStarted(name: String, title: String)
-  /// A round has begun; so many sites are asked.
-  case roundStarted(Int, sites: Int)
-  /// A site has answered; so many have by now, and so many images were trained on since the last event.
-  case siteAnswered(answers: Int, images: Int)
-  /// A round is done and saved.
-  case roundFinished(RunManifest.Round)
-  /// The trainings that the federation is compared with have begun; by name, how many images they will use.
-  case comparisonsStarted([String: Int])
-  /// One of them has used so many more images.
-  case comparisonAdvanced(name: String, images: Int)
-  /// One of them is done.
-  case comparisonFinished(name: String, accuracy: Double)
-}
-
 extension ImageExperiment {
   /// The name of the curve with all data in one place.
   public static let centralName = "all data in one place"
 
   /// Runs, or goes on with, an experiment, saving after each round and each comparison.
-  ///
-  /// - Parameters:
-  ///   - record: Where to save; a new record, or that of an interrupted run of the same configuration.
-  ///   - lastRounds: Ends each training after this round, as if it had been interrupted there, and leaves out those that are
-  ///     not named; all rounds of all if `nil`.
-  ///   - comparisons: Whether sites alone and all data in one place are trained too.
-  ///   - observe: Is told what happens.
-  ///   - checkRound: Is called after each round; throwing ends the run.
-  /// - Returns: The finished manifest, which is saved too; of a run that is finished already, its manifest.
-  /// - Throws: `CancellationError` if the task was cancelled. The record then says `interrupted` and can be resumed.
   public func run(
     in record: RunRecord,
-    through lastRounds: [String: Int]? = nil,
-    comparisons: Bool = true,
-    observe: @escaping @Sendable (ExperimentEvent) -> Void = { _ in },
-    checkRound: (RunManifest) throws -> Void = { _ in }
+    to limit: ExperimentLimit?,
+    observe: @escaping @Sendable (ExperimentEvent) -> Void,
+    checkRound: (RunManifest) throws -> Void
   ) async throws -> RunManifest {
     let run = try OpenRun(record)
     // Another process may have finished it while this one waited for the data.
@@ -52,13 +21,13 @@ extension ImageExperiment {
     do {
       var trainings: [RecordedTraining] = []
       for algorithm in configuration.algorithms {
-        let lastRound = lastRounds.map { $0[algorithm.rawValue] ?? 0 }
+        let lastRound = limit.map { $0.rounds[algorithm.rawValue] ?? 0 }
         if lastRound == 0 { continue }
         let training = try training(by: algorithm, through: lastRound)
         try await federate(training, title: algorithm.title, run, observe, checkRound)
         trainings.append(training)
       }
-      if comparisons { try await compare(run, observe) }
+      if limit?.isWhole ?? true { try await compare(run, observe) }
       let manifest = try run.save { manifest in
         manifest.results = results(of: manifest)
         manifest.finished = Date().ISO8601Format()

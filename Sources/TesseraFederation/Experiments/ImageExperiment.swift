@@ -12,7 +12,7 @@ public import TesseraRun
 ///     let manifest = try await experiment.run(in: record)
 ///
 /// The same configuration gives the same bits, on any number of lanes, and whether or not the run was interrupted.
-public struct ImageExperiment: Sendable {
+public struct ImageExperiment: Experiment {
   /// The settings.
   public let configuration: Configuration
   let training: ClassifierTraining
@@ -111,6 +111,9 @@ public struct ImageExperiment: Sendable {
     manifest.initialModel = try Digest.sha256(of: training.initialState(key: key)).model
     return manifest
   }
+
+  /// The names of the network's tensors.
+  public func tensorNames() throws -> [String] { try training.initialState(key: key).names }
 
   /// What no option sets, but a result depends on: a version of Tessera that changes it says so when it verifies.
   private var recipe: [String: String] {

@@ -3,7 +3,10 @@ internal import SystemPackage
 internal import TesseraCore
 public import TesseraRun
 
-extension ImageExperiment {
+/// Ends a repetition.
+private struct Differs: Error { var difference: RunDifference }
+
+extension Experiment {
   /// Repeats a run in a folder of its own, which is removed at the end, and compares everything it computed.
   ///
   ///     let record = try RunRecord.open(at: "runs/first")
@@ -45,17 +48,15 @@ extension ImageExperiment {
     }
     let fresh = try newManifest()
     if let difference = RunDifference.beforeTraining(original, fresh) { return difference }
-    let names = try training.initialState(key: key).names
+    let names = try tensorNames()
     let folder = FilePath(NSTemporaryDirectory()).appending("tessera-verify-\(UUID().uuidString)")
     let repetition = try RunRecord.create(at: folder, fresh)
     defer { try? FileManager.default.removeItem(atPath: folder.string) }
 
-    struct Differs: Error { var difference: RunDifference }
     do {
       var repeated = try await run(
         in: repetition,
-        through: rounds,
-        comparisons: isFinished,
+        to: ExperimentLimit(rounds: rounds, isWhole: isFinished),
         observe: observe
       ) { manifest in
         // What is not computed yet is compared later.
