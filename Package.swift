@@ -31,6 +31,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
     .systemLibrary(name: "CLibTorch", pkgConfig: "libtorch"),
@@ -82,8 +83,15 @@ let package = Package(
       swiftSettings: strict
     ),
     .target(
+      name: "TesseraConfiguration",
+      dependencies: [system, .product(name: "Yams", package: "Yams")],
+      swiftSettings: strict
+    ),
+    .target(
       name: "TesseraFederation",
-      dependencies: ["TesseraCore", "TesseraNN", "TesseraData", "TesseraRun", system],
+      dependencies: [
+        "TesseraCore", "TesseraNN", "TesseraData", "TesseraRun", "TesseraConfiguration", system,
+      ],
       swiftSettings: strict
     ),
     .target(
@@ -94,7 +102,8 @@ let package = Package(
     .executableTarget(
       name: "TesseraCLI",
       dependencies: [
-        "TesseraCore", "TesseraNN", "TesseraData", "TesseraRun", "TesseraFederation", system,
+        "TesseraCore", "TesseraNN", "TesseraData", "TesseraRun", "TesseraConfiguration",
+        "TesseraFederation", system,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict

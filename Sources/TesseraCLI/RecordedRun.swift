@@ -21,10 +21,18 @@ struct RecordedRun: ParsableArguments {
   func record() throws -> RunRecord { try RunRecord.open(at: FilePath(run)) }
 
   /// The experiment that a record was made by, with its data read again.
-  func experiment(of manifest: RunManifest, _ session: Session) throws -> ImageExperiment {
-    let configuration = try ImageExperiment.Configuration(of: manifest, lanes: lanes?.value)
-    return try session.reading("\(configuration.dataFolder)") {
-      try ImageExperiment(configuration, progress: $0)
+  func experiment(of manifest: RunManifest, _ session: Session) throws -> any Experiment {
+    switch manifest.kind {
+    case "federation":
+      let job = try Job(recordedIn: record(), manifest)
+      return try session.reading("the data of \(job.name)") {
+        try JobRun(job, lanes: lanes?.value, progress: $0)
+      }
+    default:
+      let configuration = try ImageExperiment.Configuration(of: manifest, lanes: lanes?.value)
+      return try session.reading("\(configuration.dataFolder)") {
+        try ImageExperiment(configuration, progress: $0)
+      }
     }
   }
 }

@@ -4,7 +4,7 @@ internal import TesseraRun
 
 /// Turns an experiment's events into lines, and knows how much is left.
 struct RunProgress {
-  private var work = Work()
+  private var work = ExperimentWork()
   /// What the federation still uses, and each comparison.
   private var federationLeft = 0.0
   private var comparisonsLeft: [String: Double] = [:]
@@ -15,45 +15,6 @@ struct RunProgress {
   private var last: RunManifest.Round?
   private var comparisons = 0
   private var compared = 0
-
-  /// How much there is to do.
-  struct Work {
-    /// The number of the last round.
-    var rounds = 0
-    /// How many images the federation will use.
-    var federation = 0
-    /// How many images each comparison will use.
-    var comparisons: [String: Int] = [:]
-    /// How many threads compute, and how many of them a round can use.
-    var lanes = 1
-    var busyLanes = 1
-
-    init() {}
-
-    /// What is left of a run; what earlier sessions did is not counted.
-    init(continuing earlier: RunManifest, by experiment: ImageExperiment) {
-      self.init(experiment, through: experiment.configuration.rounds)
-      let left = earlier.trainings.map { $0.isFinished ? 0 : rounds - $0.rounds.count }
-      federation = experiment.imagesOfFederation(rounds: left.reduce(0, +))
-      comparisons = experiment.imagesOfComparisons(rounds: rounds)
-        .filter { earlier.curves[$0.key] == nil }
-    }
-
-    /// All that a run has done so far.
-    init(repeating original: RunManifest, by experiment: ImageExperiment) {
-      self.init(experiment, through: original.trainings.map(\.rounds.count).max() ?? 0)
-      federation = experiment.imagesOfFederation(rounds: original.roundCount)
-      if original.status == .finished {
-        comparisons = experiment.imagesOfComparisons(rounds: rounds)
-      }
-    }
-
-    private init(_ experiment: ImageExperiment, through rounds: Int) {
-      self.rounds = rounds
-      lanes = experiment.configuration.lanes
-      busyLanes = min(lanes, experiment.configuration.sitesPerRound)
-    }
-  }
 
   /// How long a lane takes for an image, measured since the work last changed its kind.
   private struct Pace {
@@ -81,7 +42,7 @@ struct RunProgress {
     }
   }
 
-  mutating func start(_ work: Work) {
+  mutating func start(_ work: ExperimentWork) {
     self.work = work
     federationLeft = Double(work.federation)
     comparisonsLeft = work.comparisons.mapValues(Double.init)
@@ -146,12 +107,12 @@ struct RunProgress {
   }
 
   private func measured(_ entry: RunManifest.Round) -> String {
-    String(
-      format: "loss %.3f  accuracy %.1f %%  %@ images/s",
-      entry.loss ?? .nan,
-      (entry.accuracy ?? .nan) * 100,
-      grouped(Int(entry.examplesPerSecond))
-    )
+    let measured = [
+      (entry.loss ?? entry.trainingLoss).map { String(format: "loss %.3f", $0) },
+      entry.accuracy.map { String(format: "accuracy %.1f %%", $0 * 100) },
+      "\(grouped(Int(entry.examplesPerSecond))) examples/s",
+    ]
+    return measured.compactMap { $0 }.joined(separator: "  ")
   }
 
   private var left: String {

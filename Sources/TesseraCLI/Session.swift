@@ -26,7 +26,7 @@ final class Session: Sendable {
 
   /// Carries out work that Ctrl-C and `kill` cancel, showing what it reports.
   func watch<Result: Sendable>(
-    _ work: RunProgress.Work,
+    _ work: ExperimentWork,
     _ body:
       @escaping @Sendable (@escaping @Sendable (ExperimentEvent) -> Void) async throws -> Result
   ) async throws -> Result {
@@ -43,17 +43,17 @@ final class Session: Sendable {
   /// Runs an experiment to its end, and says what came of it.
   ///
   /// - Throws: `ExitCode(130)` if it was stopped; the record can then be resumed.
-  func run(_ experiment: ImageExperiment, in record: RunRecord) async throws {
+  func run(_ experiment: any Experiment, in record: RunRecord) async throws {
     let earlier = try record.manifest()
     output.line(
       """
       \(counted(earlier.sites.count, "site")), \
-      \(grouped(earlier.sites.reduce(0) { $0 + $1.examples })) images, \
-      \(counted(experiment.configuration.lanes, "lane")). Ctrl-C stops, and keeps what is done.
+      \(grouped(earlier.sites.reduce(0) { $0 + $1.examples })) examples, \
+      \(counted(experiment.lanes, "lane")). Ctrl-C stops, and keeps what is done.
       """
     )
     do {
-      let manifest = try await watch(.init(continuing: earlier, by: experiment)) { observe in
+      let manifest = try await watch(experiment.work(of: earlier, isRepetition: false)) { observe in
         try await experiment.run(in: record, observe: observe)
       }
       try writeReport(manifest, record)
@@ -88,7 +88,7 @@ final class Session: Sendable {
 
   /// Writes the report of a run, as far as it has come.
   func writeReport(_ manifest: RunManifest, _ record: RunRecord) throws {
-    try ReportPage(manifest, folder: record.folder.quoted).write(to: record.reportFile)
+    try ReportPage(manifest, of: record, folder: record.folder.quoted).write(to: record.reportFile)
   }
 
   private func show(_ event: ExperimentEvent) {

@@ -8,7 +8,9 @@ struct TesseraCommand: AsyncParsableCommand {
     commandName: "tessera",
     abstract: "Trains models where the data lives, packages them, proves them, runs them.",
     version: Versions.tessera,
-    subcommands: [Quickstart.self, Resume.self, Verify.self, Runs.self]
+    subcommands: [
+      Quickstart.self, FederationCommand.self, Resume.self, Verify.self, Runs.self,
+    ]
   )
 
   /// Like ArgumentParser's own, but a bad value gives one line: the option, the value and what is allowed.

@@ -17,7 +17,7 @@ struct Verify: AsyncParsableCommand {
       let manifest = try record.manifest()
       let session = Session()
       let experiment = try recorded.experiment(of: manifest, session)
-      let work = RunProgress.Work(repeating: manifest, by: experiment)
+      let work = experiment.work(of: manifest, isRepetition: true)
       do {
         let difference = try await session.watch(work) { observe in
           try await experiment.verify(record, observe: observe)

@@ -55,6 +55,32 @@ public struct LabelledImages: Sendable {
     labelList = list
   }
 
+  /// Several data sets as one, in their order.
+  ///
+  /// - Throws: ``DataError`` with code ``DataError/Code/malformedFile``, naming the first that has images of another size or
+  ///   other classes than those before it; if there are none.
+  public init(joining parts: [LabelledImages], named name: String) throws {
+    guard let first = parts.first else {
+      throw DataError(code: .malformedFile, message: "\(name): there are no data sets to join")
+    }
+    for part in parts
+    where part.classNames != first.classNames
+      || part.images.shape.dropFirst() != first.images.shape.dropFirst()
+    {
+      throw DataError(
+        code: .malformedFile,
+        message: "\(part.name) has images of another size or other classes than \(first.name)"
+      )
+    }
+    try self.init(
+      name: name,
+      images: concatenate(parts.map(\.images)),
+      labels: concatenate(parts.map(\.labels)),
+      classNames: first.classNames,
+      files: parts.flatMap(\.files)
+    )
+  }
+
   /// The number of images.
   public var count: Int { labelList.count }
 

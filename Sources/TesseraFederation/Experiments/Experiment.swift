@@ -1,3 +1,5 @@
+internal import SystemPackage
+internal import TesseraCore
 public import TesseraRun
 
 /// Something that is run into a record, can go on after a kill, and can be repeated bit for bit.
@@ -20,6 +22,16 @@ public protocol Experiment: Sendable {
     observe: @escaping @Sendable (ExperimentEvent) -> Void,
     checkRound: (RunManifest) throws -> Void
   ) async throws -> RunManifest
+
+  /// How many threads compute; has no influence on results.
+  var lanes: Int { get }
+
+  /// How much there is to do.
+  ///
+  /// - Parameters:
+  ///   - manifest: What the run has done; earlier sessions are not counted.
+  ///   - isRepetition: Whether that is to be done again, and nothing more.
+  func work(of manifest: RunManifest, isRepetition: Bool) -> ExperimentWork
 
   /// The names of the model's tensors, in its order.
   func tensorNames() throws -> [String]
@@ -69,4 +81,57 @@ public enum ExperimentEvent: Sendable {
   case comparisonAdvanced(name: String, images: Int)
   /// One of them is done.
   case comparisonFinished(name: String, accuracy: Double)
+}
+
+extension ExperimentEvent {
+  /// What those who watch an experiment see of a federation's event.
+  ///
+  /// - Parameters:
+  ///   - event: What happened.
+  ///   - passes: How often a site uses each of its examples in a round.
+  init?(_ event: FederationEvent, passes: Int) {
+    switch event {
+    case .asked(_, let round, let sites): self = .roundStarted(round, sites: sites)
+    case .answered(let site, let answers):
+      self = .siteAnswered(answers: answers, images: site.exampleCount * passes)
+    default: return nil
+    }
+  }
+}
+
+extension OpenRun {
+  /// Carries out what ends a run; if it is stopped or fails, the record says so.
+  ///
+  /// - Throws: What `body` throws.
+  func finishing(_ body: () async throws -> RunManifest) async throws -> RunManifest {
+    do {
+      return try await body()
+    } catch {
+      // The first error is the one to report, even if the disk refuses this too.
+      _ = try? save { manifest in
+        manifest.status = error is CancellationError ? .interrupted : .failed
+        manifest.message = error is CancellationError ? nil : "\(error)"
+      }
+      throw error
+    }
+  }
+}
+
+extension RunRecord {
+  /// Writes a training's last model, and its results that are no model.
+  ///
+  /// - Returns: The digest of the model's file.
+  func write(
+    _ state: WorkflowState,
+    of training: String,
+    in manifest: RunManifest
+  ) throws -> String? {
+    for (name, text) in state.documents {
+      try AtomicFile.write(text + "\n", to: folder.appending("\(training)-\(name).json"))
+    }
+    guard !state.model.names.isEmpty else { return nil }
+    let file = modelFile(of: training, in: manifest)
+    try state.model.write(to: file, metadata: ["producer": "tessera"])
+    return try Digest.sha256(ofFile: file)
+  }
 }

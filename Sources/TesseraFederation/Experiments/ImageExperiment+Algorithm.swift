@@ -37,7 +37,7 @@ extension ImageExperiment {
     federation.quorum.minimum = configuration.minimumSites
     federation.targetAccuracy = configuration.targetAccuracy
     federation.lastRound = lastRound
-    federation.evaluate = { try await evaluate($0.tensors) }
+    federation.evaluate = { try await training.evaluation(of: $0.tensors, on: test, pool: pool) }
     var recorded = RecordedTraining(
       name: algorithm.rawValue,
       federation: federation,

@@ -5,12 +5,26 @@ extension ReportPage {
   /// Apart from those of the comparisons.
   private static let trainingColors = [0, 3, 4, 6, 7, 8]
 
+  /// The report of a run of any kind.
+  ///
+  /// - Parameters:
+  ///   - manifest: What the run did; it may be interrupted.
+  ///   - record: Where its results are.
+  ///   - folder: How the reader names the run's folder in commands.
+  public init(_ manifest: RunManifest, of record: RunRecord, folder: String) {
+    if manifest.kind == "federation" {
+      self.init(job: manifest, of: record, folder: folder)
+    } else {
+      self.init(experiment: manifest, folder: folder)
+    }
+  }
+
   /// The report of a federated image experiment.
   ///
   /// - Parameters:
   ///   - manifest: What the run did; it may be interrupted.
   ///   - folder: How the reader names the run's folder in commands.
-  public init(_ manifest: RunManifest, folder: String) {
+  init(experiment manifest: RunManifest, folder: String) {
     func times(_ count: String?) -> String { count == "1" ? "once" : "\(count ?? "?") times" }
     func percent(_ value: Double) -> String { String(format: "%.1f %%", value * 100) }
     // The data sets are called "… train" and "… test".
@@ -70,11 +84,6 @@ extension ReportPage {
         )
       )
     }
-    let rejected = manifest.trainings.flatMap { training in
-      training.rounds.flatMap { round in
-        round.rejected.map { [training.title, "\(round.round)", $0.site, $0.reason] }
-      }
-    }
     var sections: [Section] = [
       Section(
         "Accuracy per round",
@@ -112,54 +121,15 @@ extension ReportPage {
           .prose("No image leaves its site: only models travel."),
         ]
       ),
-      Section(
-        "Time per round",
-        manifest.trainings.filter { !$0.rounds.isEmpty }.flatMap { training in
-          [
-            .prose(training.title),
-            .plot(BarPlot(training.rounds.map(\.seconds), xLabel: "round", yLabel: "seconds")),
-          ]
-        }
-      ),
     ]
-    if !rejected.isEmpty {
-      sections.append(
-        Section(
-          "Updates that were not used",
-          [.table(header: ["training", "round", "site", "reason"], rows: rejected)]
-        )
-      )
-    }
-    sections.append(
-      Section(
-        "How it was made",
-        [
-          .table(
-            header: ["setting", "value"],
-            rows: [["seed", "\(manifest.seed)"]]
-              + manifest.configuration.filter { $0.key != "data" }.sorted { $0.key < $1.key }
-              .map { [$0.key, $0.value] }
-              + manifest.versions.sorted { $0.key < $1.key }.map { [$0.key, $0.value] }
-          ),
-          .prose(
-            "Anyone with the same data can repeat this run and compare every tensor of every round:"
-          ),
-          .command("./tessera verify \(folder)"),
-        ]
-      )
-    )
-    let state =
-      switch manifest.status {
-      case .finished: ""
-      case .interrupted: " · interrupted"
-      case .failed: " · failed: \(manifest.message ?? "for an unknown reason")"
-      case .running: " · under way"
-      }
+    sections += Section.participation(in: manifest.trainings)
+    if manifest.roundCount > 0 { sections.append(.costs(of: manifest.trainings)) }
+    sections.append(.origin(of: manifest, hiding: ["data"], folder: folder))
     self.init(
       title: "Federated training on \(dataset)",
       subtitle: """
         \(counted(manifest.sites.count, "site")), \(counted(manifest.roundCount, "round")) · started \
-        \(manifest.started)\(state)
+        \(manifest.started)\(manifest.statusNote)
         """,
       figures: figures,
       sections: sections

@@ -18,7 +18,7 @@ extension ImageExperiment {
     let run = try OpenRun(record)
     // Another process may have finished it while this one waited for the data.
     if run.manifest.status == .finished { return run.manifest }
-    do {
+    return try await run.finishing {
       var trainings: [RecordedTraining] = []
       for algorithm in configuration.algorithms {
         let lastRound = limit.map { $0.rounds[algorithm.rawValue] ?? 0 }
@@ -35,13 +35,6 @@ extension ImageExperiment {
       }
       for training in trainings { training.clear(record) }
       return manifest
-    } catch {
-      // The first error is the one to report, even if the disk refuses this too.
-      _ = try? run.save { manifest in
-        manifest.status = error is CancellationError ? .interrupted : .failed
-        manifest.message = error is CancellationError ? nil : "\(error)"
-      }
-      throw error
     }
   }
 
@@ -55,37 +48,19 @@ extension ImageExperiment {
     let epochs = configuration.epochs
     observe(.trainingStarted(name: training.name, title: title))
     let state = try await training.run(in: run) { event in
-      switch event {
-      case .asked(_, let round, let sites): observe(.roundStarted(round, sites: sites))
-      case .answered(let site, let answers):
-        observe(.siteAnswered(answers: answers, images: site.exampleCount * epochs))
-      default: break
-      }
+      if let event = ExperimentEvent(event, passes: epochs) { observe(event) }
     } finishRound: { entry in
       observe(.roundFinished(entry))
       try checkRound(run.manifest)
     }
     // Of use even if what follows is stopped.
-    let file = run.record.modelFile(of: training.name, in: run.manifest)
-    try state.model.write(to: file, metadata: ["producer": "tessera"])
-    let digest = try Digest.sha256(ofFile: file)
+    let digest = try run.record.write(state, of: training.name, in: run.manifest)
     try run.save { manifest in
       for index in manifest.trainings.indices where manifest.trainings[index].name == training.name
       {
         manifest.trainings[index].modelDigest = digest
       }
     }
-  }
-
-  /// Accuracy and loss on the test images, in parts that the lanes share.
-  func evaluate(_ state: ModelState) async throws -> Evaluation {
-    let parts = stride(from: 0, to: test.count, by: 1000).map { $0..<min($0 + 1000, test.count) }
-    let scores = try await pool.map(parts) { range in
-      try ClassifierScore(of: training.model(with: state), on: test, in: range)
-    }
-    var total = ClassifierScore()
-    for score in scores { total += score }
-    return total.evaluation
   }
 
   /// Trains at each site alone, and with all data in one place, as long as the federation did.

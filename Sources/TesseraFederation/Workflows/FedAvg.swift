@@ -27,6 +27,9 @@ public struct FedAvg: Workflow {
     self.rule = rule
   }
 
+  /// The fraction.
+  public var participation: Double { fraction }
+
   /// Asks for training, and makes the aggregate the global model.
   public func run(_ state: inout WorkflowState, with controller: Controller) async throws {
     let sites = controller.sample(fraction)

@@ -16,6 +16,9 @@ public protocol Workflow: Sendable {
   /// How many rounds there are at most.
   var rounds: Int { get }
 
+  /// About which share of the sites is asked in a round: for estimates of the time left.
+  var participation: Double { get }
+
   /// Carries out one round.
   ///
   /// - Parameters:
@@ -23,6 +26,11 @@ public protocol Workflow: Sendable {
   ///   - controller: The ways to ask the sites, and the round's number.
   /// - Throws: ``FederationError`` if the round cannot be completed; the state then stays as it was.
   func run(_ state: inout WorkflowState, with controller: Controller) async throws
+}
+
+extension Workflow {
+  /// All sites.
+  public var participation: Double { 1 }
 }
 
 /// Where a workflow stands between rounds.

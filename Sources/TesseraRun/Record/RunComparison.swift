@@ -26,7 +26,7 @@ public struct RunDifference: Sendable, Equatable, CustomStringConvertible {
   public static func beforeTraining(_ a: RunManifest, _ b: RunManifest) -> RunDifference? {
     func differs(_ what: String) -> RunDifference { RunDifference(round: 0, what: what) }
     let settings = Set(a.configuration.keys).union(b.configuration.keys).subtracting([
-      "lanes", "data",
+      "lanes", "data", "folder",
     ])
     for name in settings.sorted() where a.configuration[name] != b.configuration[name] {
       return differs("the setting '\(name)'")

@@ -298,20 +298,25 @@ private struct Line: Decodable, Equatable {
 
   @Test func theReportSaysWhereTheRunStands() async throws {
     var manifest = try await undisturbed()
-    let whole = ReportPage(manifest, folder: "runs/x").html
+    let record = try RunRecord.open(at: data.folder.path.appending("undisturbed"))
+    let whole = ReportPage(manifest, of: record, folder: "runs/x").html
     #expect(whole.contains("one site alone (mean)"))
     #expect(whole.contains("./tessera verify runs/x"))
     manifest.status = .interrupted
     manifest.curves["site-2"] = nil
     manifest.results = []
-    let interrupted = ReportPage(manifest, folder: "runs/x").html
+    let interrupted = ReportPage(manifest, of: record, folder: "runs/x").html
     #expect(interrupted.contains("interrupted"))
     #expect(!interrupted.contains("one site alone (mean)"))
     manifest.status = .failed
     manifest.message = "the disk is <full>"
-    #expect(ReportPage(manifest, folder: "r").html.contains("failed: the disk is &lt;full&gt;"))
+    #expect(
+      ReportPage(manifest, of: record, folder: "r").html.contains(
+        "failed: the disk is &lt;full&gt;"
+      )
+    )
     manifest.trainings[0].rounds = []
     manifest.curves = [:]
-    #expect(ReportPage(manifest, folder: "r").html.contains("0 rounds"))
+    #expect(ReportPage(manifest, of: record, folder: "r").html.contains("0 rounds"))
   }
 }

@@ -1,0 +1,164 @@
+internal import Foundation
+public import SystemPackage
+internal import TesseraConfiguration
+
+/// What a job folder says: `job.yml`, what is to be done, and `data.yml`, where the data are.
+///
+///     name: fashion
+///     workflow: {type: fedavg, rounds: 10}
+///     model: image_classifier
+///     executor: {type: classifier, epochs: 1}
+///     sites: 8
+///     minimum_sites: 6
+///
+/// No key runs code: components are looked up by name, and their arguments are typed.
+public struct Job: Sendable {
+  /// What the job is called; its files are named after it.
+  public var name: String
+  /// What all random numbers derive from.
+  public var seed: UInt64
+  /// The order of things.
+  public var workflow: any Workflow
+  /// The network, if there is a model.
+  public var network: NetworkRecipe?
+  /// What the sites do.
+  public var executor: ExecutorRecipe
+  /// How many sites the data are divided among, if the data do not say themselves.
+  public var sites: Int?
+  /// Which answers tasks need.
+  public var quorum: Quorum
+  /// The server's filters.
+  public var serverFilters: ServerFilters
+  /// The sites' filters.
+  public var siteFilters: SiteFilters
+  /// The run ends when the global model's accuracy is this good.
+  public var targetAccuracy: Double?
+  /// Where the data are.
+  public var data: DataMapping
+  /// The files themselves, and what they say as JSON, for the record.
+  public var files: [JobFile]
+  /// What paths in `data.yml` are relative to.
+  public var base: FilePath
+
+  /// Reads a job folder.
+  ///
+  /// - Parameters:
+  ///   - folder: Holds `job.yml` and `data.yml`.
+  ///   - base: What paths in `data.yml` are relative to; the folder if `nil`.
+  ///   - components: What the files can name.
+  /// - Throws: ``ConfigurationError`` with file, line and the nearest known name of everything that is wrong.
+  public init(
+    contentsOf folder: FilePath,
+    relativeTo base: FilePath? = nil,
+    components: JobComponents = .standard
+  ) throws {
+    let jobFile = try ConfigurationFile(contentsOf: folder.appending("job.yml"))
+    let dataFile = try ConfigurationFile(contentsOf: folder.appending("data.yml"))
+    self = try jobFile.decode { try Job($0, components: components) }
+    let absolute = FilePath(FileManager.default.currentDirectoryPath)
+      .pushing(base ?? folder).lexicallyNormalized()
+    self.base = absolute
+    data = try dataFile.decode {
+      try DataMapping($0, relativeTo: absolute, components: components)
+    }
+    files = try [("job.yml", jobFile), ("data.yml", dataFile)].map { name, file in
+      JobFile(name: name, json: file.json, text: try JobFile.text(of: file.path))
+    }
+  }
+
+  private init(_ job: Mapping, components: JobComponents) throws {
+    name = try job.required("name", .jobName)
+    seed = UInt64(try job.optional("seed", Schema<Int>.integer(in: 0...(1 << 53)), default: 1))
+    workflow = try job.required("workflow", .component(from: components.workflows))
+    network = try job.optional("model", .component(from: components.networks))
+    executor = try job.required("executor", .component(from: components.executors))
+    sites = try job.optional("sites", .integer(in: 1...1_000_000))
+    quorum = Quorum(
+      minimum: try job.optional("minimum_sites", .integer(in: 1...1_000_000), default: 1),
+      mandatory: Set(try job.optional("mandatory_sites", .list(of: .text), default: [])),
+      waitAfterMinimum: try job.optional("wait_after_minimum", .seconds),
+      patience: try job.optional("patience", .seconds)
+    )
+    if let sites, quorum.minimum > sites {
+      throw job.error(at: "minimum_sites", "must not be more than the \(sites) sites")
+    }
+    let filter = Schema.list(of: .component(from: components.filters))
+    let filters = try job.optional(
+      "filters",
+      .mapping { filters in
+        try (
+          server: filters.optional(
+            "server",
+            .mapping { side in
+              try ServerFilters(
+                tasks: side.optional("tasks", filter, default: []),
+                results: side.optional("results", filter, default: [])
+              )
+            },
+            default: ServerFilters()
+          ),
+          site: filters.optional(
+            "site",
+            .mapping { side in
+              try SiteFilters(
+                tasks: side.optional("tasks", filter, default: []),
+                results: side.optional("results", filter, default: [])
+              )
+            },
+            default: SiteFilters()
+          )
+        )
+      },
+      default: (server: ServerFilters(), site: SiteFilters())
+    )
+    serverFilters = filters.server
+    siteFilters = filters.site
+    targetAccuracy = try job.optional("target_accuracy", .number(in: 0.01...1))
+    data = DataMapping(source: .none)
+    files = []
+    base = ""
+  }
+}
+
+/// A file of a job, for the record.
+public struct JobFile: Sendable, Hashable {
+  /// What it is called.
+  public var name: String
+  /// What it says.
+  public var json: String
+  /// How it says it.
+  public var text: String
+
+  static func text(of path: FilePath) throws -> String {
+    guard let data = FileManager.default.contents(atPath: path.string) else {
+      throw FederationError(code: .invalidConfiguration, message: "\(path) cannot be read")
+    }
+    return String(decoding: data, as: UTF8.self)
+  }
+}
+
+extension Schema where Value == String {
+  /// A name that can be part of a file's.
+  fileprivate static var jobName: Schema {
+    text.map { name in
+      let isPlain = name.utf8.allSatisfy { byte in
+        UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte
+          || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte || byte == UInt8(ascii: "-")
+      }
+      guard isPlain, (1...64).contains(name.utf8.count), name.first != "-" else {
+        throw FederationError(
+          code: .invalidConfiguration,
+          message: "must be of 1 to 64 small letters, digits and dashes"
+        )
+      }
+      return name
+    }
+  }
+}
+
+extension Schema where Value == Duration {
+  /// A number of seconds.
+  fileprivate static var seconds: Schema {
+    Schema<Double>.number(in: 0.001...31_536_000).map { .seconds($0) }
+  }
+}

@@ -1,0 +1,84 @@
+public import TesseraConfiguration
+public import TesseraCore
+public import TesseraData
+public import TesseraNN
+
+/// The components that a job's files can name.
+///
+/// Those of ``standard`` are Tessera's. A program adds its own before it reads a job:
+///
+///     var components = JobComponents.standard
+///     components.filters.register("halving") { _ in Halving() }
+///     let job = try Job(contentsOf: "jobs/mine", components: components)
+public struct JobComponents: Sendable {
+  /// Orders of things.
+  public var workflows: Registry<any Workflow>
+  /// Ways to make one update of several.
+  public var rules: Registry<any AggregationRule>
+  /// Changes to what travels.
+  public var filters: Registry<any Filter>
+  /// What sites do.
+  public var executors: Registry<ExecutorRecipe>
+  /// Networks.
+  public var networks: Registry<NetworkRecipe>
+  /// Ways to divide data among simulated sites.
+  public var partitions: Registry<any Partition>
+
+  /// No components at all.
+  public init() {
+    workflows = Registry(of: "workflow")
+    rules = Registry(of: "aggregation rule")
+    filters = Registry(of: "filter")
+    executors = Registry(of: "executor")
+    networks = Registry(of: "model")
+    partitions = Registry(of: "partition")
+  }
+}
+
+/// How a network for some images is made.
+public struct NetworkRecipe: Sendable {
+  /// Makes one with its first random weights.
+  public var make: @Sendable (_ images: ImageFormat, Generator) throws -> any Layer
+
+  /// A recipe.
+  public init(make: @escaping @Sendable (_ images: ImageFormat, Generator) throws -> any Layer) {
+    self.make = make
+  }
+}
+
+/// What images are like.
+public struct ImageFormat: Sendable, Hashable {
+  /// Their channels.
+  public var channels: Int
+  /// Their height and width.
+  public var size: Int
+  /// How many classes they have.
+  public var classes: Int
+}
+
+/// How an executor for a job's data is made.
+public struct ExecutorRecipe: Sendable {
+  /// Makes one for all sites of a simulation.
+  public var make: @Sendable (JobResources) throws -> any Executor
+  /// How often it uses each example in a round.
+  public var passes: Int
+
+  /// A recipe.
+  public init(
+    passes: Int = 1,
+    make: @escaping @Sendable (JobResources) throws -> any Executor
+  ) {
+    self.passes = passes
+    self.make = make
+  }
+}
+
+/// What a job's executor works with.
+public struct JobResources: Sendable {
+  /// The data of all sites.
+  public var data: JobData
+  /// The network, if the job has one.
+  public var network: NetworkRecipe?
+  /// How many rounds there are at most.
+  public var rounds: Int
+}

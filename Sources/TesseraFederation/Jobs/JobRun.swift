@@ -1,0 +1,200 @@
+internal import Foundation
+internal import SystemPackage
+internal import TesseraCore
+internal import TesseraData
+internal import TesseraNN
+public import TesseraRun
+
+/// A job with its data, simulated on this machine.
+///
+///     let run = try JobRun(Job(contentsOf: "jobs/fashion"))
+///     let record = try RunRecord.create(at: "runs/fashion", run.newManifest())
+///     let manifest = try await run.run(in: record)
+///
+/// The rounds, filters and aggregation are those of a deployment; only the transport is another.
+public struct JobRun: Experiment {
+  /// What is done.
+  public let job: Job
+  /// The data of all sites.
+  public let data: JobData
+  /// How many threads compute; has no influence on results.
+  public let lanes: Int
+  private let pool: LanePool
+  private let key: RandomKey
+
+  /// Reads a job's data.
+  ///
+  /// - Parameters:
+  ///   - job: What is to be done.
+  ///   - lanes: How many threads compute; all cores if `nil`.
+  ///   - progress: Is called while single images are read, with how many are read and how many there are.
+  /// - Throws: `DataError` if files are missing or damaged; ``FederationError`` with code
+  ///   ``FederationError/Code/invalidConfiguration`` if the job does not fit its data.
+  public init(
+    _ job: Job,
+    lanes: Int? = nil,
+    progress: (_ read: Int, _ of: Int) -> Void = { _, _ in }
+  ) throws {
+    self.job = job
+    self.lanes = lanes ?? ProcessInfo.processInfo.activeProcessorCount
+    pool = LanePool(lanes: self.lanes)
+    key = RandomKey(seed: job.seed)
+    switch job.data.source {
+    case .divided(let folder, let partition):
+      guard let sites = job.sites else {
+        throw Self.invalid("data that are divided need a number of 'sites' in job.yml")
+      }
+      data = .images(
+        try JobImages(
+          dividing: folder,
+          by: partition,
+          among: sites,
+          key: key["partition"],
+          progress: progress
+        )
+      )
+    case .images(let folders, let test):
+      data = .images(try JobImages(of: folders, test: test, progress: progress))
+    case .tables(let tables): data = .tables(try Self.sites(of: tables))
+    case .none: throw Self.invalid("the job has no data")
+    }
+    if let sites = job.sites, sites != data.sites.count {
+      throw Self.invalid("'sites' is \(sites) in job.yml, and data.yml has \(data.sites.count)")
+    }
+    let names = Set(data.sites.map(\.name))
+    if let unknown = job.quorum.mandatory.subtracting(names).sorted().first {
+      throw Self.invalid("the mandatory site '\(unknown)' is not among the sites")
+    }
+    guard job.quorum.minimum <= data.sites.count else {
+      throw Self.invalid("'minimum_sites' is more than the \(data.sites.count) sites")
+    }
+  }
+
+  private static func invalid(_ message: String) -> FederationError {
+    FederationError(code: .invalidConfiguration, message: message)
+  }
+
+  private static func sites(
+    of tables: [(site: String, file: FilePath)]
+  ) throws -> [(site: Site, file: FilePath)] {
+    try tables.enumerated().map { index, table in
+      // A header, and a row on each line.
+      guard let text = try? String(contentsOfFile: table.file.string, encoding: .utf8) else {
+        throw DataError(code: .missingFile, message: "\(table.file) cannot be read")
+      }
+      let rows = text.split(whereSeparator: \.isNewline).count - 1
+      return (Site(index: index, name: table.site, exampleCount: max(rows, 1)), table.file)
+    }
+  }
+
+  private var resources: JobResources {
+    JobResources(data: data, network: job.network, rounds: job.workflow.rounds)
+  }
+
+  /// The first contents of `run.json`.
+  public func newManifest() throws -> RunManifest {
+    var manifest = RunManifest(
+      kind: "federation",
+      configuration: job.files.reduce(
+        into: ["name": job.name, "lanes": "\(lanes)", "folder": job.base.string]
+      ) { $0[$1.name] = $1.json },
+      seed: job.seed,
+      versions: Versions.current,
+      started: Date().ISO8601Format()
+    )
+    manifest.sites = data.sites.map {
+      RunManifest.Site(name: $0.name, examples: $0.exampleCount, labelCounts: [])
+    }
+    if case .images(let images) = data {
+      manifest.classNames = images.train.classNames
+      manifest.datasets = try images.datasets(in: "/")
+      // Of very many sites nobody looks at each.
+      if images.sites.count <= 1000 {
+        for (index, indices) in images.partition.enumerated() {
+          manifest.sites[index].labelCounts = images.train.labelCounts(of: indices)
+        }
+      }
+    }
+    manifest.trainings = [.init(name: job.name, title: job.name)]
+    manifest.initialModel = try Digest.sha256(of: initialState()).model
+    return manifest
+  }
+
+  /// The names of the model's tensors.
+  public func tensorNames() throws -> [String] { try initialState().names }
+
+  private func initialState() throws -> ModelState {
+    guard let network = job.network, case .images(let images) = data else { return .empty }
+    return try network.make(images.format, Generator(key: key["weights"])).state()
+  }
+
+  /// Runs, or goes on with, the job.
+  public func run(
+    in record: RunRecord,
+    to limit: ExperimentLimit?,
+    observe: @escaping @Sendable (ExperimentEvent) -> Void,
+    checkRound: (RunManifest) throws -> Void
+  ) async throws -> RunManifest {
+    let run = try OpenRun(record)
+    if run.manifest.status == .finished { return run.manifest }
+    return try await run.finishing {
+      let training = try training(in: record, through: limit.map { $0.rounds[job.name] ?? 0 })
+      observe(.trainingStarted(name: job.name, title: job.name))
+      let state = try await training.run(in: run) { event in
+        if let event = ExperimentEvent(event, passes: job.executor.passes) { observe(event) }
+      } finishRound: { entry in
+        observe(.roundFinished(entry))
+        try checkRound(run.manifest)
+      }
+      let digest = try record.write(state, of: job.name, in: run.manifest)
+      let manifest = try run.save { manifest in
+        manifest.trainings[0].modelDigest = digest
+        if let accuracy = manifest.trainings[0].rounds.last?.accuracy {
+          manifest.results = [.init(name: job.name, accuracy: accuracy)]
+        }
+        manifest.finished = Date().ISO8601Format()
+        manifest.status = .finished
+      }
+      training.clear(record)
+      return manifest
+    }
+  }
+
+  private func training(in record: RunRecord, through lastRound: Int?) throws -> RecordedTraining {
+    let memories = try FolderSiteMemories(in: record.folder.appending("sites"))
+    let worker = SiteWorker(
+      executor: try job.executor.make(resources),
+      filters: job.siteFilters,
+      memories: memories
+    )
+    var federation = Federation(
+      workflow: job.workflow,
+      transport: InProcessTransport(sites: data.sites, worker: worker, pool: pool),
+      key: key["federated"]
+    )
+    federation.quorum = job.quorum
+    federation.filters = job.serverFilters
+    federation.targetAccuracy = job.targetAccuracy
+    federation.lastRound = lastRound
+    if let network = job.network, case .images(let images) = data, let test = images.test {
+      let format = images.format
+      let pool = pool
+      let training = ClassifierTraining(
+        dataset: images.train,
+        batchSize: 1,
+        learningRate: .constant(0.1)
+      ) { try network.make(format, $0) }
+      federation.evaluate = {
+        try await training.evaluation(of: $0.tensors, on: test, pool: pool)
+      }
+    }
+    var recorded = RecordedTraining(
+      name: job.name,
+      federation: federation,
+      initial: WorkflowState(model: try initialState())
+    )
+    recorded.passes = job.executor.passes
+    recorded.memories = memories
+    return recorded
+  }
+}
