@@ -108,6 +108,7 @@ let package = Package(
     .testTarget(
       name: "TesseraRunTests",
       dependencies: ["TesseraCore", "TesseraRun", "TesseraTesting", system],
+      exclude: ["Fixtures"],
       swiftSettings: strict
     ),
     .testTarget(
