@@ -24,6 +24,7 @@ let package = Package(
     .library(name: "TesseraData", targets: ["TesseraData"]),
     .library(name: "TesseraTesting", targets: ["TesseraTesting"]),
     .library(name: "TesseraRun", targets: ["TesseraRun"]),
+    .library(name: "TesseraConfiguration", targets: ["TesseraConfiguration"]),
     .library(name: "TesseraFederation", targets: ["TesseraFederation"]),
     .executable(name: "tessera", targets: ["TesseraCLI"]),
   ],
@@ -31,6 +32,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
     .systemLibrary(name: "CLibTorch", pkgConfig: "libtorch"),
@@ -82,6 +84,11 @@ let package = Package(
       swiftSettings: strict
     ),
     .target(
+      name: "TesseraConfiguration",
+      dependencies: [system, .product(name: "Yams", package: "Yams")],
+      swiftSettings: strict
+    ),
+    .target(
       name: "TesseraFederation",
       dependencies: ["TesseraCore", "TesseraNN", "TesseraData", "TesseraRun", system],
       swiftSettings: strict
@@ -109,6 +116,11 @@ let package = Package(
       name: "TesseraRunTests",
       dependencies: ["TesseraCore", "TesseraRun", "TesseraTesting", system],
       exclude: ["Fixtures"],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "TesseraConfigurationTests",
+      dependencies: ["TesseraConfiguration", "TesseraCore", "TesseraTesting", system],
       swiftSettings: strict
     ),
     .testTarget(
