@@ -24,6 +24,7 @@ let package = Package(
     .library(name: "TesseraData", targets: ["TesseraData"]),
     .library(name: "TesseraTesting", targets: ["TesseraTesting"]),
     .library(name: "TesseraRun", targets: ["TesseraRun"]),
+    .library(name: "TesseraConfiguration", targets: ["TesseraConfiguration"]),
     .library(name: "TesseraFederation", targets: ["TesseraFederation"]),
     .executable(name: "tessera", targets: ["TesseraCLI"]),
   ],
@@ -117,6 +118,12 @@ let package = Package(
     .testTarget(
       name: "TesseraRunTests",
       dependencies: ["TesseraCore", "TesseraRun", "TesseraTesting", system],
+      exclude: ["Fixtures"],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "TesseraConfigurationTests",
+      dependencies: ["TesseraConfiguration", "TesseraCore", "TesseraTesting", system],
       swiftSettings: strict
     ),
     .testTarget(
