@@ -83,7 +83,11 @@ let package = Package(
     ),
     .target(
       name: "TesseraFederation",
-      dependencies: ["TesseraCore", "TesseraNN", "TesseraData", "TesseraRun", system],
+      dependencies: [
+        "TesseraCore", "TesseraNN", "TesseraData", "TesseraRun", system,
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "CryptoExtras", package: "swift-crypto"),
+      ],
       swiftSettings: strict
     ),
     .target(
@@ -112,7 +116,10 @@ let package = Package(
     ),
     .testTarget(
       name: "TesseraFederationTests",
-      dependencies: ["TesseraCore", "TesseraFederation", "TesseraRun", "TesseraTesting", system],
+      dependencies: [
+        "TesseraCore", "TesseraFederation", "TesseraRun", "TesseraTesting", system,
+        .product(name: "Crypto", package: "swift-crypto"),
+      ],
       swiftSettings: strict
     ),
   ],

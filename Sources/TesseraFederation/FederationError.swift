@@ -20,7 +20,9 @@ public struct FederationError: Error, Sendable, Hashable, CustomStringConvertibl
   ///
   /// A struct, so that a new kind breaks no one.
   public struct Code: Hashable, Sendable, CustomStringConvertible {
-    private enum Kind: String { case invalidConfiguration, rejectedUpdate, tooFewSites }
+    private enum Kind: String {
+      case invalidConfiguration, rejectedUpdate, tooFewSites, protocolViolation
+    }
     private var kind: Kind
 
     /// The name of the kind.
@@ -32,5 +34,7 @@ public struct FederationError: Error, Sendable, Hashable, CustomStringConvertibl
     public static var rejectedUpdate: Self { Self(kind: .rejectedUpdate) }
     /// Fewer sites than the minimum gave a usable update.
     public static var tooFewSites: Self { Self(kind: .tooFewSites) }
+    /// A message breaks the rules of a protocol: whoever received it takes no further part.
+    public static var protocolViolation: Self { Self(kind: .protocolViolation) }
   }
 }
