@@ -92,6 +92,8 @@ let package = Package(
       name: "TesseraFederation",
       dependencies: [
         "TesseraCore", "TesseraNN", "TesseraData", "TesseraRun", "TesseraConfiguration", system,
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "CryptoExtras", package: "swift-crypto"),
       ],
       swiftSettings: strict
     ),
@@ -128,7 +130,10 @@ let package = Package(
     ),
     .testTarget(
       name: "TesseraFederationTests",
-      dependencies: ["TesseraCore", "TesseraFederation", "TesseraRun", "TesseraTesting", system],
+      dependencies: [
+        "TesseraCore", "TesseraFederation", "TesseraRun", "TesseraTesting", system,
+        .product(name: "Crypto", package: "swift-crypto"),
+      ],
       swiftSettings: strict
     ),
   ],

@@ -21,7 +21,13 @@ public struct FederationError: Error, Sendable, Hashable, CustomStringConvertibl
   /// A struct, so that a new kind breaks no one.
   public struct Code: Hashable, Sendable, CustomStringConvertible {
     private enum Kind: String {
-      case invalidConfiguration, rejectedUpdate, tooFewSites, limitExceeded, badTask, cannotResume
+      case invalidConfiguration
+      case rejectedUpdate
+      case tooFewSites
+      case limitExceeded
+      case badTask
+      case cannotResume
+      case protocolViolation
     }
     private var kind: Kind
 
@@ -40,5 +46,7 @@ public struct FederationError: Error, Sendable, Hashable, CustomStringConvertibl
     public static var badTask: Self { Self(kind: .badTask) }
     /// What a job left behind does not fit the job.
     public static var cannotResume: Self { Self(kind: .cannotResume) }
+    /// A message breaks the rules of a protocol: whoever received it takes no further part.
+    public static var protocolViolation: Self { Self(kind: .protocolViolation) }
   }
 }
