@@ -45,15 +45,22 @@ struct AppendOnlyFile: ~Copyable {
     self.path = path
     self.descriptor = descriptor
     self.byteCount = byteCount
-    // The name is in the folder, which has to reach the disk as well. Some file systems cannot; the file is there all the same.
-    let parent = path.removingLastComponent()
-    if let folder = try? FileDescriptor.open(parent.isEmpty ? "." : parent, .readOnly) {
-      fsync(folder.rawValue)
-      try? folder.close()
+    // The name is in the folder, which has to reach the disk before anything is in the file. Some file systems cannot; the
+    // file is there all the same.
+    if byteCount == 0 {
+      let parent = path.removingLastComponent()
+      if let folder = try? FileDescriptor.open(parent.isEmpty ? "." : parent, .readOnly) {
+        fsync(folder.rawValue)
+        try? folder.close()
+      }
     }
   }
 
-  deinit { try? descriptor.close() }
+  deinit {
+    // A process that is just being started has the descriptor too, and would keep the lock until it runs its program.
+    flock(descriptor.rawValue, LOCK_UN)
+    try? descriptor.close()
+  }
 
   /// Adds bytes.
   ///

@@ -19,5 +19,9 @@ public final class RecordLock: Sendable {
     }
   }
 
-  deinit { try? descriptor.close() }
+  deinit {
+    // A process that is just being started has the descriptor too, and would keep the lock until it runs its program.
+    flock(descriptor.rawValue, LOCK_UN)
+    try? descriptor.close()
+  }
 }
