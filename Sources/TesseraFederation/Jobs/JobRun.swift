@@ -156,6 +156,8 @@ public struct JobRun: Experiment {
         manifest.status = .finished
       }
       training.clear(record)
+      // Sites that remember nothing leave nothing.
+      rmdir(record.folder.appending("sites").string)
       return manifest
     }
   }

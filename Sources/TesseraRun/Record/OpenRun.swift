@@ -10,6 +10,7 @@ public final class OpenRun: Sendable {
   private let journal: Journal<RunEvent>
   private let state: Mutex<RunManifest>
   private let didAppend: @Sendable (RunEvent) -> Void
+  private let curves: TensorBoardFolder
   private let start = ContinuousClock.now
   private let secondsBefore: Double
 
@@ -28,6 +29,7 @@ public final class OpenRun: Sendable {
     lock = try record.lock()
     record.removePartialFiles()
     self.record = record
+    curves = TensorBoardFolder(record.folder.appending("tensorboard"))
     var manifest = try record.manifest()
     // A run that is finished stays as it is.
     let isNew = !FileManager.default.fileExists(atPath: record.journalFile.string)
@@ -60,6 +62,7 @@ public final class OpenRun: Sendable {
     try state.withLock { try $0.apply(event) }
     guard case .roundFinished(let training, let round) = event else { return }
     for metric in RoundMetric.lines(of: round, in: training) { try record.append(metric: metric) }
+    try curves.add(round, of: training, at: .now)
   }
 
   /// Changes the manifest and saves it; if it cannot be saved, it is not changed.

@@ -82,7 +82,11 @@ private struct Line: Decodable, Equatable {
     #expect(try Digest.sha256(ofFile: record.modelFile) == manifest.trainings[0].modelDigest)
     #expect(record.metrics(of: Line.self) == Line.expected)
     let names = try FileManager.default.contentsOfDirectory(atPath: record.folder.string)
-    #expect(Set(names) == ["run.json", "journal.jsonl", "metrics.jsonl", "model.safetensors"])
+    #expect(
+      Set(names) == [
+        "run.json", "journal.jsonl", "metrics.jsonl", "model.safetensors", "tensorboard",
+      ]
+    )
   }
 
   @Test func aRunThatCouldNotSaveARoundGoesOnFromTheOneBefore() async throws {
