@@ -20,6 +20,8 @@ public struct Federation: Sendable {
   public var limits = ExchangeLimits()
   /// Are called around each task.
   public var callbacks = TaskCallbacks()
+  /// Where the server's secrets come from.
+  public var secrets = SecretSource.system
   /// The run ends when the global model's accuracy is this good.
   public var targetAccuracy: Double?
   /// The run pauses after this round, as if it had been interrupted there.

@@ -196,6 +196,17 @@ public final class Controller: Sendable {
     }
   }
 
+  /// The number that the next task will have.
+  var nextStep: Int { record.withLock { $0.step + 1 } }
+
+  /// Notes contributions that no single answer shows.
+  func add(_ contributions: [Contribution], _ refusals: [Refusal]) {
+    record.withLock {
+      $0.contributions += contributions
+      $0.refusals += refusals
+    }
+  }
+
   /// What the tasks of this round came to so far.
   func takeRecord() throws -> Record {
     try record.withLock {
@@ -207,7 +218,8 @@ public final class Controller: Sendable {
   private func tasks(
     _ name: TaskName,
     _ data: Exchange,
-    _ sites: [Site]
+    _ sites: [Site],
+    wrap: ((Exchange, Site) throws -> Exchange)? = nil
   ) throws -> [SiteTask] {
     let step = record.withLock { record in
       record.step += 1
@@ -230,29 +242,40 @@ public final class Controller: Sendable {
       in: context
     )
     try federation.limits.check(sent)
-    record.withLock { $0.traffic.down += sent.byteCount * sites.count }
-    return sites.map {
-      SiteTask(
+    var bytes = 0
+    let tasks = try sites.map { site in
+      let own = try wrap?(sent, site) ?? sent
+      bytes += own.byteCount
+      return SiteTask(
         step: step,
         name: name,
         round: round,
-        site: $0,
-        data: sent,
-        key: roundKey[$0.index]
+        site: site,
+        data: own,
+        key: roundKey[site.index]
       )
     }
+    record.withLock { $0.traffic.down += bytes }
+    return tasks
   }
 
-  private func ask<Sink: AnswerSink>(
+  /// Sends a task to sites, and waits until enough answers are in the sink.
+  ///
+  /// - Parameters:
+  ///   - wrap: Makes of the data what a site is sent; the same for all if `nil`.
+  ///   - isRecorded: Whether the answers are contributions to the round.
+  func ask<Sink: AnswerSink>(
     _ name: TaskName,
     _ data: Exchange,
     _ sites: [Site],
     quorum: Quorum,
-    into sink: Sink
+    into sink: Sink,
+    wrap: ((Exchange, Site) throws -> Exchange)? = nil,
+    isRecorded: Bool = true
   ) async throws -> AnswerCollector<Sink>.State {
     try Task.checkCancellation()
     try quorum.validate(for: sites)
-    let tasks = try tasks(name, data, sites)
+    let tasks = try tasks(name, data, sites, wrap: wrap)
     let step = tasks.first?.step ?? 0
     try journal(.taskOpened(step: step, task: name, round: round, sites: sites.count))
     observe(.asked(name, round: round, sites: sites.count))
@@ -329,10 +352,12 @@ public final class Controller: Sendable {
       error.message = "round \(round), task '\(name)': \(error.message)"
       throw error
     }
-    record.withLock {
-      $0.contributions += outcome.contributions
-      $0.refusals += outcome.refusals
-      $0.traffic += outcome.traffic
+    record.withLock { record in
+      if isRecorded {
+        record.contributions += outcome.contributions
+        record.refusals += outcome.refusals
+      }
+      record.traffic += outcome.traffic
     }
     callbacks.didFinish?(name, outcome.contributions, outcome.refusals)
     try journal(.taskClosed(step: step, accepted: outcome.contributions.count))

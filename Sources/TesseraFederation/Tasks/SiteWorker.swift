@@ -8,6 +8,7 @@ public struct SiteWorker: Sendable {
   private let filters: SiteFilters
   private let memories: any SiteMemoryStore
   private let limits: ExchangeLimits
+  private let secure: SecureSite
 
   /// The worker of one site, or of several in one process.
   ///
@@ -16,16 +17,19 @@ public struct SiteWorker: Sendable {
   ///   - filters: Change what comes in and what goes out.
   ///   - memories: Where sites keep what they must remember.
   ///   - limits: What a task may hold.
+  ///   - secrets: Where the site's secrets come from: masks, and the noise that goes with them.
   public init(
     executor: any Executor,
     filters: SiteFilters = SiteFilters(),
     memories: any SiteMemoryStore = VolatileSiteMemories(),
-    limits: ExchangeLimits = ExchangeLimits()
+    limits: ExchangeLimits = ExchangeLimits(),
+    secrets: SecretSource = .system
   ) {
     self.executor = executor
     self.filters = filters
     self.memories = memories
     self.limits = limits
+    secure = SecureSite(secrets: secrets)
   }
 
   /// Carries out a task.
@@ -41,6 +45,16 @@ public struct SiteWorker: Sendable {
   ) async throws -> Exchange {
     try Task.checkCancellation()
     try limits.check(task.data)
+    guard task.name != .secureAggregation else {
+      return try await secure.answer(task) { try await carryOut($0, progress) }
+    }
+    return try await carryOut(task, progress)
+  }
+
+  private func carryOut(
+    _ task: SiteTask,
+    _ progress: @escaping @Sendable () -> Void
+  ) async throws -> Exchange {
     let memory = SiteMemory(try memories.contents(of: task.site, before: task.step))
     var context = FilterContext(
       side: .site,

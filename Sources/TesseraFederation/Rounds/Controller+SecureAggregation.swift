@@ -1,0 +1,172 @@
+internal import Foundation
+internal import TesseraCore
+
+extension Controller {
+  /// Sends a task to sites and learns only the weighted mean of their answers, nothing of any single one.
+  ///
+  /// Sites agree on masks that cancel in the sum (Bonawitz et al., 2017; Bell et al., 2020): ``SecureAggregationServer`` says in
+  /// which phases. Sites may drop out in any of them. What is recorded of each contributor is an equal share of the weight:
+  /// its own is not known.
+  ///
+  /// - Parameters:
+  ///   - task: What is to be done.
+  ///   - data: What to do it with: weights.
+  ///   - sites: Who is asked.
+  ///   - settings: Bounds and assumptions.
+  ///   - quorum: How many must be in the sum; the federation's quorum if `nil`.
+  /// - Returns: The aggregate, and who is in it.
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/tooFewSites`` if too many dropped out;
+  ///   ``FederationError/Code/invalidConfiguration`` if the settings do not fit the sites.
+  public func gather(
+    _ task: TaskName = .train,
+    _ data: Exchange,
+    from sites: [Site],
+    securelyBy settings: SecureAggregation,
+    quorum: Quorum? = nil
+  ) async throws -> Aggregate {
+    let quorum = quorum ?? self.quorum
+    let largest = Double(sites.map(\.exampleCount).max() ?? 1)
+    let terms = SecureTerms(
+      encoding: try FixedPointEncoding(
+        layoutOf: data.tensors,
+        bound: settings.bound,
+        largestWeight: settings.noise == nil ? largest : 1,
+        sites: sites.count
+      ),
+      clips: settings.clips,
+      noise: settings.noise
+    )
+    let plain = try SecureAggregationConfiguration(
+      session: "\(federation.key.value)",
+      round: nextStep,
+      sites: sites.map(\.index),
+      bounds: settings.assumptions,
+      vectorLength: terms.encoding.vectorLength,
+      agreement: terms.agreement
+    )
+    let configuration = try SecureAggregationConfiguration(
+      session: plain.session,
+      round: plain.round,
+      sites: plain.sites,
+      degree: plain.degree,
+      threshold: plain.threshold,
+      minimumSurvivors: max(plain.minimumSurvivors, min(quorum.minimum, sites.count)),
+      vectorLength: plain.vectorLength,
+      agreement: plain.agreement
+    )
+    var graphKey = key["secure aggregation"]
+    if case .system = federation.secrets {
+      graphKey = RandomKey(seed: .random(in: .min ... .max))
+    }
+    var sink = SecureSink(
+      server: SecureAggregationServer(configuration: configuration, graphKey: graphKey)
+    )
+    var actions = sink.server.handle(.started)
+    let byIndex = Dictionary(sites.map { ($0.index, $0) }) { first, _ in first }
+    // A phase waits for all: whoever is silent for too long has dropped out.
+    let phaseQuorum = Quorum(minimum: 0, patience: quorum.patience)
+    var sum: SecureSum?
+    while sum == nil {
+      var requests: [Int: SecureAggregationRequest] = [:]
+      for action in actions {
+        switch action {
+        case .ask(let site, let request): requests[site] = request
+        case .reject: break  // noted among the drop-outs
+        case .finish(let result): sum = result
+        case .abandon(let reason):
+          throw FederationError(
+            code: .tooFewSites,
+            message: "round \(round), task '\(task)', secure aggregation: \(reason)"
+          )
+        }
+      }
+      if sum != nil { break }
+      let asked = requests.keys.sorted().compactMap { byIndex[$0] }
+      guard !asked.isEmpty else {
+        throw FederationError(code: .tooFewSites, message: "secure aggregation: no site is left")
+      }
+      let outcome = try await ask(
+        .secureAggregation,
+        data,
+        asked,
+        quorum: phaseQuorum,
+        into: sink,
+        wrap: { sent, site in
+          guard let request = requests[site.index] else { return sent }
+          return try Exchange(request, terms: terms, task: task, data: sent)
+        },
+        isRecorded: false
+      )
+      sink = outcome.sink
+      actions = sink.actions
+      sink.actions = []
+      for refusal in outcome.refusals {
+        actions += sink.server.handle(.failed(site: refusal.index, reason: refusal.reason))
+      }
+      actions += sink.server.handle(.deadlinePassed)
+    }
+    guard let sum else { throw FederationError(code: .tooFewSites, message: "there is no sum") }
+    return try aggregate(sum, terms, data, byIndex)
+  }
+
+  private func aggregate(
+    _ sum: SecureSum,
+    _ terms: SecureTerms,
+    _ data: Exchange,
+    _ sites: [Int: Site]
+  ) throws -> Aggregate {
+    let count = Double(sum.contributors.count)
+    var exchange: Exchange
+    let total: Double
+    if terms.noise == nil {
+      let mean = try terms.encoding.decodeMean(sum.elements, like: data.tensors)
+      exchange = .weights(mean.mean)
+      total = mean.totalWeight
+    } else {
+      let mean = try terms.encoding.decode(sum.elements, dividingBy: count, like: data.tensors)
+      exchange = data
+      exchange.kind = .weights
+      exchange.tensors = try data.tensors.mapTensors { name, tensor in
+        guard tensor.dtype.isFloatingPoint, let change = mean[name] else { return tensor }
+        return try (tensor + change).to(tensor.dtype)
+      }
+      total = count
+    }
+    exchange.metadata = .init(weight: total)
+    let contributions = sum.contributors.compactMap { sites[$0] }.map {
+      Contribution(site: $0, weight: total / count, metrics: [:])
+    }
+    let contributors = Set(sum.contributors)
+    let refusals = sum.dropouts.filter { !contributors.contains($0.site) }.compactMap { dropout in
+      sites[dropout.site].map {
+        Refusal(
+          site: $0,
+          reason: "\($0.name): dropped out in phase '\(dropout.phase.rawValue)': \(dropout.reason)"
+        )
+      }
+    }.sorted { $0.index < $1.index }
+    add(contributions, refusals)
+    return Aggregate(
+      parts: [Aggregate.modelPart: exchange],
+      contributions: contributions,
+      refusals: refusals
+    )
+  }
+}
+
+/// Hands answers to the protocol as they arrive, so that no more than one vector is in memory.
+private struct SecureSink: AnswerSink {
+  var server: SecureAggregationServer
+  var actions: [SecureAggregationServer.Action] = []
+
+  mutating func take(_ answer: Exchange, from site: Site) throws -> Double {
+    let message = try answer.secureAnswer()
+    for action in server.handle(.answered(site: site.index, message)) {
+      actions.append(action)
+      if case .reject(let rejected, let reason) = action, rejected == site.index {
+        throw FederationError.rejected(site, reason)
+      }
+    }
+    return 1
+  }
+}
