@@ -120,6 +120,7 @@ let package = Package(
         "TesseraCore", "TesseraFederation", "TesseraRun", "TesseraTesting", system,
         .product(name: "Crypto", package: "swift-crypto"),
       ],
+      exclude: ["Fixtures"],
       swiftSettings: strict
     ),
   ],
