@@ -49,7 +49,7 @@ import Testing
     var unread = 0
     var refused = 0
     var sums = 0
-    for number in 0..<150 {
+    for number in 0..<100 {
       let key = RandomKey(seed: 21)[number]
       var numbers = KeyedRandomNumbers(key: key)
       let victim = Int.random(in: 0..<4, using: &numbers)
