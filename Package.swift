@@ -134,6 +134,7 @@ let package = Package(
         "TesseraCore", "TesseraFederation", "TesseraRun", "TesseraTesting", system,
         .product(name: "Crypto", package: "swift-crypto"),
       ],
+      exclude: ["Fixtures"],
       swiftSettings: strict
     ),
   ],

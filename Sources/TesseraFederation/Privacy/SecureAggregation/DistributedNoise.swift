@@ -34,11 +34,13 @@ public struct DistributedNoise: Sendable, Hashable {
   ///   1...2^24 units. A finer or coarser resolution of the encoding brings it there.
   public init(deviation: Double, minimumSurvivors: Int) throws {
     let count = Double(minimumSurvivors)
-    let share = (deviation * deviation / max(count, 1)).rounded(.up)
+    // The square of a root is often a whole number but for its last digits.
+    let exact = 1 - 4 * Double.ulpOfOne
+    let share = (deviation * deviation / max(count, 1) * exact).rounded(.up)
     guard deviation > 0, minimumSurvivors >= 1,
       (1...Double(DiscreteGaussian.largestVariance)).contains(share),
       // Below one unit a share would be far more than was asked for.
-      deviation * deviation >= count
+      deviation * deviation >= count * exact
     else {
       throw FederationError(
         code: .invalidConfiguration,

@@ -10,8 +10,8 @@ internal import Foundation
 /// - the honest survivors stay connected, so that only the sum over all of them can be had,
 ///
 /// but with probability `2^-securityBits`, and, but with probability `2^-correctnessBits`, everybody has `threshold`
-/// surviving neighbours. Where that degree is no smaller than the number of others, all are neighbours and nothing is left
-/// to chance.
+/// surviving neighbours. Where that degree is more than half of the others, all are neighbours: nothing is left to chance
+/// then, and more may drop out.
 public struct NeighbourhoodBounds: Sendable, Hashable, Codable {
   /// The largest share of the sites that may work together with the server, in `0..<1`.
   public var corruptFraction: Double
@@ -80,8 +80,8 @@ public struct NeighbourhoodBounds: Sendable, Hashable, Codable {
     let incorrect = -correctnessBits * log(2) - logSites
     let removed = Double(corrupt + missing) / Double(sites)
     guard removed < 1 else { return nil }
-    let largest = min(others - 1, ShamirSharing.largestCount - 1)
-    for degree in stride(from: 2, through: max(largest, 1), by: 2) {
+    let largest = min(others / 2, ShamirSharing.largestCount - 1)
+    for degree in stride(from: 2, through: largest, by: 2) {
       guard Double(degree / 2) * log(removed) <= insecure else { continue }
       let threshold = factorials.largestThreshold(
         degree: degree,

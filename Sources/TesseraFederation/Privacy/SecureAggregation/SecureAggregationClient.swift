@@ -12,6 +12,8 @@ internal import TesseraCore
 /// neighbour the site then gives away one share, of the self-mask if it survived or of the mask key if not, never both, once a
 /// round. A request that breaks the rules is refused, and nothing is answered in this round from then on.
 ///
+/// One value answers for the site: a copy would answer a second unmasking request on its own.
+///
 /// The server is trusted to draw the graph at random, and, in rounds that are not signed, to pass on keys unchanged. Memory
 /// holds one vector, and 64 bytes for each neighbour.
 public struct SecureAggregationClient: Sendable {

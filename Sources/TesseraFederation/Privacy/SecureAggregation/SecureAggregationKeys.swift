@@ -14,6 +14,24 @@ struct SecureAggregationKeys: Sendable, Hashable {
     context = configuration.digest
   }
 
+  /// Whoever asked says whose key it was.
+  private struct KeyOfSmallOrder: Error {}
+
+  /// What two key pairs have in common, refusing keys with which everybody has the same: points of small order.
+  static func agreement(
+    of privateKey: Curve25519.KeyAgreement.PrivateKey,
+    with publicKey: Data
+  ) throws -> SharedSecret {
+    let secret = try privateKey.sharedSecretFromKeyAgreement(
+      with: Curve25519.KeyAgreement.PublicKey(rawRepresentation: publicKey)
+    )
+    // RFC 7748, section 6.1; the library does not check it.
+    guard secret.withUnsafeBytes({ $0.reduce(0, |) }) != 0 else {
+      throw KeyOfSmallOrder()
+    }
+    return secret
+  }
+
   /// Applies the mask of two sites to the vector of one: what the lower adds, the higher subtracts.
   ///
   /// - Throws: If the public key gives no secret (a point of small order).
@@ -24,9 +42,7 @@ struct SecureAggregationKeys: Sendable, Hashable {
     with peer: Int,
     publicKey: Data
   ) throws {
-    let secret = try privateKey.sharedSecretFromKeyAgreement(
-      with: Curve25519.KeyAgreement.PublicKey(rawRepresentation: publicKey)
-    )
+    let secret = try Self.agreement(of: privateKey, with: publicKey)
     let key = derived(from: secret, "pairwise mask", min(site, peer), max(site, peer))
     var stream = KeyStream(key: key)
     stream.mask(&vector, subtracting: site > peer)
@@ -67,16 +83,15 @@ struct SecureAggregationKeys: Sendable, Hashable {
     to receiver: Int,
     publicKey: Data
   ) throws -> Data {
-    let secret = try privateKey.sharedSecretFromKeyAgreement(
-      with: Curve25519.KeyAgreement.PublicKey(rawRepresentation: publicKey)
-    )
+    let secret = try Self.agreement(of: privateKey, with: publicKey)
     let box = try ChaChaPoly.seal(
       maskKeyShare + selfMaskShare,
       using: derived(from: secret, "shares", sender, receiver),
       nonce: nonce(),
       authenticating: context + info("shares", sender, receiver)
     )
-    return box.ciphertext + box.tag
+    // An array between them, because the ciphertext is a slice, whose indices do not start at 0.
+    return Data([UInt8](box.ciphertext) + box.tag)
   }
 
   /// Decrypts what ``seal(maskKeyShare:selfMaskShare:from:privateKey:to:publicKey:)`` made.
@@ -87,9 +102,7 @@ struct SecureAggregationKeys: Sendable, Hashable {
     to receiver: Int,
     privateKey: Curve25519.KeyAgreement.PrivateKey
   ) throws -> (maskKeyShare: [UInt8], selfMaskShare: [UInt8]) {
-    let secret = try privateKey.sharedSecretFromKeyAgreement(
-      with: Curve25519.KeyAgreement.PublicKey(rawRepresentation: publicKey)
-    )
+    let secret = try Self.agreement(of: privateKey, with: publicKey)
     let box = try ChaChaPoly.SealedBox(
       nonce: nonce(),
       ciphertext: bytes.dropLast(16),

@@ -154,8 +154,7 @@ public struct SecureAggregationServer: Sendable {
     for key in [message.cipherKey, message.maskKey] {
       // A point of small order gives no secret with any key; neighbours would have to give up.
       guard key.count == SecureAggregationKeys.keyBytes,
-        let point = try? Curve25519.KeyAgreement.PublicKey(rawRepresentation: key),
-        (try? probe.sharedSecretFromKeyAgreement(with: point)) != nil
+        (try? SecureAggregationKeys.agreement(of: probe, with: key)) != nil
       else { return "a key that is not one of X25519" }
     }
     guard message.cipherKey != message.maskKey else { return "one key for two purposes" }
