@@ -131,7 +131,8 @@ let package = Package(
     .testTarget(
       name: "TesseraFederationTests",
       dependencies: [
-        "TesseraCore", "TesseraFederation", "TesseraRun", "TesseraTesting", system,
+        "TesseraCore", "TesseraConfiguration", "TesseraFederation", "TesseraRun", "TesseraTesting",
+        system,
         .product(name: "Crypto", package: "swift-crypto"),
       ],
       exclude: ["Fixtures"],

@@ -63,7 +63,13 @@ final class AnswerCollector<Sink: AnswerSink>: Sendable {
     request.yield(.stop)
   }
 
-  func receive(_ result: Result<Exchange, any Error>, from site: Site) {
+  /// Takes an answer.
+  ///
+  /// - Parameters:
+  ///   - result: The answer as the server's filters left it.
+  ///   - arrivedBytes: The size of its tensors as they arrived.
+  ///   - site: Whose it is.
+  func receive(_ result: Result<Exchange, any Error>, arrivedBytes: Int, from site: Site) {
     let outcome: Receipt = state.withLock { state in
       // Before anything is folded: no site counts twice, and none that was not asked.
       guard state.gathering.isWaiting(for: site.index) else {
@@ -81,8 +87,9 @@ final class AnswerCollector<Sink: AnswerSink>: Sendable {
             message: answer.headers["reason"] ?? "it answered '\(answer.returnCode.rawValue)'"
           )
         }
-        state.traffic.up += answer.byteCount
-        state.traffic.upUnprocessed += answer.unprocessedByteCount
+        state.traffic.up += arrivedBytes
+        state.traffic.upUnprocessed = state.traffic.upUnprocessed
+          .addingUpToLimit(answer.unprocessedByteCount)
         let weight = try state.sink.take(answer, from: site)
         let contribution = Contribution(
           site: site,

@@ -319,6 +319,7 @@ public final class Controller: Sendable {
                   return callbacks.didReceive?(name, filtered, site) ?? filtered
                 }
               },
+              arrivedBytes: (try? result.get())?.byteCount ?? 0,
               from: site
             )
           }

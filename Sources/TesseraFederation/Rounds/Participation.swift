@@ -61,14 +61,27 @@ public struct Traffic: Sendable, Hashable, Codable {
   public static func += (a: inout Traffic, b: Traffic) {
     a.down += b.down
     a.up += b.up
-    a.upUnprocessed += b.upUnprocessed
+    a.upUnprocessed = a.upUnprocessed.addingUpToLimit(b.upUnprocessed)
   }
 }
 
 extension Exchange {
   /// The size that the tensors had before anything was done to them, in bytes.
+  ///
+  /// What filters of the server have undone counts as it is now; for the rest, the site's notes are taken at their word.
   var unprocessedByteCount: Int {
-    let saved = metadata.processing.reduce(0) { $0 + $1.bytesBefore - $1.bytesAfter }
-    return parts.values.reduce(tensors.byteCount + saved) { $0 + $1.unprocessedByteCount }
+    let own = metadata.processing.reduce(tensors.byteCount) { size, note in
+      guard note.bytesBefore >= 0, note.bytesAfter >= 0 else { return size }
+      return max(0, size.addingUpToLimit(note.bytesBefore - note.bytesAfter))
+    }
+    return parts.values.reduce(own) { $0.addingUpToLimit($1.unprocessedByteCount) }
+  }
+}
+
+extension Int {
+  /// The sum, or the greatest number if it is more: sizes that sites claim must not overflow.
+  func addingUpToLimit(_ other: Int) -> Int {
+    let (sum, overflow) = addingReportingOverflow(other)
+    return overflow ? .max : sum
   }
 }

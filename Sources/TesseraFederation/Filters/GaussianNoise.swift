@@ -1,0 +1,97 @@
+internal import TesseraCore
+
+/// Adds normal noise to models: the Gaussian mechanism (Dwork and Roth, 2014, appendix A), if changes are clipped before.
+///
+///     let filters = SiteFilters(results: [
+///       try ClipNorm(norm: 1), try GaussianNoise(noiseMultiplier: 0.8, clipNorm: 1),
+///     ])
+public struct GaussianNoise: Filter {
+  /// The name in configurations.
+  public static let name = "gaussian-noise"
+  /// The noise's standard deviation, in the unit of the weights.
+  public let standardDeviation: Double
+  /// The standard deviation as a multiple of the length that changes are clipped to, if it was given so.
+  public let noiseMultiplier: Double?
+  /// The length that changes are clipped to, if it was given.
+  public let clipNorm: Double?
+  /// What becomes of tensors without fractions.
+  public let nonFloating: NonFloatingTensors
+  /// Where the noise comes from.
+  public let source: NoiseSource
+
+  /// Noise of a standard deviation.
+  ///
+  /// - Parameters:
+  ///   - standardDeviation: In the unit of the weights, at least 0.
+  ///   - nonFloating: What becomes of tensors without fractions.
+  ///   - source: Where the noise comes from.
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration``.
+  public init(
+    standardDeviation: Double,
+    nonFloating: NonFloatingTensors = .excluded,
+    source: NoiseSource = .key
+  ) throws {
+    guard standardDeviation >= 0, standardDeviation.isFinite else {
+      throw FederationError.invalid(
+        Self.name,
+        "standardDeviation",
+        standardDeviation,
+        "a number of at least 0"
+      )
+    }
+    self.standardDeviation = standardDeviation
+    noiseMultiplier = nil
+    clipNorm = nil
+    self.nonFloating = nonFloating
+    self.source = source
+  }
+
+  /// Noise in proportion to the length that changes are clipped to.
+  ///
+  /// - Parameters:
+  ///   - noiseMultiplier: The standard deviation divided by the length, at least 0.
+  ///   - clipNorm: The length, above 0.
+  ///   - nonFloating: What becomes of tensors without fractions.
+  ///   - source: Where the noise comes from.
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration``.
+  public init(
+    noiseMultiplier: Double = 1,
+    clipNorm: Double = 1,
+    nonFloating: NonFloatingTensors = .excluded,
+    source: NoiseSource = .key
+  ) throws {
+    guard noiseMultiplier >= 0, (noiseMultiplier * clipNorm).isFinite else {
+      throw FederationError.invalid(
+        Self.name,
+        "noiseMultiplier",
+        noiseMultiplier,
+        "a number of at least 0"
+      )
+    }
+    try FederationError.requirePositive(Self.name, "clipNorm", clipNorm)
+    standardDeviation = noiseMultiplier * clipNorm
+    self.noiseMultiplier = noiseMultiplier
+    self.clipNorm = clipNorm
+    self.nonFloating = nonFloating
+    self.source = source
+  }
+
+  /// The models with noise on every element.
+  ///
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/rejectedUpdate`` if a tensor is not finite.
+  public func apply(to exchange: Exchange, in context: FilterContext) throws -> Exchange {
+    try exchange.mapFloating(in: context, for: Self.name, others: nonFloating) {
+      name,
+      tensor,
+      place in
+      let generator = try source.generator(place.key(Self.name, tensor: name))
+      let noise = try Tensor.normal(
+        tensor.shape,
+        deviation: standardDeviation,
+        dtype: tensor.dtype.computing,
+        using: generator
+      )
+      return try (tensor.to(noise.dtype) + noise).to(tensor.dtype)
+    }
+  }
+}
