@@ -112,7 +112,10 @@ let package = Package(
     ),
     .testTarget(
       name: "TesseraFederationTests",
-      dependencies: ["TesseraCore", "TesseraFederation", "TesseraRun", "TesseraTesting", system],
+      dependencies: [
+        "TesseraCore", "TesseraData", "TesseraFederation", "TesseraRun", "TesseraTesting", system,
+      ],
+      exclude: ["Fixtures"],
       swiftSettings: strict
     ),
   ],
