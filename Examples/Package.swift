@@ -11,6 +11,13 @@ let package = Package(
   targets: [
     .executableTarget(name: "TrainClassifier", dependencies: [core]),
     .executableTarget(
+      name: "Attacks",
+      dependencies: [
+        core, .product(name: "TesseraFederation", package: "tessera"),
+        .product(name: "TesseraRun", package: "tessera"),
+      ]
+    ),
+    .executableTarget(
       name: "Guide",
       dependencies: [core, .product(name: "TesseraFederation", package: "tessera")]
     ),

@@ -2,11 +2,11 @@
 
 #include "Failure.hpp"
 
-#include <ATen/ops/empty.h>
-
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
 using namespace tessera;
 
@@ -14,6 +14,8 @@ namespace {
 
 // One core keeps a chunk in its cache between the check and the sum.
 constexpr ptrdiff_t chunk = 4096;
+// How many elements of other types are converted at a time.
+constexpr ptrdiff_t converted = 16 * chunk;
 
 #if defined(__x86_64__)
 #define TESSERA_VECTORISED __attribute__((target_clones("default", "avx2", "arch=x86-64-v4")))
@@ -106,6 +108,79 @@ bool fold(const Value *values, ptrdiff_t count, double scale, double bound, bool
   return true;
 }
 
+/// Folds values of any type: those that are neither float nor double a block at a time, so that no whole copy is made of them.
+bool fold_any(const at::Tensor &plain, double scale, double bound, bool subtracting, int64_t *sums) {
+  const ptrdiff_t count = plain.numel();
+  if (plain.scalar_type() == at::kFloat) return fold(plain.const_data_ptr<float>(), count, scale, bound, subtracting, sums);
+  if (plain.scalar_type() == at::kDouble) return fold(plain.const_data_ptr<double>(), count, scale, bound, subtracting, sums);
+  const at::Tensor flat = plain.view({-1});
+  const auto block = [&](ptrdiff_t start) { return flat.narrow(0, start, std::min(converted, count - start)).to(at::kDouble); };
+  for (ptrdiff_t start = 0; start < count; start += converted) {
+    const at::Tensor values = block(start);
+    if (fold(values.const_data_ptr<double>(), values.numel(), scale, bound, subtracting, sums + start)) continue;
+    for (ptrdiff_t done = 0; done < start; done += converted) {
+      const at::Tensor added = block(done);
+      fold(added.const_data_ptr<double>(), added.numel(), scale, bound, !subtracting, sums + done);
+    }
+    return false;
+  }
+  return true;
+}
+
+template <typename Value>
+Value rounded_to(double value) {
+  if constexpr (std::is_same_v<Value, bool>) {
+    return value != 0;
+  } else if constexpr (std::is_integral_v<Value>) {
+    // Counters round to the nearest whole number, where a plain conversion would cut.
+    return static_cast<Value>(std::nearbyint(value));
+  } else {
+    return static_cast<Value>(value);
+  }
+}
+
+/// Writes the quotients over the sums, front to back. A value is never larger than its sum, so what is written lies behind
+/// what is still to be read; each block leaves the memory before anything is written to its place.
+template <typename Value>
+void unfold(void *memory, double scale, const Value *reference, double share, ptrdiff_t count) {
+  static_assert(sizeof(Value) <= sizeof(int64_t));
+  auto *bytes = static_cast<char *>(memory);
+  int64_t sums[chunk];
+  Value values[chunk];
+  for (ptrdiff_t start = 0; start < count; start += chunk) {
+    const ptrdiff_t length = std::min(chunk, count - start);
+    std::memcpy(sums, bytes + start * sizeof(int64_t), static_cast<size_t>(length) * sizeof(int64_t));
+    if (reference == nullptr) {
+      for (ptrdiff_t i = 0; i < length; ++i) values[i] = rounded_to<Value>(static_cast<double>(sums[i]) / scale);
+    } else {
+      for (ptrdiff_t i = 0; i < length; ++i) {
+        const double moved = static_cast<double>(sums[i]) / scale + share * static_cast<double>(reference[start + i]);
+        values[i] = rounded_to<Value>(moved);
+      }
+    }
+    std::memcpy(bytes + start * sizeof(Value), values, static_cast<size_t>(length) * sizeof(Value));
+  }
+}
+
+template <typename Value, typename Bits>
+inline double largest_magnitude(const Value *values, ptrdiff_t count) {
+  // As in is_within: the largest magnitude as an integer, which NaN exceeds.
+  Bits most = 0;
+  for (ptrdiff_t i = 0; i < count; ++i) {
+    Bits bits;
+    std::memcpy(&bits, values + i, sizeof bits);
+    bits &= std::numeric_limits<Bits>::max() >> 1;
+    most = bits > most ? bits : most;
+  }
+  Value value;
+  std::memcpy(&value, &most, sizeof value);
+  return static_cast<double>(value);
+}
+
+TESSERA_VECTORISED double largest(const float *values, ptrdiff_t count) { return largest_magnitude<float, uint32_t>(values, count); }
+
+TESSERA_VECTORISED double largest(const double *values, ptrdiff_t count) { return largest_magnitude<double, uint64_t>(values, count); }
+
 }  // namespace
 
 TesseraCode tessera_fold(const TesseraTensor *x, double scale, double bound, bool subtracting, int64_t *sums, ptrdiff_t count) {
@@ -114,25 +189,57 @@ TesseraCode tessera_fold(const TesseraTensor *x, double scale, double bound, boo
     const at::Tensor &lent = borrowed(x);
     TORCH_CHECK(lent.numel() == count, "an update of ", lent.numel(), " elements does not fit a sum of ", count);
     TORCH_CHECK(bound * std::abs(scale) < 4611686018427387904.0, "the scale leaves no room for the bound");
-    at::Tensor plain = lent.detach().to(at::kCPU).contiguous();
-    if (plain.scalar_type() != at::kFloat && plain.scalar_type() != at::kDouble) plain = plain.to(at::kDouble);
-    accepted = plain.scalar_type() == at::kFloat
-                   ? fold(plain.const_data_ptr<float>(), count, scale, bound, subtracting, sums)
-                   : fold(plain.const_data_ptr<double>(), count, scale, bound, subtracting, sums);
+    accepted = fold_any(lent.detach().to(at::kCPU).contiguous(), scale, bound, subtracting, sums);
   });
   if (code != TESSERA_OK) return code;
   return accepted ? TESSERA_OK : failed(TESSERA_NUMERICAL, "a value is not a number, infinite or too large");
 }
 
-TesseraCode tessera_unfold_sums(const int64_t *sums, double scale, const ptrdiff_t *shape, ptrdiff_t rank, TesseraDType type, TesseraOut out) {
+TesseraCode tessera_unfold_sums(int64_t *sums, double scale, TesseraOptional reference, double share, ptrdiff_t count, TesseraDType type) {
   return guarded([&] {
-    at::Tensor values = at::empty(ints(shape, rank), at::TensorOptions().dtype(at::kDouble));
-    double *target = values.mutable_data_ptr<double>();
-    const ptrdiff_t count = values.numel();
-    for (ptrdiff_t i = 0; i < count; ++i) target[i] = static_cast<double>(sums[i]) / scale;
-    const at::ScalarType wanted = dtype(type);
-    // Counters round to the nearest whole number, where a plain conversion would cut.
-    if (at::isIntegralType(wanted, /*includeBool=*/false)) values.round_();
-    *out = released(values.to(wanted));
+    at::Tensor base;
+    if (reference != nullptr) {
+      base = borrowed(reference).detach().to(at::kCPU).contiguous();
+      TORCH_CHECK(base.numel() == count && base.scalar_type() == dtype(type), "the reference does not fit the sums");
+    }
+    const auto write = [&](auto zero) {
+      using Value = decltype(zero);
+      unfold<Value>(sums, scale, base.defined() ? base.const_data_ptr<Value>() : nullptr, share, count);
+    };
+    switch (dtype(type)) {
+      case at::kFloat: return write(float());
+      case at::kDouble: return write(double());
+      case at::kHalf: return write(at::Half());
+      case at::kBFloat16: return write(at::BFloat16());
+      case at::kLong: return write(int64_t());
+      case at::kInt: return write(int32_t());
+      case at::kShort: return write(int16_t());
+      case at::kChar: return write(int8_t());
+      case at::kByte: return write(uint8_t());
+      case at::kBool: return write(bool());
+      default: TORCH_CHECK_NOT_IMPLEMENTED(false, "sums of ", dtype(type));
+    }
+  });
+}
+
+TesseraCode tessera_largest_magnitude(const TesseraTensor *x, double *out) {
+  return guarded([&] {
+    const at::Tensor plain = borrowed(x).detach().to(at::kCPU).contiguous();
+    TORCH_CHECK_NOT_IMPLEMENTED(!plain.is_complex(), "magnitudes of ", plain.scalar_type());
+    const ptrdiff_t count = plain.numel();
+    if (plain.scalar_type() == at::kFloat) {
+      *out = largest(plain.const_data_ptr<float>(), count);
+      return;
+    }
+    const at::Tensor flat = plain.view({-1});
+    double most = 0;
+    for (ptrdiff_t start = 0; start < count; start += converted) {
+      const at::Tensor block = flat.narrow(0, start, std::min(converted, count - start)).to(at::kDouble);
+      const double here = largest(block.const_data_ptr<double>(), block.numel());
+      // NaN stays.
+      if (!(here <= most)) most = here;
+      if (std::isnan(most)) break;
+    }
+    *out = most;
   });
 }

@@ -10,6 +10,7 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include <cstdio>
 #include <mutex>
@@ -51,6 +52,14 @@ void tessera_use_threads(int32_t count) {
 }
 
 int32_t tessera_threads(void) { return at::get_num_threads(); }
+
+void tessera_prefer_large_pages(void *bytes, ptrdiff_t count) {
+  constexpr uintptr_t page = 2 << 20;
+  const uintptr_t start = (reinterpret_cast<uintptr_t>(bytes) + page - 1) & ~(page - 1);
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(bytes) + static_cast<uintptr_t>(count)) & ~(page - 1);
+  // A system that knows no such pages refuses, and nothing is lost.
+  if (start < end) madvise(reinterpret_cast<void *>(start), end - start, MADV_HUGEPAGE);
+}
 
 void tessera_name_thread(const char *name) {
   char cut[16];

@@ -276,11 +276,25 @@ TESSERA_API TesseraCode tessera_scaled(TesseraList tensors, ptrdiff_t count, dou
 
 // Exact sums -------------------------------------------------------------------------------------------------
 
+/// Asks the system for large pages, which are mapped with far fewer page faults, where they lie whole in the memory.
+TESSERA_API void tessera_prefer_large_pages(void *bytes, ptrdiff_t count);
 /// Adds `llrint(x · scale)` of every element of a contiguous CPU tensor to `sums`, or subtracts it. Nothing is added,
 /// and TESSERA_NUMERICAL returned, if an element is NaN, infinite or larger than `bound` in magnitude.
 TESSERA_API TesseraCode tessera_fold(const TesseraTensor *x, double scale, double bound, bool subtracting, int64_t *sums, ptrdiff_t count);
-/// `sums / scale` as a tensor.
-TESSERA_API TesseraCode tessera_unfold_sums(const int64_t *sums, double scale, const ptrdiff_t *shape, ptrdiff_t rank, TesseraDType dtype, TesseraOut out);
+/// Writes `sums / scale`, plus `share · reference` if there is one, over the memory of the sums themselves, from its start,
+/// as `count` elements of `dtype`. On failure the sums are as before. Complex numbers are refused.
+TESSERA_API TesseraCode tessera_unfold_sums(int64_t *sums, double scale, TesseraOptional reference, double share, ptrdiff_t count, TesseraDType dtype);
+/// The largest magnitude among the elements; NaN if one is NaN, 0 if there are none.
+TESSERA_API TesseraCode tessera_largest_magnitude(const TesseraTensor *x, double *out);
+
+// Updates beside each other ----------------------------------------------------------------------------------
+
+/// Each column of a `[rows, columns]` tensor of float32 or float64, without NaN, in ascending order.
+TESSERA_API TesseraCode tessera_sorted_columns(const TesseraTensor *x, TesseraOut out);
+/// Adds `‖row i − row j‖²` to `sums[i · rows + j]` for all i < j.
+TESSERA_API TesseraCode tessera_add_squared_distances(const TesseraTensor *x, double *sums, ptrdiff_t rows);
+/// `‖a − b‖²` over all elements, or `‖a‖²` without b.
+TESSERA_API TesseraCode tessera_squared_distance(const TesseraTensor *a, TesseraOptional b, double *out);
 
 #pragma clang assume_nonnull end
 

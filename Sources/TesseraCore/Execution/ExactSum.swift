@@ -5,7 +5,7 @@ internal import CTessera
 /// Elements are added as 64-bit fixed-point numbers, `round(x · scale)`, and integer addition has no order. An addend can
 /// be taken back exactly.
 ///
-/// - Complexity: One pass over each addend; 8 bytes per element.
+/// - Complexity: One pass over each addend; 8 bytes per element from the first addend on.
 public struct ExactSum: Sendable {
   /// The shape of the addends.
   public let shape: [Int]
@@ -13,7 +13,9 @@ public struct ExactSum: Sendable {
   public let bound: Double
   /// The most that the weights of all addends can add up to.
   public let totalWeight: Double
-  private var sums: [Int64]
+  /// `nil` while every sum is 0.
+  private var sums: SumStorage?
+  private let count: Int
   private var usedWeight = 0.0
   private let unit: Double
 
@@ -30,7 +32,7 @@ public struct ExactSum: Sendable {
     self.shape = shape
     self.bound = bound
     self.totalWeight = totalWeight
-    sums = [Int64](repeating: 0, count: shape.reduce(1, *))
+    count = shape.reduce(1, *)
     // A power of two, so that scaling rounds nothing, with bound · totalWeight · unit ≤ 2^61: every sum fits.
     let carry = bound.significand * totalWeight.significand >= 2 ? 1 : 0
     let exponent = 60 - Int(bound.exponent) - Int(totalWeight.exponent) - carry
@@ -72,39 +74,72 @@ public struct ExactSum: Sendable {
         message: "the weights of all addends are more than the sum was made for"
       )
     }
-    let scale = weight * unit
-    try withExtendedLifetime(tensor.handle) {
-      try sums.withUnsafeMutableBufferPointer { buffer in
-        // A tensor without elements has nothing to add.
-        guard let base = buffer.baseAddress, !buffer.isEmpty else { return }
-        let code = tessera_fold(tensor.pointer, scale, bound, subtracting, base, buffer.count)
-        guard code != TESSERA_NUMERICAL else {
-          throw TensorError(
-            code: .numerical,
-            message: "an element is not a number, infinite or beyond ±\(bound)"
-          )
-        }
-        try check(code)
+    // A tensor without elements has nothing to add.
+    if count > 0 {
+      let scale = weight * unit
+      let sums = try ownSums()
+      let code = withExtendedLifetime((tensor.handle, sums)) {
+        tessera_fold(tensor.pointer, scale, bound, subtracting, sums.address, count)
       }
+      guard code != TESSERA_NUMERICAL else {
+        throw TensorError(
+          code: .numerical,
+          message: "an element is not a number, infinite or beyond ±\(bound)"
+        )
+      }
+      try check(code)
     }
     usedWeight = used
   }
 
+  /// The sums, for writing: copied before if another value has them too.
+  private mutating func ownSums() throws -> SumStorage {
+    if sums != nil, isKnownUniquelyReferenced(&sums), let sums { return sums }
+    let own = try sums.map { try SumStorage(copying: $0) } ?? SumStorage(count: count)
+    sums = own
+    return own
+  }
+
   /// The sum divided by `weight`: a weighted mean, if it is the sum of the weights.
+  ///
+  /// The sum itself stays. ``takeQuotient(dividingBy:dtype:adding:times:)`` spares the copy.
   public func quotient(dividingBy weight: Double, dtype: DType) throws -> Tensor {
-    guard !sums.isEmpty else { return try Tensor.zeros(shape, dtype: dtype) }
-    return try Tensor.produced { out in
-      sums.withUnsafeBufferPointer { buffer in
-        guard let base = buffer.baseAddress else { return TESSERA_INTERNAL }
-        return tessera_unfold_sums(
-          base,
+    var copy = self
+    return try copy.takeQuotient(dividingBy: weight, dtype: dtype)
+  }
+
+  /// The sum divided by `weight`, written over the memory of the sum, which is empty afterwards.
+  ///
+  /// - Parameters:
+  ///   - weight: The divisor.
+  ///   - dtype: The type of the result; whole numbers are rounded to the nearest.
+  ///   - reference: Is added to the quotient; has the sum's shape and `dtype`.
+  ///   - share: What `reference` is multiplied by before.
+  /// - Returns: The quotient, rounded to `dtype` once.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/unsupported`` if the elements of `dtype` are larger than 8 bytes.
+  public mutating func takeQuotient(
+    dividingBy weight: Double,
+    dtype: DType,
+    adding reference: Tensor? = nil,
+    times share: Double = 1
+  ) throws -> Tensor {
+    guard count > 0 else { return try Tensor.zeros(shape, dtype: dtype) }
+    let own = try ownSums()
+    try withExtendedLifetime((reference?.handle, own)) {
+      try check(
+        tessera_unfold_sums(
+          own.address,
           weight * unit,
-          shape,
-          shape.count,
-          dtype.code,
-          out
+          reference?.pointer,
+          share,
+          count,
+          dtype.code
         )
-      }
+      )
     }
+    sums = nil
+    usedWeight = 0
+    own.shrink(to: count * dtype.byteCount)
+    return try Tensor(memory: own.address, owner: own, shape: shape, dtype: dtype)
   }
 }

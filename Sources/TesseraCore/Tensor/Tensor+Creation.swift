@@ -60,7 +60,7 @@ extension Tensor {
   }
 
   /// A tensor over memory that `owner` keeps alive and nobody writes to.
-  init(memory: UnsafeRawPointer, owner: AnyObject, shape: [Int], dtype: DType) throws {
+  package init(memory: UnsafeRawPointer, owner: AnyObject, shape: [Int], dtype: DType) throws {
     let context = Unmanaged.passRetained(owner)
     do {
       self = try Tensor.produced { out in

@@ -12,7 +12,7 @@ public import TesseraCore
 /// Weights and differences may be mixed: a difference counts as the model plus it. A tensor that an update leaves out on
 /// purpose is the mean of those that have it, and stays the model's if none has.
 ///
-/// Memory is 8 bytes for each element of the model, whatever the number of sites.
+/// Memory is 8 bytes for each element of the model, whatever the number of sites, and the result is written over it.
 public struct RunningMean: Aggregation {
   /// How much larger than the global model's largest magnitude an update's may be, per tensor.
   public static let headroom = 1024.0
@@ -31,8 +31,8 @@ public struct RunningMean: Aggregation {
     var sum: ExactSum
     /// The weight of the updates that have this tensor.
     var weight = 0.0
-    /// The weight of those among them that are differences.
-    var differenceWeight = 0.0
+    /// How much the model itself counts among them: as what differences are added to, and for what was cut from updates.
+    var modelWeight = 0.0
   }
 
   private let model: ModelState
@@ -60,7 +60,7 @@ public struct RunningMean: Aggregation {
     self.capacity = capacity
     weightUnit = Double(sign: .plus, exponent: 51 - capacity.exponent, significand: 1)
     parts = try zip(model.names, model.tensors).map { name, tensor in
-      let largest = tensor.count == 0 ? 0 : try Self.largestMagnitude(of: tensor)
+      let largest = tensor.count == 0 ? 0 : try tensor.largestMagnitude()
       guard largest * Self.headroom < ExactSum.largestBound / 2 else {
         throw FederationError(
           code: .rejectedUpdate,
@@ -80,13 +80,6 @@ public struct RunningMean: Aggregation {
     }
   }
 
-  /// By the extremes, without a copy as large as the tensor.
-  private static func largestMagnitude(of tensor: Tensor) throws -> Double {
-    let tensor = tensor.dtype == .bool ? try tensor.to(.uint8) : tensor
-    let (low, high) = (try tensor.minimum().item(), try tensor.maximum().item())
-    return max(Swift.abs(low), Swift.abs(high))
-  }
-
   /// Adds an update, or refuses it as a whole.
   ///
   /// - Parameters:
@@ -99,9 +92,22 @@ public struct RunningMean: Aggregation {
     try fold(update, weight: update.weight(from: site), from: site)
   }
 
-  /// Adds an update that counts with another weight than it says.
-  mutating func fold(_ update: Exchange, weight: Double, from site: Site) throws -> Double {
-    let weight = (weight * weightUnit).rounded() / weightUnit
+  /// Adds an update that counts with another weight than it says, or moves the model by a part of the way only.
+  ///
+  /// - Parameters:
+  ///   - update: As in ``fold(_:from:)``.
+  ///   - weight: How much it counts.
+  ///   - scale: How much of its difference from the model counts, in `0...1`; whole numbers count as they are.
+  ///   - site: Who sent it.
+  /// - Returns: The weight that it got.
+  /// - Throws: As ``fold(_:from:)``.
+  mutating func fold(
+    _ update: Exchange,
+    weight: Double,
+    scaledBy scale: Double = 1,
+    from site: Site
+  ) throws -> Double {
+    let weight = quantised(weight)
     guard weight > 0 else {
       throw FederationError.rejected(site, "its weight is nothing beside the others'")
     }
@@ -111,57 +117,99 @@ public struct RunningMean: Aggregation {
     let tensors = try update.tensors(matching: model, from: site)
     for index in parts.indices {
       guard let tensor = tensors[index] else { continue }
+      let added = scaledWeight(weight, scale, tensor)
       do {
-        try parts[index].sum.add(tensor, weight: weight)
+        try parts[index].sum.add(tensor, weight: added)
       } catch let error as TensorError {
         // Integer sums are taken back exactly.
         for done in 0..<index {
-          if let tensor = tensors[done] { try parts[done].sum.subtract(tensor, weight: weight) }
+          guard let tensor = tensors[done] else { continue }
+          try parts[done].sum.subtract(tensor, weight: scaledWeight(weight, scale, tensor))
         }
         throw FederationError.rejected(site, "tensor '\(model.names[index])': \(error.message)")
       }
     }
-    for index in parts.indices where tensors[index] != nil {
-      parts[index].weight += weight
-      if update.kind == .weightDifference { parts[index].differenceWeight += weight }
-    }
-    totalWeight += weight
+    count(update, tensors, weight: weight, scaledBy: scale, sign: 1)
     return weight
   }
 
   /// Takes back an update: integer sums are as they were.
   public mutating func takeBack(_ update: Exchange, weight: Double, from site: Site) throws {
+    try takeBack(update, weight: weight, scaledBy: 1, from: site)
+  }
+
+  /// Takes back an update of which a part was added.
+  mutating func takeBack(
+    _ update: Exchange,
+    weight: Double,
+    scaledBy scale: Double,
+    from site: Site
+  ) throws {
     let tensors = try update.tensors(matching: model, from: site)
     for index in parts.indices {
       guard let tensor = tensors[index] else { continue }
-      try parts[index].sum.subtract(tensor, weight: weight)
-      parts[index].weight -= weight
-      if update.kind == .weightDifference { parts[index].differenceWeight -= weight }
+      try parts[index].sum.subtract(tensor, weight: scaledWeight(weight, scale, tensor))
     }
-    totalWeight -= weight
+    count(update, tensors, weight: weight, scaledBy: scale, sign: -1)
+  }
+
+  private func quantised(_ weight: Double) -> Double {
+    (weight * weightUnit).rounded() / weightUnit
+  }
+
+  /// `w · (m + s · (x − m)) = w·s · x + (w − w·s) · m`: what an update's values `x` count beside the model's, `m`.
+  private func scaledWeight(_ weight: Double, _ scale: Double, _ tensor: Tensor) -> Double {
+    scale == 1 || !tensor.dtype.isFloatingPoint ? weight : quantised(weight * scale)
+  }
+
+  private mutating func count(
+    _ update: Exchange,
+    _ tensors: [Tensor?],
+    weight: Double,
+    scaledBy scale: Double,
+    sign: Double
+  ) {
+    for index in parts.indices {
+      guard let tensor = tensors[index] else { continue }
+      parts[index].weight += sign * weight
+      let isDifference = update.kind == .weightDifference
+      let own = isDifference ? 0 : scaledWeight(weight, scale, tensor)
+      parts[index].modelWeight += sign * (weight - own)
+    }
+    totalWeight += sign * weight
   }
 
   /// The mean of the updates folded so far, as a model.
   ///
+  /// More can be folded afterwards. ``result()`` needs less memory.
+  ///
   /// - Throws: ``FederationError`` with code ``FederationError/Code/tooFewSites`` if there are none.
   public func mean() throws -> ModelState {
+    var copy = self
+    return try copy.takeMean()
+  }
+
+  /// The mean as an exchange, in the memory of the sums.
+  public mutating func result() throws -> Exchange {
+    let weight = totalWeight
+    return Exchange(.weights, tensors: try takeMean(), metadata: .init(weight: weight))
+  }
+
+  private mutating func takeMean() throws -> ModelState {
     guard totalWeight > 0 else {
       throw FederationError(code: .tooFewSites, message: "there is no update to average")
     }
     var index = 0
     return try model.mapTensors { _, tensor in
       defer { index += 1 }
-      let part = parts[index]
-      guard part.weight > 0 else { return tensor }
-      let mean = try part.sum.quotient(dividingBy: part.weight, dtype: tensor.dtype)
-      guard part.differenceWeight > 0 else { return mean }
-      guard part.differenceWeight < part.weight else { return try mean + tensor }
-      return try (mean + tensor * (part.differenceWeight / part.weight)).to(tensor.dtype)
+      let (weight, modelWeight) = (parts[index].weight, parts[index].modelWeight)
+      guard weight > 0 else { return tensor }
+      return try parts[index].sum.takeQuotient(
+        dividingBy: weight,
+        dtype: tensor.dtype,
+        adding: modelWeight > 0 ? tensor : nil,
+        times: modelWeight / weight
+      )
     }
-  }
-
-  /// The mean as an exchange.
-  public mutating func result() throws -> Exchange {
-    Exchange(.weights, tensors: try mean(), metadata: .init(weight: totalWeight))
   }
 }

@@ -106,7 +106,11 @@ struct AnswerFold: AnswerSink {
 
   mutating func results() throws -> [String: Exchange] {
     var results: [String: Exchange] = [:]
-    for name in aggregations.keys { results[name] = try aggregations[name]?.result() }
+    // A list of its own: what refers to the dictionary would make it copy the aggregations before they change.
+    for name in Array(aggregations.keys) {
+      results[name] = try aggregations[name]?.result()
+      aggregations[name] = nil
+    }
     return results
   }
 }

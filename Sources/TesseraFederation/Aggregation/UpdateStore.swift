@@ -1,0 +1,244 @@
+internal import Foundation
+internal import SystemPackage
+internal import TesseraCore
+
+/// The updates of a round, each in memory or in a file of its own.
+///
+/// A file holds the tensors one after the other at fixed places, as they lie in memory. Chunks are read into memory of their
+/// own, not mapped: they have to lie beside each other anyway, and a disk that fails is an error and not the end of the process.
+struct UpdateStore: Sendable {
+  enum Body: Sendable {
+    case memory([Tensor?])
+    /// The file, and which tensors it holds.
+    case file(SpoolFile, [Bool])
+
+    func holds(_ tensor: Int) -> Bool {
+      switch self {
+      case .memory(let tensors): tensors[tensor] != nil
+      case .file(_, let held): held[tensor]
+      }
+    }
+  }
+
+  let model: ModelState
+  private let settings: CollectiveSettings
+  /// Where each tensor begins in a file.
+  private let offsets: [Int]
+  private(set) var bodies: [Body] = []
+  /// How many bytes are kept in memory.
+  private(set) var bytesInMemory = 0
+  private var folder: SpoolFolder?
+
+  init(model: ModelState, settings: CollectiveSettings) {
+    self.model = model
+    self.settings = settings
+    var offset = 0
+    offsets = model.tensors.map { tensor in
+      defer { offset += tensor.count * tensor.dtype.byteCount }
+      return offset
+    }
+  }
+
+  /// Keeps an update's tensors, those of the model in its order.
+  mutating func append(_ tensors: [Tensor?]) throws {
+    let bytes = tensors.reduce(0) { $0 + ($1.map { $0.count * $0.dtype.byteCount } ?? 0) }
+    guard bytes > settings.memory - bytesInMemory else {
+      bytesInMemory += bytes
+      bodies.append(.memory(tensors))
+      return
+    }
+    let folder = try folder ?? SpoolFolder(in: settings.folder)
+    self.folder = folder
+    let file = try folder.makeFile()
+    for (tensor, offset) in zip(tensors, offsets) {
+      try tensor?.withBytes { try file.write($0, at: offset) }
+    }
+    bodies.append(.file(file, tensors.map { $0 != nil }))
+  }
+
+  mutating func remove(at position: Int) {
+    if case .memory(let tensors) = bodies.remove(at: position) {
+      bytesInMemory -= tensors.reduce(0) { $0 + ($1.map { $0.count * $0.dtype.byteCount } ?? 0) }
+    }
+  }
+
+  /// The positions in `order`, which lists bodies, of the updates that have a tensor.
+  func holders(of tensor: Int, in order: [Int]) -> [Int] {
+    order.indices.filter { bodies[order[$0]].holds(tensor) }
+  }
+
+  /// Walks through a tensor of the updates, chunk by chunk.
+  ///
+  /// - Parameters:
+  ///   - index: Which tensor.
+  ///   - order: The bodies, in the order of the sites.
+  ///   - fillsFromModel: Whether updates that leave the tensor out have the model's values, or no row.
+  ///   - body: Is given each chunk.
+  /// - Throws: ``TensorError`` if a file cannot be read, and what `body` throws.
+  func forEachChunk(
+    of index: Int,
+    rows order: [Int],
+    fillingFromModel fillsFromModel: Bool,
+    _ body: (UpdateChunk) throws -> Void
+  ) throws {
+    let reference = try model.tensors[index].laidOut(as: .rowMajor).reshaped(to: [-1])
+    let stored = reference.dtype
+    let computed: DType = stored == .float64 || !stored.isFloatingPoint ? .float64 : .float32
+    let positions = fillsFromModel ? Array(order.indices) : holders(of: index, in: order)
+    // What is read is widened afterwards: both count.
+    let bytes = computed.byteCount + (stored == computed ? 0 : stored.byteCount)
+    let length = max(1, settings.chunk / max(1, positions.count * bytes))
+    for start in stride(from: 0, to: reference.count, by: length) {
+      let elements = start..<min(start + length, reference.count)
+      let own = try reference.slices(in: elements)
+      let memory = ChunkMemory(bytes: positions.count * elements.count * stored.byteCount)
+      let rowBytes = elements.count * stored.byteCount
+      for (row, position) in positions.enumerated() {
+        let place = row * rowBytes..<(row + 1) * rowBytes
+        try read(
+          index,
+          elements,
+          of: bodies[order[position]],
+          or: own,
+          into: UnsafeMutableRawBufferPointer(rebasing: memory.bytes[place])
+        )
+      }
+      let values = try memory.tensor(shape: [positions.count, elements.count], dtype: stored)
+      try body(
+        UpdateChunk(
+          tensor: model.names[index],
+          elements: elements,
+          updates: positions,
+          values: try values.to(computed),
+          reference: try own.to(computed)
+        )
+      )
+    }
+  }
+
+  private func read(
+    _ index: Int,
+    _ elements: Range<Int>,
+    of body: Body,
+    or reference: Tensor,
+    into target: UnsafeMutableRawBufferPointer
+  ) throws {
+    let size = model.tensors[index].dtype.byteCount
+    switch body {
+    case .file(let file, let held) where held[index]:
+      try file.read(into: target, at: offsets[index] + elements.lowerBound * size)
+    case .memory(let tensors):
+      let part = try tensors[index]?.laidOut(as: .rowMajor).reshaped(to: [-1]).slices(in: elements)
+      try (part ?? reference).withBytes { target.copyMemory(from: $0) }
+    case .file: try reference.withBytes { target.copyMemory(from: $0) }
+    }
+  }
+}
+
+/// A temporary folder, which goes when the last reference to it does: also on errors, and when a round is cancelled.
+final class SpoolFolder: Sendable {
+  private let path: FilePath
+
+  init(in parent: String?) throws {
+    path = FilePath(parent ?? NSTemporaryDirectory()).appending(
+      "tessera-updates-\(UUID().uuidString)"
+    )
+    do {
+      // Updates tell about data: no other user reads them.
+      try FileManager.default.createDirectory(
+        atPath: path.string,
+        withIntermediateDirectories: true,
+        attributes: [.posixPermissions: 0o700]
+      )
+    } catch {
+      throw TensorError(
+        code: .fileSystem,
+        message: "cannot make \(path): \(error.localizedDescription)"
+      )
+    }
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path.string) }
+
+  func makeFile() throws -> SpoolFile {
+    try SpoolFile(path.appending(UUID().uuidString), in: self)
+  }
+}
+
+/// One update, in a file.
+final class SpoolFile: Sendable {
+  private let path: FilePath
+  private let descriptor: FileDescriptor
+  /// Goes after its files.
+  private let folder: SpoolFolder
+
+  fileprivate init(_ path: FilePath, in folder: SpoolFolder) throws {
+    self.path = path
+    self.folder = folder
+    descriptor = try Self.describing("write", path) {
+      try FileDescriptor.open(
+        path,
+        .readWrite,
+        options: [.create, .exclusiveCreate, .closeOnExec],
+        permissions: [.ownerReadWrite]
+      )
+    }
+  }
+
+  deinit {
+    try? descriptor.close()
+    unlink(path.string)
+  }
+
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
+    _ = try Self.describing("write", path) {
+      try descriptor.writeAll(toAbsoluteOffset: Int64(offset), bytes)
+    }
+  }
+
+  func read(into target: UnsafeMutableRawBufferPointer, at offset: Int) throws {
+    var done = 0
+    while done < target.count {
+      let rest = UnsafeMutableRawBufferPointer(rebasing: target[done...])
+      let count = try Self.describing("read", path) {
+        try descriptor.read(fromAbsoluteOffset: Int64(offset + done), into: rest)
+      }
+      guard count > 0 else {
+        throw TensorError(code: .fileSystem, message: "cannot read \(path): it ends too early")
+      }
+      done += count
+    }
+  }
+
+  private static func describing<Result>(
+    _ verb: String,
+    _ path: FilePath,
+    _ body: () throws -> Result
+  ) throws -> Result {
+    do {
+      return try body()
+    } catch let error as Errno {
+      throw TensorError(code: .fileSystem, message: "cannot \(verb) \(path): \(error)")
+    }
+  }
+}
+
+/// Memory that is filled once and then becomes a tensor.
+//
+// @unchecked Sendable: only its maker writes to it, before the first tensor over it exists.
+final class ChunkMemory: @unchecked Sendable {
+  let bytes: UnsafeMutableRawBufferPointer
+  private let address: UnsafeMutableRawPointer
+
+  init(bytes count: Int) {
+    // As LibTorch aligns its own.
+    address = .allocate(byteCount: max(1, count), alignment: 64)
+    bytes = UnsafeMutableRawBufferPointer(start: address, count: count)
+  }
+
+  deinit { address.deallocate() }
+
+  func tensor(shape: [Int], dtype: DType) throws -> Tensor {
+    try Tensor(memory: address, owner: self, shape: shape, dtype: dtype)
+  }
+}
