@@ -6,7 +6,7 @@ internal import TesseraConfiguration
 ///
 ///     name: fashion
 ///     workflow: {type: fedavg, rounds: 10}
-///     model: image_classifier
+///     model: image-classifier
 ///     executor: {type: classifier, epochs: 1}
 ///     sites: 8
 ///     minimum_sites: 6

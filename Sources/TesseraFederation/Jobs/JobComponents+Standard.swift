@@ -16,7 +16,36 @@ extension JobComponents {
   }()
 
   private mutating func registerRules() {
-    rules.register("weighted_mean") { _ in WeightedMean() }
+    rules.register("weighted-mean") { _ in WeightedMean() }
+    rules.register("median") { _ in .median }
+    rules.register("trimmed-mean") { arguments in
+      try .trimmedMean(arguments.optional("share", .number, default: 0.2))
+    }
+    rules.register("krum") { arguments in
+      try .krum(byzantine: arguments.required("byzantine", .integer(in: 0...)))
+    }
+    rules.register("multi-krum") { arguments in
+      try .multiKrum(
+        byzantine: arguments.required("byzantine", .integer(in: 0...)),
+        keeping: arguments.required("keeping", .integer(in: 1...))
+      )
+    }
+    rules.register("bulyan") { arguments in
+      try .bulyan(byzantine: arguments.required("byzantine", .integer(in: 0...)))
+    }
+    rules.register("geometric-median") { arguments in
+      try .geometricMedian(
+        smoothing: arguments.optional("smoothing", .number, default: 1e-6),
+        steps: arguments.optional("steps", .integer(in: 1...), default: 100),
+        tolerance: arguments.optional("tolerance", .number, default: 1e-10)
+      )
+    }
+    rules.register("norm-bound") { arguments in
+      if let factor = try arguments.optional("times_norm_of_model", .number) {
+        return try .normBound(timesNormOfModel: factor)
+      }
+      return try .normBound(arguments.required("bound", .number))
+    }
   }
 
   private mutating func registerWorkflows() {
@@ -30,15 +59,12 @@ extension JobComponents {
     }
   }
 
-  private mutating func registerFilters() {
-  }
-
   private mutating func registerExecutors() {
     executors.register("classifier") { try classifier($0) }
   }
 
   private mutating func registerNetworks() {
-    networks.register("image_classifier") { _ in
+    networks.register("image-classifier") { _ in
       NetworkRecipe { images, generator in
         try ImageClassifier(
           channels: images.channels,
@@ -78,7 +104,7 @@ extension JobComponents {
     partitions.register("dirichlet") { arguments in
       .dirichlet(try arguments.optional("alpha", .number(in: Limits.alpha), default: 0.5))
     }
-    partitions.register("label_shards") { arguments in
+    partitions.register("label-shards") { arguments in
       .labelShards(try arguments.optional("shards", .integer(in: Limits.shards), default: 2))
     }
     partitions.register("quantity") { arguments in

@@ -72,7 +72,10 @@ struct JobFolder {
 
     struct Stop: Error {}
     await #expect(throws: Stop.self) {
-      try await run.run(in: record) { if $0.roundCount == 2 { throw Stop() } }
+      try await run.run(
+        in: record,
+        checkRound: { if $0.roundCount == 2 { throw Stop() } }
+      )
     }
     #expect(try record.manifest().status == .failed)
 
