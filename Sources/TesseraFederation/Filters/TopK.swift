@@ -9,7 +9,7 @@ internal import TesseraCore
 ///
 /// A tensor becomes its chosen elements under its own name, in row-major order, and their positions, `int32` or `int64`, under
 /// `name#index`. The others are kept in the site's memory and added to the next change (error feedback: Karimireddy et al.,
-/// 2019). Weights leave as their difference from the task's. Tensors without fractions travel as they are.
+/// 2019). Weights leave as their difference from the task's. Tensors without fractions travel whole.
 ///
 /// Of equal magnitudes, those of earlier tensors and positions go first. Zeros are never sent.
 public struct TopK: Filter {

@@ -160,6 +160,27 @@ import Testing
     }
   }
 
+  @Test(arguments: [DType.float16, .bfloat16, .float32, .float64], [Double.nan, -.infinity])
+  func numbersThatAreNotFiniteAreRefused(dtype: DType, value: Double) throws {
+    let filters: [any Filter] = [
+      try PercentilePrivacy(), try SVTPrivacy(), try ClipNorm(), try GaussianNoise(),
+      try LaplaceNoise(), try ConvertWeights(), try ConvertWeights(to: .weights), try TopK(),
+    ]
+    let fine = try Tensor.zeros([300], dtype: dtype)
+    let spoilt = try concatenate([fine.slices(in: 0..<299), .full(value, shape: [1], dtype: dtype)])
+    let reference = Exchange.weights(try Sample.state(("good", fine), ("bad", fine)))
+    let state = try Sample.state(("good", fine), ("bad", spoilt))
+    for filter in filters {
+      for exchange in [Exchange.weights(state), .difference(state)] {
+        let isSame = (filter as? ConvertWeights)?.kind == exchange.kind
+        guard !isSame else { continue }
+        expectRefusal(naming: "site-4", "'bad'", "not finite") {
+          _ = try filter.apply(to: exchange, in: Sample.context(reference: reference))
+        }
+      }
+    }
+  }
+
   @Test func argumentsOutOfRangeAreNamed() {
     expectRefusal(.invalidConfiguration, naming: "percentile", "101.0", "0...100") {
       _ = try PercentilePrivacy(percentile: 101)

@@ -163,7 +163,9 @@ import Testing
 
   @Test(arguments: formats, [Double.nan, .infinity, -.infinity])
   func numbersThatAreNotFiniteAreRefused(format: Quantize.Format, value: Double) throws {
-    for dtype in [DType.float32, .float64] {
+    for dtype in Self.dtypes where dtype.rawValue != format.rawValue {
+      // What would not become smaller travels as it is.
+      guard dtype.byteCount > 2 || !format.rawValue.hasSuffix("16") else { continue }
       let tensor = try concatenate([
         Tensor.zeros([9000], dtype: dtype), Tensor.full(value, shape: [1], dtype: dtype),
       ])
