@@ -249,7 +249,7 @@ public final class Controller: Sendable {
     _ sites: [Site],
     quorum: Quorum,
     into sink: Sink
-  ) async throws -> Outcome<Sink> {
+  ) async throws -> AnswerCollector<Sink>.State {
     try Task.checkCancellation()
     try quorum.validate(for: sites)
     let tasks = try tasks(name, data, sites)
@@ -322,9 +322,9 @@ public final class Controller: Sendable {
       group.cancelAll()
     }
     try Task.checkCancellation()
-    let outcome: Outcome<Sink>
+    let outcome: AnswerCollector<Sink>.State
     do {
-      outcome = try collector.takeResult()
+      outcome = try collector.result()
     } catch var error as FederationError {
       error.message = "round \(round), task '\(name)': \(error.message)"
       throw error
