@@ -9,7 +9,10 @@ struct Main {
     switch arguments.first {
     case "step": try TrainingStep.run(rounds: rounds)
     case "fold": try Folding.run(rounds: rounds)
-    case "sites": try await ManySites.run(rounds: rounds)
+    case "sites": try await Rounds.many(rounds: rounds)
+    case "small-round": try await Rounds.small(rounds: rounds)
+    case "large-round": try await Rounds.large(rounds: rounds)
+    case "mean-memory": try MeanMemory.run()
     case "step-ours": try TrainingStep.ours(rounds)
     case "step-theirs": TrainingStep.theirs(rounds)
     case "add-ours": try Additions.ours(rounds)
@@ -18,8 +21,8 @@ struct Main {
       FileHandle.standardError.write(
         Data(
           """
-          usage: TesseraBenchmarks step|fold|sites|step-ours|step-theirs|add-ours|add-theirs \
-          [rounds]
+          usage: TesseraBenchmarks step|fold|sites|small-round|large-round|mean-memory|\
+          step-ours|step-theirs|add-ours|add-theirs [rounds]
 
           """.utf8
         )

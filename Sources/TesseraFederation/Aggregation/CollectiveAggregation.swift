@@ -3,7 +3,7 @@ public import TesseraCore
 /// Keeps the updates of a round until all have come, and then has a ``CollectiveRule`` combine them.
 ///
 /// Memory is that of the kept updates as ``CollectiveSettings/memory`` allows, of one chunk, and of the result, whatever the
-/// number of sites; the rest lies in temporary files, which go with this value.
+/// number of sites; the rest lies in a temporary file, which goes with this value.
 public struct CollectiveAggregation<Rule: CollectiveRule>: Aggregation {
   private let rule: Rule
   private let model: ModelState
@@ -20,6 +20,9 @@ public struct CollectiveAggregation<Rule: CollectiveRule>: Aggregation {
 
   /// How many bytes of updates are in memory now.
   public var bytesInMemory: Int { store.bytesInMemory }
+
+  /// How many bytes of updates are in the file now.
+  public var bytesInFile: Int { store.bytesInFile }
 
   /// Keeps an update, or refuses it as a whole.
   public mutating func fold(_ update: Exchange, from site: Site) throws -> Double {

@@ -8,7 +8,7 @@ public import TesseraCore
 ///       }
 ///     }
 ///
-/// Updates are kept until all have come, in memory or in a temporary folder (``CollectiveSettings``), and then looked at chunk by
+/// Updates are kept until all have come, in memory or in a temporary file (``CollectiveSettings``), and then looked at chunk by
 /// chunk: the same elements of all of them, in the order of the sites, so that the order of arrival cannot matter. A rule that
 /// needs to know something of whole updates first, such as their distances, finds it out in ``plan(for:)``.
 public protocol CollectiveRule: AggregationRule {
@@ -114,11 +114,11 @@ public struct CollectedUpdates {
 
 /// Where the updates of a round are kept, and how they are looked at.
 public struct CollectiveSettings: Sendable, Hashable {
-  /// How many bytes of updates stay in memory; those that come when it is used up go to files.
+  /// How many bytes of updates stay in memory; those that come when it is used up go to a file.
   public var memory: Int
   /// How many bytes of all updates together a chunk has; at least one element of each is looked at.
   public var chunk: Int
-  /// In which folder a temporary one is made for the files; the system's for temporary files if `nil`.
+  /// In which folder the file lies, without a name; in the system's for temporary files if `nil`.
   public var folder: String?
 
   /// Settings.

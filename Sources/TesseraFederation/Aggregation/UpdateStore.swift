@@ -1,21 +1,19 @@
-internal import Foundation
-internal import SystemPackage
 internal import TesseraCore
 
-/// The updates of a round, each in memory or in a file of its own.
+/// The updates of a round, each in memory or in a temporary file.
 ///
-/// A file holds the tensors one after the other at fixed places, as they lie in memory. Chunks are read into memory of their
+/// In the file, an update's tensors lie one after the other at fixed places, as in memory. Chunks are read into memory of their
 /// own, not mapped: they have to lie beside each other anyway, and a disk that fails is an error and not the end of the process.
 struct UpdateStore: Sendable {
   enum Body: Sendable {
     case memory([Tensor?])
-    /// The file, and which tensors it holds.
-    case file(SpoolFile, [Bool])
+    /// Where the update begins in the file, and which tensors it has.
+    case file(SpoolFile, start: Int, held: [Bool])
 
     func holds(_ tensor: Int) -> Bool {
       switch self {
       case .memory(let tensors): tensors[tensor] != nil
-      case .file(_, let held): held[tensor]
+      case .file(_, _, let held): held[tensor]
       }
     }
   }
@@ -24,10 +22,15 @@ struct UpdateStore: Sendable {
   private let settings: CollectiveSettings
   /// Where each tensor begins in a file.
   private let offsets: [Int]
+  private let updateBytes: Int
   private(set) var bodies: [Body] = []
   /// How many bytes are kept in memory.
   private(set) var bytesInMemory = 0
-  private var folder: SpoolFolder?
+  /// How many bytes are in the file.
+  var bytesInFile: Int {
+    bodies.reduce(0) { sum, body in if case .file = body { sum + updateBytes } else { sum } }
+  }
+  private var file: SpoolFile?
 
   init(model: ModelState, settings: CollectiveSettings) {
     self.model = model
@@ -37,6 +40,7 @@ struct UpdateStore: Sendable {
       defer { offset += tensor.count * tensor.dtype.byteCount }
       return offset
     }
+    updateBytes = offset
   }
 
   /// Keeps an update's tensors, those of the model in its order.
@@ -47,13 +51,13 @@ struct UpdateStore: Sendable {
       bodies.append(.memory(tensors))
       return
     }
-    let folder = try folder ?? SpoolFolder(in: settings.folder)
-    self.folder = folder
-    let file = try folder.makeFile()
+    let file = try file ?? SpoolFile(in: settings.folder)
+    self.file = file
+    let start = file.reserve(updateBytes)
     for (tensor, offset) in zip(tensors, offsets) {
-      try tensor?.withBytes { try file.write($0, at: offset) }
+      try tensor?.withBytes { try file.write($0, at: start + offset) }
     }
-    bodies.append(.file(file, tensors.map { $0 != nil }))
+    bodies.append(.file(file, start: start, held: tensors.map { $0 != nil }))
   }
 
   mutating func remove(at position: Int) {
@@ -125,100 +129,12 @@ struct UpdateStore: Sendable {
   ) throws {
     let size = model.tensors[index].dtype.byteCount
     switch body {
-    case .file(let file, let held) where held[index]:
-      try file.read(into: target, at: offsets[index] + elements.lowerBound * size)
+    case .file(let file, let start, let held) where held[index]:
+      try file.read(into: target, at: start + offsets[index] + elements.lowerBound * size)
     case .memory(let tensors):
       let part = try tensors[index]?.laidOut(as: .rowMajor).reshaped(to: [-1]).slices(in: elements)
       try (part ?? reference).withBytes { target.copyMemory(from: $0) }
     case .file: try reference.withBytes { target.copyMemory(from: $0) }
-    }
-  }
-}
-
-/// A temporary folder, which goes when the last reference to it does: also on errors, and when a round is cancelled.
-final class SpoolFolder: Sendable {
-  private let path: FilePath
-
-  init(in parent: String?) throws {
-    path = FilePath(parent ?? NSTemporaryDirectory()).appending(
-      "tessera-updates-\(UUID().uuidString)"
-    )
-    do {
-      // Updates tell about data: no other user reads them.
-      try FileManager.default.createDirectory(
-        atPath: path.string,
-        withIntermediateDirectories: true,
-        attributes: [.posixPermissions: 0o700]
-      )
-    } catch {
-      throw TensorError(
-        code: .fileSystem,
-        message: "cannot make \(path): \(error.localizedDescription)"
-      )
-    }
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path.string) }
-
-  func makeFile() throws -> SpoolFile {
-    try SpoolFile(path.appending(UUID().uuidString), in: self)
-  }
-}
-
-/// One update, in a file.
-final class SpoolFile: Sendable {
-  private let path: FilePath
-  private let descriptor: FileDescriptor
-  /// Goes after its files.
-  private let folder: SpoolFolder
-
-  fileprivate init(_ path: FilePath, in folder: SpoolFolder) throws {
-    self.path = path
-    self.folder = folder
-    descriptor = try Self.describing("write", path) {
-      try FileDescriptor.open(
-        path,
-        .readWrite,
-        options: [.create, .exclusiveCreate, .closeOnExec],
-        permissions: [.ownerReadWrite]
-      )
-    }
-  }
-
-  deinit {
-    try? descriptor.close()
-    unlink(path.string)
-  }
-
-  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
-    _ = try Self.describing("write", path) {
-      try descriptor.writeAll(toAbsoluteOffset: Int64(offset), bytes)
-    }
-  }
-
-  func read(into target: UnsafeMutableRawBufferPointer, at offset: Int) throws {
-    var done = 0
-    while done < target.count {
-      let rest = UnsafeMutableRawBufferPointer(rebasing: target[done...])
-      let count = try Self.describing("read", path) {
-        try descriptor.read(fromAbsoluteOffset: Int64(offset + done), into: rest)
-      }
-      guard count > 0 else {
-        throw TensorError(code: .fileSystem, message: "cannot read \(path): it ends too early")
-      }
-      done += count
-    }
-  }
-
-  private static func describing<Result>(
-    _ verb: String,
-    _ path: FilePath,
-    _ body: () throws -> Result
-  ) throws -> Result {
-    do {
-      return try body()
-    } catch let error as Errno {
-      throw TensorError(code: .fileSystem, message: "cannot \(verb) \(path): \(error)")
     }
   }
 }

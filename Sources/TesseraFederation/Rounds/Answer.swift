@@ -1,3 +1,4 @@
+internal import Synchronization
 public import TesseraCore
 
 /// A site's usable answer.
@@ -64,18 +65,38 @@ struct AnswerList: AnswerSink {
 }
 
 /// Folds every answer, and keeps none.
+///
+/// What it folds into is large, and never copied: it lies behind a reference, so that it has one owner whoever passes the fold on.
 struct AnswerFold: AnswerSink {
-  var aggregations: [String: any Aggregation]
+  private final class Parts: Sendable {
+    let aggregations: Mutex<[String: any Aggregation]>
+
+    init(_ aggregations: sending [String: any Aggregation]) {
+      self.aggregations = Mutex(aggregations)
+    }
+  }
+  private let parts: Parts
 
   init(_ parts: [String: AggregatedPart], sites: [Site]) throws {
-    aggregations = try parts.mapValues {
-      try $0.rule.begin(AggregationRound(reference: $0.reference, sites: sites))
-    }
+    self.parts = Parts(
+      try parts.mapValues {
+        try $0.rule.begin(AggregationRound(reference: $0.reference, sites: sites))
+      }
+    )
   }
 
   mutating func take(_ answer: Exchange, from site: Site) throws -> Double {
+    try parts.aggregations.withLock { try Self.fold(answer, into: &$0, from: site) }
+  }
+
+  private static func fold(
+    _ answer: Exchange,
+    into aggregations: inout [String: any Aggregation],
+    from site: Site
+  ) throws -> Double {
     guard aggregations.count > 1 || answer.kind == .collection else {
-      return try fold(answer, as: aggregations.keys.first ?? Aggregate.modelPart, from: site)
+      let name = aggregations.first?.key ?? Aggregate.modelPart
+      return try fold(answer, as: name, into: &aggregations, from: site)
     }
     var folded: [(name: String, part: Exchange, weight: Double)] = []
     do {
@@ -85,7 +106,8 @@ struct AnswerFold: AnswerSink {
         }
         part.metadata.weight = part.metadata.weight ?? answer.metadata.weight
         part.metadata.samples = part.metadata.samples ?? answer.metadata.samples
-        folded.append((name, part, try fold(part, as: name, from: site)))
+        let weight = try fold(part, as: name, into: &aggregations, from: site)
+        folded.append((name, part, weight))
       }
     } catch {
       // All parts are taken, or none.
@@ -97,20 +119,28 @@ struct AnswerFold: AnswerSink {
     return (folded.first { $0.name == Aggregate.modelPart } ?? folded.first)?.weight ?? 0
   }
 
-  private mutating func fold(_ part: Exchange, as name: String, from site: Site) throws -> Double {
+  private static func fold(
+    _ part: Exchange,
+    as name: String,
+    into aggregations: inout [String: any Aggregation],
+    from site: Site
+  ) throws -> Double {
     guard let weight = try aggregations[name]?.fold(part, from: site) else {
       throw FederationError.rejected(site, "its answer has an unknown part '\(name)'")
     }
     return weight
   }
 
+  /// What the parts come to; each is let go of as soon as it is known.
   mutating func results() throws -> [String: Exchange] {
-    var results: [String: Exchange] = [:]
-    // A list of its own: what refers to the dictionary would make it copy the aggregations before they change.
-    for name in Array(aggregations.keys) {
-      results[name] = try aggregations[name]?.result()
-      aggregations[name] = nil
+    try parts.aggregations.withLock { aggregations in
+      var results: [String: Exchange] = [:]
+      // In a list of their own: a view of the dictionary would make it copy what changes.
+      for name in Array(aggregations.keys) {
+        results[name] = try aggregations[name]?.result()
+        aggregations[name] = nil
+      }
+      return results
     }
-    return results
   }
 }

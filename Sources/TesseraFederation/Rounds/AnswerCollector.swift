@@ -10,20 +10,11 @@ protocol AnswerSink: Sendable {
 /// What became of an answer.
 private enum Receipt { case accepted(Contribution, Int), refused(Refusal) }
 
-/// What came of a task.
-struct Outcome<Sink: AnswerSink>: Sendable {
-  var sink: Sink
-  var contributions: [Contribution]
-  var refusals: [Refusal]
-  var traffic: Traffic
-}
-
 /// Takes the answers to one task as they arrive, from any thread, and feeds the ``Gathering``.
 final class AnswerCollector<Sink: AnswerSink>: Sendable {
   struct State: Sendable {
     var gathering: Gathering
-    /// `nil` once it was taken out.
-    var sink: Sink?
+    var sink: Sink
     var contributions: [Contribution] = []
     var refusals: [Refusal] = []
     var traffic = Traffic()
@@ -99,7 +90,7 @@ final class AnswerCollector<Sink: AnswerSink>: Sendable {
         state.traffic.up += arrivedBytes
         state.traffic.upUnprocessed = state.traffic.upUnprocessed
           .addingUpToLimit(answer.unprocessedByteCount)
-        let weight = try state.sink?.take(answer, from: site) ?? 0
+        let weight = try state.sink.take(answer, from: site)
         let contribution = Contribution(
           site: site,
           weight: weight,
@@ -128,22 +119,13 @@ final class AnswerCollector<Sink: AnswerSink>: Sendable {
 
   /// What came of it, in the order of the sites, whatever the order of the answers.
   ///
-  /// The sink leaves the collector: what it holds is large, and a second owner would make it copy that.
-  ///
   /// - Throws: ``FederationError`` with code ``FederationError/Code/tooFewSites`` if there are not enough answers.
-  func takeResult() throws -> Outcome<Sink> {
-    try state.withLock { state in
-      guard state.failure == nil, let sink = state.sink.take() else {
-        let message = state.failure ?? "the answers were taken already"
-        throw FederationError(code: .tooFewSites, message: message)
-      }
-      return Outcome(
-        sink: sink,
-        contributions: state.contributions.sorted { $0.index < $1.index },
-        refusals: state.refusals.sorted { ($0.index, $0.reason) < ($1.index, $1.reason) },
-        traffic: state.traffic
-      )
-    }
+  func result() throws -> State {
+    var state = state.withLock { $0 }
+    if let failure = state.failure { throw FederationError(code: .tooFewSites, message: failure) }
+    state.contributions.sort { $0.index < $1.index }
+    state.refusals.sort { ($0.index, $0.reason) < ($1.index, $1.reason) }
+    return state
   }
 
   private func handle(_ event: Gathering.Event) {

@@ -272,7 +272,7 @@ public final class Controller: Sendable {
     into sink: Sink,
     wrap: ((Exchange, Site) throws -> Exchange)? = nil,
     isRecorded: Bool = true
-  ) async throws -> Outcome<Sink> {
+  ) async throws -> AnswerCollector<Sink>.State {
     try Task.checkCancellation()
     try quorum.validate(for: sites)
     let tasks = try tasks(name, data, sites, wrap: wrap)
@@ -346,9 +346,9 @@ public final class Controller: Sendable {
       group.cancelAll()
     }
     try Task.checkCancellation()
-    let outcome: Outcome<Sink>
+    let outcome: AnswerCollector<Sink>.State
     do {
-      outcome = try collector.takeResult()
+      outcome = try collector.result()
     } catch var error as FederationError {
       error.message = "round \(round), task '\(name)': \(error.message)"
       throw error

@@ -96,10 +96,9 @@ private func rules(_ settings: CollectiveSettings) throws -> [String: any Aggreg
   )
   func everyRuleComputesWhatNumPyDoes(rule: String, scenario: String) throws {
     let fixture = try Fixture()
-    let folder = try TemporaryFolder()
     // 11 rows of 4 bytes: 3, 13 and 35 elements do not come out even at 4 a chunk. One update stays in memory.
     for chunk in [1, 200, 1 << 20] {
-      let settings = CollectiveSettings(memory: 300, chunk: chunk, folder: folder.path.string)
+      let settings = CollectiveSettings(memory: 300, chunk: chunk)
       let chosen = try #require(try rules(settings)[rule])
       let round = AggregationRound(reference: try fixture.model(), sites: Fixture.sites)
       for order in [Array(0..<11), [7, 3, 10, 0, 5, 8, 1, 9, 2, 6, 4]] {
@@ -121,7 +120,6 @@ private func rules(_ settings: CollectiveSettings) throws -> [String: any Aggreg
         }
       }
     }
-    #expect(folder.names == [])
   }
 
   @Test func sortingIsThatOfAnyNumberOfValues() throws {
@@ -216,8 +214,7 @@ private func rules(_ settings: CollectiveSettings) throws -> [String: any Aggreg
   ])
   func tooFewUpdatesForTheRuleAreSaidInNumbers(rule: String, needed: Int) throws {
     let fixture = try Fixture()
-    let folder = try TemporaryFolder()
-    let settings = CollectiveSettings(memory: 0, folder: folder.path.string)
+    let settings = CollectiveSettings(memory: 0)
     let chosen = try #require(try rules(settings)[rule])
     let round = AggregationRound(reference: try fixture.model(), sites: Fixture.sites)
     func result(of count: Int) throws -> Exchange {
@@ -231,7 +228,6 @@ private func rules(_ settings: CollectiveSettings) throws -> [String: any Aggreg
     #expect(error?.code == .tooFewSites)
     #expect(error?.message.contains("needs \(needed) updates, and has \(needed - 1)") == true)
     #expect(throws: Never.self) { try result(of: needed) }
-    #expect(folder.names == [])
   }
 
   @Test func anUpdateThatIsTakenBackIsForgotten() throws {
