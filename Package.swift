@@ -112,7 +112,11 @@ let package = Package(
     ),
     .testTarget(
       name: "TesseraFederationTests",
-      dependencies: ["TesseraCore", "TesseraFederation", "TesseraRun", "TesseraTesting", system],
+      dependencies: [
+        "TesseraCore", "TesseraNN", "TesseraData", "TesseraFederation", "TesseraRun",
+        "TesseraTesting", system,
+      ],
+      exclude: ["Fixtures"],
       swiftSettings: strict
     ),
   ],
