@@ -131,8 +131,8 @@ let package = Package(
     .testTarget(
       name: "TesseraFederationTests",
       dependencies: [
-        "TesseraCore", "TesseraConfiguration", "TesseraData", "TesseraFederation", "TesseraRun",
-        "TesseraTesting", system,
+        "TesseraCore", "TesseraNN", "TesseraConfiguration", "TesseraData", "TesseraFederation",
+        "TesseraRun", "TesseraTesting", system,
         .product(name: "Crypto", package: "swift-crypto"),
       ],
       exclude: ["Fixtures"],

@@ -58,24 +58,28 @@ public struct ClassifierTraining: Sendable {
   ///   - indices: Which images.
   ///   - epochs: How often each is used.
   ///   - key: Shuffles, and seeds transforms and dropout.
+  ///   - correction: What changes the gradients of each step, after they are clipped.
   ///   - rates: The step size of each epoch, from 0.
   ///   - finishEpoch: Is called after each epoch, with the model in training mode.
-  /// - Returns: The trained state, and the mean loss over all steps.
+  /// - Returns: The trained state, the steps, and the mean loss over all of them.
   /// - Throws: `CancellationError`, within a batch's time, if the task is cancelled.
   public func train(
     _ state: ModelState,
     on indices: [Int],
     epochs: Int,
     key: RandomKey,
+    correction: (any GradientCorrection)? = nil,
     rates: (_ epoch: Int) -> Double,
     finishEpoch: (_ epoch: Int, _ model: any Layer) throws -> Void = { _, _ in }
-  ) throws -> (state: ModelState, loss: Double) {
+  ) throws -> LocalTraining {
     let model = try makeModel(Generator(key: key["weights"]))
     try model.load(state)
     try model.useChannelsLast()
     model.setMode(.training)
-    let optimizer = try SGD(model.parameters, learningRate: rates(0), momentum: momentum)
-    var (lossSum, steps) = (0.0, 0)
+    let parameters = model.parameters
+    let optimizer = try SGD(parameters, learningRate: rates(0), momentum: momentum)
+    let correct = try correction?.begin(model.namedParameters)
+    var (lossSum, steps) = (0.0, LocalSteps(momentum: momentum))
     for epoch in 1...max(1, epochs) {
       optimizer.learningRate = rates(epoch - 1)
       let plan = try dataset.batches(
@@ -86,16 +90,33 @@ public struct ClassifierTraining: Sendable {
       )
       for number in plan.numbers {
         try Task.checkCancellation()
-        let batch = try plan.batch(number)
-        let loss = try crossEntropy(model(batch.images), batch.labels)
-        let gradients = try loss.gradients(for: model.parameters)
-        try optimizer.apply(gradients.clipped(toNorm: gradientNorm).gradients)
-        lossSum += try loss.item()
-        steps += 1
+        let batch = try gradients(of: model, for: parameters, on: plan.batch(number))
+        try optimizer.apply(correct?(batch.gradients) ?? batch.gradients)
+        steps.add(rate: optimizer.learningRate)
+        lossSum += try batch.loss.item()
       }
       try finishEpoch(epoch, model)
     }
-    return (try model.state(), steps > 0 ? lossSum / Double(steps) : 0)
+    return LocalTraining(
+      try model.state(),
+      steps: steps,
+      samples: indices.count,
+      metrics: ["loss": steps.count > 0 ? lossSum / Double(steps.count) : 0]
+    )
+  }
+
+  /// What a batch says: the loss, and its gradients, clipped.
+  ///
+  /// All that a step learns from the data comes out of here. What follows, an algorithm's correction and the optimiser, sees no
+  /// data; so whatever makes gradients private does it here, and stays private.
+  private func gradients(
+    of model: any Layer,
+    for parameters: [Parameter],
+    on batch: Batch
+  ) throws -> (loss: Tensor, gradients: [Tensor]) {
+    let loss = try crossEntropy(model(batch.images), batch.labels)
+    let gradients = try loss.gradients(for: parameters)
+    return (loss, try gradients.clipped(toNorm: gradientNorm).gradients)
   }
 
   /// A network with the given state, in evaluation mode.
@@ -136,7 +157,26 @@ public struct ClassifierScore: Sendable, Hashable {
     in range: Range<Int>,
     batchSize: Int = 250
   ) throws {
-    let plan = try dataset.batches(of: batchSize, indices: Array(range))
+    try self.init(of: model, on: dataset, at: Array(range), batchSize: batchSize)
+  }
+
+  /// A classifier's score on the images at some positions.
+  ///
+  /// The model's mode is left as it was set.
+  ///
+  /// - Parameters:
+  ///   - model: Its output is `[batch, classes]`.
+  ///   - dataset: The images.
+  ///   - indices: Which of them.
+  ///   - batchSize: How many are looked at together.
+  /// - Throws: `CancellationError` if the task is cancelled, and what the model throws.
+  public init(
+    of model: any Layer,
+    on dataset: LabelledImages,
+    at indices: [Int],
+    batchSize: Int = 250
+  ) throws {
+    let plan = try dataset.batches(of: batchSize, indices: indices)
     for number in plan.numbers {
       try Task.checkCancellation()
       let batch = try plan.batch(number)

@@ -1,5 +1,11 @@
+internal import TesseraCore
+
 /// Federated averaging, scatter and gather: each round some sites train the global model, and their aggregate is the next one
 /// (McMahan et al., 2017).
+///
+/// With a server optimiser it is FedOpt (Reddi et al., 2021), which moves the global model along the way to the aggregate:
+///
+///     let workflow = try FedAvg(rounds: 25, serverOptimizer: .adam(learningRate: 0.01))
 public struct FedAvg: Workflow {
   /// How many rounds there are at most.
   public let rounds: Int
@@ -7,6 +13,8 @@ public struct FedAvg: Workflow {
   public let fraction: Double
   /// How the updates become one.
   public let rule: any AggregationRule
+  /// How the server moves the model; to the aggregate if `nil`.
+  public let serverOptimizer: (any ServerOptimizer)?
 
   /// Federated averaging.
   ///
@@ -14,26 +22,58 @@ public struct FedAvg: Workflow {
   ///   - rounds: How many rounds there are at most.
   ///   - fraction: The share of the sites that is asked in each round, above 0 and at most 1.
   ///   - rule: How the updates become one.
+  ///   - serverOptimizer: How the server moves the model; to the aggregate if `nil`.
   /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration``.
   public init(
     rounds: Int,
     fraction: Double = 1,
-    rule: any AggregationRule = WeightedMean()
+    rule: any AggregationRule = WeightedMean(),
+    serverOptimizer: (any ServerOptimizer)? = nil
   ) throws {
     try checkRounds(rounds)
     try SiteSample.check(fraction)
     self.rounds = rounds
     self.fraction = fraction
     self.rule = rule
+    self.serverOptimizer = serverOptimizer
   }
 
   /// The fraction.
   public var participation: Double { fraction }
 
-  /// Asks for training, and makes the aggregate the global model.
+  /// Asks for training, and moves the global model to the aggregate.
   public func run(_ state: inout WorkflowState, with controller: Controller) async throws {
     let sites = controller.sample(fraction)
-    state.global = try await controller.gather(.train, state.global, from: sites, by: rule).exchange
+    let aggregate = try await controller.gather(.train, state.global, from: sites, by: rule)
+    try state.move(to: aggregate.exchange, by: serverOptimizer)
+  }
+}
+
+extension WorkflowState {
+  /// Makes an aggregate the global model, or lets a server optimiser make the next one of it.
+  ///
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration`` if the optimiser cannot compute with
+  ///   the aggregate, because it is encrypted or otherwise changed.
+  public mutating func move(
+    to aggregate: Exchange,
+    by optimizer: (any ServerOptimizer)?
+  ) throws {
+    guard let optimizer else {
+      global = aggregate
+      return
+    }
+    if let processing = aggregate.metadata.processing.last {
+      throw FederationError(
+        code: .invalidConfiguration,
+        message:
+          "'serverOptimizer' needs a plain model, and the aggregate is \(processing.algorithm)"
+      )
+    }
+    var memory = memory
+    let next = try optimizer.step(from: model, to: aggregate.tensors, memory: &memory)
+    global = aggregate
+    model = next
+    self.memory = memory
   }
 }
 
