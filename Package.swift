@@ -34,6 +34,7 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(name: "CLibTorch", pkgConfig: "libtorch"),
+    .systemLibrary(name: "CSEALLibrary", pkgConfig: "seal"),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(
       name: "CJPEG",
@@ -46,6 +47,12 @@ let package = Package(
       name: "CTessera",
       dependencies: ["CLibTorch"],
       cxxSettings: [.define("AT_PER_OPERATOR_HEADERS"), .treatAllWarnings(as: .error)],
+      linkerSettings: [.linkedLibrary("stdc++")]
+    ),
+    .target(
+      name: "CSEAL",
+      dependencies: ["CSEALLibrary"],
+      cxxSettings: [.treatAllWarnings(as: .error)],
       linkerSettings: [.linkedLibrary("stdc++")]
     ),
     .target(
@@ -83,7 +90,10 @@ let package = Package(
     ),
     .target(
       name: "TesseraFederation",
-      dependencies: ["TesseraCore", "TesseraNN", "TesseraData", "TesseraRun", system],
+      dependencies: [
+        "CSEAL", "TesseraCore", "TesseraNN", "TesseraData", "TesseraRun", system,
+        .product(name: "Crypto", package: "swift-crypto"),
+      ],
       swiftSettings: strict
     ),
     .target(
@@ -112,7 +122,10 @@ let package = Package(
     ),
     .testTarget(
       name: "TesseraFederationTests",
-      dependencies: ["TesseraCore", "TesseraFederation", "TesseraRun", "TesseraTesting", system],
+      dependencies: [
+        "TesseraCore", "TesseraFederation", "TesseraRun", "TesseraTesting", system,
+        .product(name: "Crypto", package: "swift-crypto"),
+      ],
       swiftSettings: strict
     ),
   ],
