@@ -123,7 +123,7 @@ let package = Package(
     .testTarget(
       name: "TesseraFederationTests",
       dependencies: [
-        "TesseraCore", "TesseraFederation", "TesseraRun", "TesseraTesting", system,
+        "CSEAL", "TesseraCore", "TesseraFederation", "TesseraRun", "TesseraTesting", system,
         .product(name: "Crypto", package: "swift-crypto"),
       ],
       swiftSettings: strict

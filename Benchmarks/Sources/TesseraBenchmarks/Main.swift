@@ -9,6 +9,12 @@ struct Main {
     switch arguments.first {
     case "step": try TrainingStep.run(rounds: rounds)
     case "fold": try Folding.run(rounds: rounds)
+    case "encrypt-symmetric", "encrypt-public":
+      try await Encrypting.run(
+        primes: arguments.dropFirst(2).first.flatMap { Int($0) } ?? 1,
+        isPublic: arguments.first == "encrypt-public",
+        count: rounds
+      )
     case "sites": try await ManySites.run(rounds: rounds)
     case "step-ours": try TrainingStep.ours(rounds)
     case "step-theirs": TrainingStep.theirs(rounds)
@@ -20,6 +26,7 @@ struct Main {
           """
           usage: TesseraBenchmarks step|fold|sites|step-ours|step-theirs|add-ours|add-theirs \
           [rounds]
+                 TesseraBenchmarks encrypt-symmetric|encrypt-public [weights] [primes]
 
           """.utf8
         )
