@@ -36,6 +36,7 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(name: "CLibTorch", pkgConfig: "libtorch"),
+    .systemLibrary(name: "CSEALLibrary", pkgConfig: "seal"),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(
       name: "CJPEG",
@@ -48,6 +49,12 @@ let package = Package(
       name: "CTessera",
       dependencies: ["CLibTorch"],
       cxxSettings: [.define("AT_PER_OPERATOR_HEADERS"), .treatAllWarnings(as: .error)],
+      linkerSettings: [.linkedLibrary("stdc++")]
+    ),
+    .target(
+      name: "CSEAL",
+      dependencies: ["CSEALLibrary"],
+      cxxSettings: [.treatAllWarnings(as: .error)],
       linkerSettings: [.linkedLibrary("stdc++")]
     ),
     .target(
@@ -91,7 +98,8 @@ let package = Package(
     .target(
       name: "TesseraFederation",
       dependencies: [
-        "TesseraCore", "TesseraNN", "TesseraData", "TesseraRun", "TesseraConfiguration", system,
+        "CSEAL", "TesseraCore", "TesseraNN", "TesseraData", "TesseraRun", "TesseraConfiguration",
+        system,
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "CryptoExtras", package: "swift-crypto"),
       ],

@@ -13,6 +13,12 @@ struct Main {
     case "small-round": try await Rounds.small(rounds: rounds)
     case "large-round": try await Rounds.large(rounds: rounds)
     case "mean-memory": try MeanMemory.run()
+    case "encrypt-symmetric", "encrypt-public":
+      try await Encrypting.run(
+        primes: arguments.dropFirst(2).first.flatMap { Int($0) } ?? 1,
+        isPublic: arguments.first == "encrypt-public",
+        count: rounds
+      )
     case "step-ours": try TrainingStep.ours(rounds)
     case "step-theirs": TrainingStep.theirs(rounds)
     case "add-ours": try Additions.ours(rounds)
@@ -23,6 +29,7 @@ struct Main {
           """
           usage: TesseraBenchmarks step|fold|sites|small-round|large-round|mean-memory|\
           step-ours|step-theirs|add-ours|add-theirs [rounds]
+                 TesseraBenchmarks encrypt-symmetric|encrypt-public [weights] [primes]
 
           """.utf8
         )
