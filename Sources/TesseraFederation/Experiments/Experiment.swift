@@ -123,15 +123,16 @@ extension RunRecord {
   /// - Returns: The digest of the model's file.
   func write(
     _ state: WorkflowState,
-    of training: String,
+    of training: RecordedTraining,
     in manifest: RunManifest
   ) throws -> String? {
-    for (name, text) in state.documents {
-      try AtomicFile.write(text + "\n", to: folder.appending("\(training)-\(name).json"))
+    let (name, model) = (training.name, try training.open(state.global))
+    for (document, text) in state.documents {
+      try AtomicFile.write(text + "\n", to: folder.appending("\(name)-\(document).json"))
     }
-    guard !state.model.names.isEmpty else { return nil }
-    let file = modelFile(of: training, in: manifest)
-    try state.model.write(to: file, metadata: ["producer": "tessera"])
+    guard !model.names.isEmpty else { return nil }
+    let file = modelFile(of: name, in: manifest)
+    try model.write(to: file, metadata: ["producer": "tessera"])
     return try Digest.sha256(ofFile: file)
   }
 }

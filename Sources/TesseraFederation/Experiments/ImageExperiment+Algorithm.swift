@@ -1,49 +1,103 @@
 internal import TesseraCore
+internal import TesseraData
+internal import TesseraNN
 
 extension ImageExperiment {
   /// The ways to train together that an experiment compares.
   public enum Algorithm: String, Sendable, Hashable, CaseIterable {
     /// Federated averaging (McMahan et al., 2017).
     case fedavg
+    /// Federated averaging whose sites are held near the global model (Li et al., 2020).
+    case fedprox
+    /// Federated averaging with an optimiser on the server: Adam (Reddi et al., 2021).
+    case fedopt
+    /// Federated averaging of models that the server cannot read.
+    case encrypted = "fedavg-he"
 
     /// What it is called in reports.
     public var title: String {
       switch self {
       case .fedavg: "FedAvg"
+      case .fedprox: "FedProx"
+      case .fedopt: "FedOpt"
+      case .encrypted: "FedAvg, encrypted"
       }
     }
+
+    /// FedProx's μ.
+    static let mu = 0.1
+    /// The step of FedOpt's Adam on the server.
+    static let serverLearningRate = 0.01
 
     /// The settings that it has of its own.
     var settings: [String: String] {
       switch self {
       case .fedavg: [:]
+      case .fedprox: ["mu": "\(Self.mu)"]
+      case .fedopt: ["server": "Adam", "server learning rate": "\(Self.serverLearningRate)"]
+      case .encrypted: ["encryption": "CKKS, degree 8192, 60-40-40 bits, scale 2^40"]
       }
     }
   }
 
   /// A training by an algorithm, as configured.
   func training(by algorithm: Algorithm, through lastRound: Int?) throws -> RecordedTraining {
+    var filters = SiteFilters()
+    var site: any SiteAlgorithm = .plain
+    var rule: any AggregationRule = WeightedMean()
+    var optimizer: (any ServerOptimizer)?
+    var open: @Sendable (Exchange) throws -> ModelState = { $0.tensors }
+    switch algorithm {
+    case .fedavg: break
+    case .fedprox: site = try .fedProx(mu: Algorithm.mu)
+    case .fedopt: optimizer = try .adam(learningRate: Algorithm.serverLearningRate)
+    case .encrypted:
+      // A simulation whose bits must repeat keeps no secret from the one who runs it.
+      let secret = try CKKSSecretKey(randomness: .insecureReproducible(key["encryption"]))
+      let decrypt = DecryptModel(key: secret)
+      filters.tasks = [decrypt]
+      filters.results = [
+        try EncryptModel(key: secret, examples: training.dataset.count, reproducibly: true)
+      ]
+      rule = EncryptedMean(context: secret.context)
+      let place = FilterContext(side: .site, direction: .task, site: nil, key: key)
+      open = { try decrypt.apply(to: $0, in: place).tensors }
+    }
     let executor = ClassifierExecutor(
       training: training,
       partition: partition,
-      epochs: configuration.epochs
+      epochs: configuration.epochs,
+      algorithm: site
     )
     var federation = Federation(
-      workflow: try FedAvg(rounds: configuration.rounds, fraction: configuration.fraction),
-      transport: InProcessTransport(sites: sites, executor: executor, pool: pool),
+      workflow: try FedAvg(
+        rounds: configuration.rounds,
+        fraction: configuration.fraction,
+        rule: rule,
+        serverOptimizer: optimizer
+      ),
+      transport: InProcessTransport(
+        sites: sites,
+        worker: SiteWorker(executor: executor, filters: filters),
+        pool: pool
+      ),
       // The same for all: they differ by what they do, not by what they draw.
       key: key["federated"]
     )
     federation.quorum.minimum = configuration.minimumSites
     federation.targetAccuracy = configuration.targetAccuracy
     federation.lastRound = lastRound
-    federation.evaluate = { try await training.evaluation(of: $0.tensors, on: test, pool: pool) }
+    let read = open
+    federation.evaluate = {
+      try await training.evaluation(of: read($0), on: test, pool: pool)
+    }
     var recorded = RecordedTraining(
       name: algorithm.rawValue,
       federation: federation,
       initial: WorkflowState(model: try training.initialState(key: key))
     )
     recorded.passes = configuration.epochs
+    recorded.open = open
     return recorded
   }
 }

@@ -54,7 +54,7 @@ extension ImageExperiment {
       try checkRound(run.manifest)
     }
     // Of use even if what follows is stopped.
-    let digest = try run.record.write(state, of: training.name, in: run.manifest)
+    let digest = try run.record.write(state, of: training, in: run.manifest)
     try run.save { manifest in
       for index in manifest.trainings.indices where manifest.trainings[index].name == training.name
       {

@@ -146,7 +146,7 @@ public struct JobRun: Experiment {
         observe(.roundFinished(entry))
         try checkRound(run.manifest)
       }
-      let digest = try record.write(state, of: job.name, in: run.manifest)
+      let digest = try record.write(state, of: training, in: run.manifest)
       let manifest = try run.save { manifest in
         manifest.trainings[0].modelDigest = digest
         if let accuracy = manifest.trainings[0].rounds.last?.accuracy {

@@ -1,6 +1,6 @@
 internal import Foundation
 internal import SystemPackage
-internal import TesseraCore
+public import TesseraCore
 public import TesseraRun
 
 /// A federated training of a run: journaled event by event, its state saved after each round.
@@ -19,6 +19,8 @@ public struct RecordedTraining: Sendable {
   public var passes = 1
   /// Whether sites keep something from round to round, which is then in the record too.
   public var memories: FolderSiteMemories?
+  /// Reads a global model, which may be encrypted, as a site does.
+  public var open: @Sendable (Exchange) throws -> ModelState = { $0.tensors }
   /// What the privacy budgets' owners have spent by now.
   public var epsilon: (@Sendable () -> [String: Double])?
 

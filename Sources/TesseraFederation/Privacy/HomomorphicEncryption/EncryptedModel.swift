@@ -177,19 +177,25 @@ extension CKKSSecretKey {
     let wide: DType = layout.dtypes.contains(.float64) ? .float64 : .float32
     let blocks = try await pool.map(encrypted.blocks) { try decryption.decrypt($0, dtype: wide) }
     // On a lane as well: it copies the model.
-    let models = try await pool.map([blocks]) { blocks in
-      let elements = try concatenate(blocks)
-      var position = 0
-      return try ModelState(
-        (0..<layout.names.count).map { index in
-          let count = layout.shapes[index].reduce(1, *)
-          defer { position += count }
-          let tensor = try elements.slices(in: position..<position + count)
-            .reshaped(to: layout.shapes[index])
-          return (name: layout.names[index], tensor: try tensor.to(layout.dtypes[index]))
-        }
-      )
-    }
+    let models = try await pool.map([blocks]) { try layout.model(of: $0) }
     return models[0]
+  }
+}
+
+extension ModelLayout {
+  /// The model whose elements lie in these blocks, one after the other.
+  func model(of blocks: [Tensor]) throws -> ModelState {
+    let elements = try concatenate(blocks)
+    var position = 0
+    return try ModelState(
+      (0..<names.count).map { index in
+        let count = shapes[index].reduce(1, *)
+        defer { position += count }
+        let tensor = try elements.slices(in: position..<position + count).reshaped(
+          to: shapes[index]
+        )
+        return (name: names[index], tensor: try tensor.to(dtypes[index]))
+      }
+    )
   }
 }

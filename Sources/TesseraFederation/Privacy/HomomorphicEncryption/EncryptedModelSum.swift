@@ -27,20 +27,7 @@ public struct EncryptedModelSum: ~Copyable {
   public init(of layout: ModelLayout, in context: CKKSContext) throws {
     self.layout = layout
     self.context = context
-    let digest = try layout.digest()
-    blocks = try EncryptedModel.blockRanges(of: layout.elementCount, in: context)
-      .enumerated().map { index, range in
-        var header = try EncryptedHeader(
-          identity: context.identity,
-          isSeeded: false,
-          addends: 1,
-          weight: 1,
-          shape: [range.count]
-        )
-        header.layout = digest
-        header.block = index
-        return try CiphertextSums(header, in: context)
-      }
+    blocks = try EncryptedModel.emptySums(of: layout, in: context)
   }
 
   /// Adds a model, or refuses it as a whole.

@@ -56,10 +56,10 @@ import Testing
     let weights = [1.0, 5, 2]
     let models = try (0..<3).map { try model(seed: UInt64($0)) }
     let site = Site(index: 0, name: "site", exampleCount: 8)
-    var plain = try WeightedMean(updating: models[0], capacity: 8)
+    var plain = try RunningMean(updating: models[0], capacity: 8)
     var sum = try EncryptedModelSum(of: ModelLayout(of: models[0]), in: context)
     for (index, (model, weight)) in zip(models, weights).enumerated() {
-      try plain.fold(Update(model: model, weight: weight), from: site)
+      try plain.fold(.weights(model, weight: weight), from: site)
       let encrypted =
         index == 1
         ? try await context.encrypt(model, weight: weight / 8, on: pool)
