@@ -85,6 +85,7 @@ extension Controller {
       guard !asked.isEmpty else {
         throw FederationError(code: .tooFewSites, message: "secure aggregation: no site is left")
       }
+      let phase = sink.server.phase
       let outcome = try await ask(
         .secureAggregation,
         data,
@@ -103,7 +104,8 @@ extension Controller {
       for refusal in outcome.refusals {
         actions += sink.server.handle(.failed(site: refusal.index, reason: refusal.reason))
       }
-      actions += sink.server.handle(.deadlinePassed)
+      // Unless the last answer has begun the next phase already.
+      if sink.server.phase == phase { actions += sink.server.handle(.deadlinePassed) }
     }
     guard let sum else { throw FederationError(code: .tooFewSites, message: "there is no sum") }
     return try aggregate(sum, terms, data, byIndex)
