@@ -26,7 +26,8 @@ import Testing
     epochs: [Int] = [1, 1, 1, 1],
     momentum: Double = 0,
     isNormed: Bool = false,
-    lanes: Int = 2
+    lanes: Int = 2,
+    from state: WorkflowState? = nil
   ) async throws -> Outcome {
     let sites = fixture.sites.enumerated().map {
       Site(index: $0.offset, name: "site-\($0.offset + 1)", exampleCount: $0.element.y.count)
@@ -48,7 +49,7 @@ import Testing
       transport: transport,
       key: RandomKey(seed: 3)
     )
-    let start = WorkflowState(model: try fixture.model(isNormed: isNormed))
+    let start = try state ?? WorkflowState(model: fixture.model(isNormed: isNormed))
     _ = try await federation.run(from: start) { outcome.rounds.append($0) }
     return outcome
   }
@@ -124,6 +125,17 @@ import Testing
     try expect(outcome, "fedadam normed")
     let memory = try #require(outcome.rounds.last?.state.memory[AdaptiveServerOptimizer.meanName])
     #expect(memory.names == ["norm.weight", "norm.bias", "head.weight", "head.bias"])
+  }
+
+  @Test func aServerOptimizerGoesOnFromTheStateAfterARound() async throws {
+    let optimizers: [any ServerOptimizer] = [try .sgd(), try .yogi(learningRate: 0.05)]
+    for optimizer in optimizers {
+      let workflow = try FedAvg(rounds: 3, serverOptimizer: optimizer)
+      let whole = try await run(workflow, .plain).rounds
+      let rest = try await run(workflow, .plain, from: try #require(whole.first).state).rounds
+      #expect(rest.map(\.round) == [2, 3])
+      #expect(try #require(rest.last).model.isIdentical(to: #require(whole.last).model))
+    }
   }
 
   @Test func fedProx() async throws {
