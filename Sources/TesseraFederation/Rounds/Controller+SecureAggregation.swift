@@ -31,7 +31,9 @@ extension Controller {
         layoutOf: data.tensors,
         bound: settings.bound,
         largestWeight: settings.noise == nil ? largest : 1,
-        sites: sites.count
+        sites: sites.count,
+        // Fine enough for the noise to be what it should, and coarse enough for it to be sampled exactly.
+        resolution: settings.noise.map { $0.multiplier * $0.clipNorm * 0x1p-18 }
       ),
       clips: settings.clips,
       noise: settings.noise
@@ -92,6 +94,7 @@ extension Controller {
         asked,
         quorum: phaseQuorum,
         into: sink,
+        keyedAs: task,
         wrap: { sent, site in
           guard let request = requests[site.index] else { return sent }
           return try Exchange(request, terms: terms, task: task, data: sent)

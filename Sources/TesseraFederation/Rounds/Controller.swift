@@ -219,6 +219,7 @@ public final class Controller: Sendable {
     _ name: TaskName,
     _ data: Exchange,
     _ sites: [Site],
+    keyedAs purpose: TaskName? = nil,
     wrap: ((Exchange, Site) throws -> Exchange)? = nil
   ) throws -> [SiteTask] {
     let step = record.withLock { record in
@@ -228,7 +229,7 @@ public final class Controller: Sendable {
     var data = data
     data.metadata.round = round
     data.metadata.rounds = rounds
-    let roundKey = federation.key[name.description][round]
+    let roundKey = federation.key[(purpose ?? name).description][round]
     let context = FilterContext(
       side: .server,
       direction: .task,
@@ -262,6 +263,7 @@ public final class Controller: Sendable {
   /// Sends a task to sites, and waits until enough answers are in the sink.
   ///
   /// - Parameters:
+  ///   - purpose: The task whose keys the sites draw by; the task itself if `nil`.
   ///   - wrap: Makes of the data what a site is sent; the same for all if `nil`.
   ///   - isRecorded: Whether the answers are contributions to the round.
   func ask<Sink: AnswerSink>(
@@ -270,12 +272,13 @@ public final class Controller: Sendable {
     _ sites: [Site],
     quorum: Quorum,
     into sink: Sink,
+    keyedAs purpose: TaskName? = nil,
     wrap: ((Exchange, Site) throws -> Exchange)? = nil,
     isRecorded: Bool = true
   ) async throws -> AnswerCollector<Sink>.State {
     try Task.checkCancellation()
     try quorum.validate(for: sites)
-    let tasks = try tasks(name, data, sites, wrap: wrap)
+    let tasks = try tasks(name, data, sites, keyedAs: purpose, wrap: wrap)
     let step = tasks.first?.step ?? 0
     try journal(.taskOpened(step: step, task: name, round: round, sites: sites.count))
     observe(.asked(name, round: round, sites: sites.count))
