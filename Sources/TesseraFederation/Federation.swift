@@ -20,6 +20,9 @@ public struct Federation: Sendable {
   public var limits = ExchangeLimits()
   /// Are called around each task.
   public var callbacks = TaskCallbacks()
+  /// The public side of the sites' key, if their updates are encrypted (``EncryptModel``): weighted means are then of what the
+  /// server cannot read.
+  public var encryption: CKKSContext?
   /// Where the server's secrets come from.
   public var secrets = SecretSource.system
   /// The run ends when the global model's accuracy is this good.

@@ -42,26 +42,15 @@ extension ImageExperiment {
 
   /// A training by an algorithm, as configured.
   func training(by algorithm: Algorithm, through lastRound: Int?) throws -> RecordedTraining {
-    var filters = SiteFilters()
     var site: any SiteAlgorithm = .plain
-    var rule: any AggregationRule = WeightedMean()
     var optimizer: (any ServerOptimizer)?
-    var open: @Sendable (Exchange) throws -> ModelState = { $0.tensors }
+    var encryption: SimulatedEncryption?
     switch algorithm {
     case .fedavg: break
     case .fedprox: site = try .fedProx(mu: Algorithm.mu)
     case .fedopt: optimizer = try .adam(learningRate: Algorithm.serverLearningRate)
     case .encrypted:
-      // A simulation whose bits must repeat keeps no secret from the one who runs it.
-      let secret = try CKKSSecretKey(randomness: .insecureReproducible(key["encryption"]))
-      let decrypt = DecryptModel(key: secret)
-      filters.tasks = [decrypt]
-      filters.results = [
-        try EncryptModel(key: secret, examples: training.dataset.count, reproducibly: true)
-      ]
-      rule = EncryptedMean(context: secret.context)
-      let place = FilterContext(side: .site, direction: .task, site: nil, key: key)
-      open = { try decrypt.apply(to: $0, in: place).tensors }
+      encryption = try SimulatedEncryption(examples: training.dataset.count, key: key["encryption"])
     }
     let executor = ClassifierExecutor(
       training: training,
@@ -73,12 +62,14 @@ extension ImageExperiment {
       workflow: try FedAvg(
         rounds: configuration.rounds,
         fraction: configuration.fraction,
-        rule: rule,
         serverOptimizer: optimizer
       ),
       transport: InProcessTransport(
         sites: sites,
-        worker: SiteWorker(executor: executor, filters: filters),
+        worker: SiteWorker(
+          executor: executor,
+          filters: encryption?.around(SiteFilters()) ?? SiteFilters()
+        ),
         pool: pool
       ),
       // The same for all: they differ by what they do, not by what they draw.
@@ -87,9 +78,10 @@ extension ImageExperiment {
     federation.quorum.minimum = configuration.minimumSites
     federation.targetAccuracy = configuration.targetAccuracy
     federation.lastRound = lastRound
-    let read = open
+    federation.encryption = encryption?.context
+    let open: @Sendable (Exchange) throws -> ModelState = encryption?.open ?? { $0.tensors }
     federation.evaluate = {
-      try await training.evaluation(of: read($0), on: test, pool: pool)
+      try await training.evaluation(of: open($0), on: test, pool: pool)
     }
     var recorded = RecordedTraining(
       name: algorithm.rawValue,

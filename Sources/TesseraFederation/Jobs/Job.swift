@@ -31,6 +31,8 @@ public struct Job: Sendable {
   public var serverFilters: ServerFilters
   /// The sites' filters.
   public var siteFilters: SiteFilters
+  /// Whether the server adds what it cannot read.
+  public var isEncrypted: Bool
   /// The run ends when the global model's accuracy is this good.
   public var targetAccuracy: Double?
   /// Where the data are.
@@ -113,6 +115,8 @@ public struct Job: Sendable {
     )
     serverFilters = filters.server
     siteFilters = filters.site
+    isEncrypted =
+      try job.optional("encryption", .choice(of: ["ckks": true, "none": false])) ?? false
     targetAccuracy = try job.optional("target_accuracy", .number(in: 0.01...1))
     data = DataMapping(source: .none)
     files = []

@@ -7,6 +7,7 @@ extension JobComponents {
   public static let standard: JobComponents = {
     var components = JobComponents()
     components.registerRules()
+    components.registerAlgorithms()
     components.registerWorkflows()
     components.registerFilters()
     components.registerExecutors()
@@ -49,18 +50,77 @@ extension JobComponents {
   }
 
   private mutating func registerWorkflows() {
-    let rules = rules
+    let plan = FedAvgPlan(rules: rules, optimizers: serverOptimizers)
     workflows.register("fedavg") { arguments in
-      try FedAvg(
-        rounds: arguments.required("rounds", .rounds),
-        fraction: arguments.optional("fraction", .fraction, default: 1),
-        rule: arguments.optional("aggregation", .component(from: rules), default: WeightedMean())
+      let common = try plan.read(arguments)
+      var workflow = try FedAvg(
+        rounds: common.rounds,
+        fraction: common.fraction,
+        rule: common.rule,
+        serverOptimizer: common.optimizer
+      )
+      workflow.secure = try arguments.optional("secure_aggregation", .secureAggregation)
+      return workflow
+    }
+    workflows.register("scaffold") { arguments in
+      let common = try plan.read(arguments)
+      return try Scaffold(
+        rounds: common.rounds,
+        fraction: common.fraction,
+        rule: common.rule,
+        serverOptimizer: common.optimizer
+      )
+    }
+    workflows.register("fednova") { arguments in
+      let common = try plan.read(arguments)
+      return try FedNova(
+        rounds: common.rounds,
+        fraction: common.fraction,
+        rule: common.rule,
+        serverOptimizer: common.optimizer
       )
     }
   }
 
+  private mutating func registerAlgorithms() {
+    serverOptimizers.register("sgd") { arguments in
+      try ServerSGD(
+        learningRate: arguments.optional("learning_rate", .number, default: 1),
+        momentum: arguments.optional("momentum", .number, default: 0.9)
+      )
+    }
+    typealias Maker =
+      @Sendable (_ rate: Double, _ beta1: Double, _ tau: Double) throws
+      -> any ServerOptimizer
+    func register(_ name: String, beta1: Double, _ make: @escaping Maker) {
+      serverOptimizers.register(name) { arguments in
+        try make(
+          arguments.optional("learning_rate", .number, default: 0.01),
+          arguments.optional("beta1", .number, default: beta1),
+          arguments.optional("tau", .number, default: 1e-3)
+        )
+      }
+    }
+    register("adam", beta1: 0.9) { try .adam(learningRate: $0, beta1: $1, tau: $2) }
+    register("adagrad", beta1: 0) { try .adagrad(learningRate: $0, beta1: $1, tau: $2) }
+    register("yogi", beta1: 0.9) { try .yogi(learningRate: $0, beta1: $1, tau: $2) }
+    algorithms.register("plain") { _ in .plain }
+    algorithms.register("fedprox") { arguments in
+      try .fedProx(mu: arguments.optional("mu", .number, default: 0.1))
+    }
+    algorithms.register("ditto") { arguments in
+      try .ditto(lambda: arguments.optional("lambda", .number, default: 0.1))
+    }
+    algorithms.register("fedbn") { arguments in
+      try .fedBN(names: arguments.required("names", .list(of: .text, count: 1...)))
+    }
+    algorithms.register("scaffold") { _ in .scaffold }
+    algorithms.register("fednova") { _ in .fedNova }
+  }
+
   private mutating func registerExecutors() {
-    executors.register("classifier") { try classifier($0) }
+    let algorithms = algorithms
+    executors.register("classifier") { try classifier($0, algorithms) }
   }
 
   private mutating func registerNetworks() {
@@ -116,7 +176,10 @@ extension JobComponents {
 private typealias Limits = ImageExperiment.Configuration.Limits
 
 /// Trains and measures image classifiers.
-private func classifier(_ arguments: Mapping) throws -> ExecutorRecipe {
+private func classifier(
+  _ arguments: Mapping,
+  _ algorithms: Registry<any SiteAlgorithm>
+) throws -> ExecutorRecipe {
   let epochs = try arguments.optional("epochs", .integer(in: Limits.epochs), default: 1)
   let batch = try arguments.optional("batch", .integer(in: Limits.batch), default: 64)
   let rates = try arguments.optional(
@@ -131,6 +194,12 @@ private func classifier(_ arguments: Mapping) throws -> ExecutorRecipe {
   )
   let momentum = try arguments.optional("momentum", .number(in: 0...0.9999), default: 0.9)
   let clip = try arguments.optional("gradient_norm", .number(in: 1e-9...1e9), default: 2)
+  let algorithm = try arguments.optional(
+    "algorithm",
+    .component(from: algorithms),
+    default: .plain
+  )
+  let keepsModel = try arguments.optional("keeps_local_model", .boolean, default: false)
   let augments = try arguments.optional("augment", .boolean, default: false)
   return ExecutorRecipe(passes: epochs) { resources in
     guard case .images(let images) = resources.data, let network = resources.network else {
@@ -152,7 +221,9 @@ private func classifier(_ arguments: Mapping) throws -> ExecutorRecipe {
     return ClassifierExecutor(
       training: training,
       partition: images.partition,
-      epochs: epochs
+      epochs: epochs,
+      algorithm: algorithm,
+      keepsLocalModel: keepsModel
     )
   }
 }
@@ -165,4 +236,44 @@ extension Schema where Value == Int {
 extension Schema where Value == Double {
   /// A share of the sites.
   static var fraction: Schema { .number(in: Limits.fraction) }
+}
+
+/// What workflows like federated averaging have in common.
+private struct FedAvgPlan {
+  var rules: Registry<any AggregationRule>
+  var optimizers: Registry<any ServerOptimizer>
+
+  func read(
+    _ arguments: Mapping
+  ) throws -> (
+    rounds: Int, fraction: Double, rule: any AggregationRule, optimizer: (any ServerOptimizer)?
+  ) {
+    try (
+      rounds: arguments.required("rounds", .rounds),
+      fraction: arguments.optional("fraction", .fraction, default: 1),
+      rule: arguments.optional("aggregation", .component(from: rules), default: WeightedMean()),
+      optimizer: arguments.optional("server_optimizer", .component(from: optimizers))
+    )
+  }
+}
+
+extension Schema where Value == SecureAggregation {
+  /// Masks, by their bounds.
+  fileprivate static var secureAggregation: Schema {
+    .mapping { settings in
+      SecureAggregation(
+        bound: try settings.optional("bound", .number(in: 1e-6...1e6), default: 64),
+        clips: try settings.optional("clips", .boolean, default: false),
+        noise: try settings.optional(
+          "noise",
+          .mapping { noise in
+            try SecureAggregation.Noise(
+              clipNorm: noise.required("clip_norm", .number),
+              multiplier: noise.required("multiplier", .number)
+            )
+          }
+        )
+      )
+    }
+  }
 }

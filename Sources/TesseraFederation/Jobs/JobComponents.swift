@@ -15,6 +15,10 @@ public struct JobComponents: Sendable {
   public var workflows: Registry<any Workflow>
   /// Ways to make one update of several.
   public var rules: Registry<any AggregationRule>
+  /// What moves the global model.
+  public var serverOptimizers: Registry<any ServerOptimizer>
+  /// What sites train from where, and answer.
+  public var algorithms: Registry<any SiteAlgorithm>
   /// Changes to what travels.
   public var filters: Registry<any Filter>
   /// What sites do.
@@ -28,6 +32,8 @@ public struct JobComponents: Sendable {
   public init() {
     workflows = Registry(of: "workflow")
     rules = Registry(of: "aggregation rule")
+    serverOptimizers = Registry(of: "server optimizer")
+    algorithms = Registry(of: "algorithm")
     filters = Registry(of: "filter")
     executors = Registry(of: "executor")
     networks = Registry(of: "model")

@@ -164,16 +164,28 @@ public struct JobRun: Experiment {
 
   private func training(in record: RunRecord, through lastRound: Int?) throws -> RecordedTraining {
     let memories = try FolderSiteMemories(in: record.folder.appending("sites"))
+    let encryption =
+      job.isEncrypted
+      ? try SimulatedEncryption(
+        examples: data.sites.reduce(0) { $0 + $1.exampleCount },
+        key: key["encryption"]
+      ) : nil
+    // A simulation's secrets follow from its key, so that its bits repeat.
+    let secrets = SecretSource.reproducible(key["secrets"])
     let worker = SiteWorker(
       executor: try job.executor.make(resources),
-      filters: job.siteFilters,
-      memories: memories
+      filters: encryption?.around(job.siteFilters) ?? job.siteFilters,
+      memories: memories,
+      secrets: secrets
     )
     var federation = Federation(
       workflow: job.workflow,
       transport: InProcessTransport(sites: data.sites, worker: worker, pool: pool),
       key: key["federated"]
     )
+    federation.encryption = encryption?.context
+    federation.secrets = secrets
+    let open: @Sendable (Exchange) throws -> ModelState = encryption?.open ?? { $0.tensors }
     federation.quorum = job.quorum
     federation.filters = job.serverFilters
     federation.targetAccuracy = job.targetAccuracy
@@ -187,7 +199,7 @@ public struct JobRun: Experiment {
         learningRate: .constant(0.1)
       ) { try network.make(format, $0) }
       federation.evaluate = {
-        try await training.evaluation(of: $0.tensors, on: test, pool: pool)
+        try await training.evaluation(of: open($0), on: test, pool: pool)
       }
     }
     var recorded = RecordedTraining(
@@ -197,6 +209,7 @@ public struct JobRun: Experiment {
     )
     recorded.passes = job.executor.passes
     recorded.memories = memories
+    recorded.open = open
     return recorded
   }
 }

@@ -98,13 +98,27 @@ public final class Controller: Sendable {
     parts: [String: AggregatedPart],
     quorum: Quorum? = nil
   ) async throws -> Aggregate {
-    let fold = try AnswerFold(parts, sites: sites)
+    let fold = try AnswerFold(encrypted(parts), sites: sites)
     var outcome = try await ask(task, data, sites, quorum: quorum ?? self.quorum, into: fold)
     return Aggregate(
       parts: try outcome.sink.results(),
       contributions: outcome.contributions,
       refusals: outcome.refusals
     )
+  }
+
+  /// The parts, with sums of ciphertexts where the sites encrypt.
+  private func encrypted(_ parts: [String: AggregatedPart]) throws -> [String: AggregatedPart] {
+    guard let context = federation.encryption else { return parts }
+    return try parts.mapValues { part in
+      guard part.rule is WeightedMean || part.rule is EncryptedMean else {
+        throw FederationError(
+          code: .invalidConfiguration,
+          message: "of encrypted updates there are weighted means alone, not \(type(of: part.rule))"
+        )
+      }
+      return AggregatedPart(reference: part.reference, rule: EncryptedMean(context: context))
+    }
   }
 
   /// Sends a task to sites and waits for their answers: broadcast and wait.

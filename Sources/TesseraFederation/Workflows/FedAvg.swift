@@ -15,6 +15,8 @@ public struct FedAvg: Workflow {
   public let rule: any AggregationRule
   /// How the server moves the model; to the aggregate if `nil`.
   public let serverOptimizer: (any ServerOptimizer)?
+  /// How updates are summed so that nobody sees a single one, in place of ``rule``; each is sent as it is if `nil`.
+  public var secure: SecureAggregation?
 
   /// Federated averaging.
   ///
@@ -44,7 +46,12 @@ public struct FedAvg: Workflow {
   /// Asks for training, and moves the global model to the aggregate.
   public func run(_ state: inout WorkflowState, with controller: Controller) async throws {
     let sites = controller.sample(fraction)
-    let aggregate = try await controller.gather(.train, state.global, from: sites, by: rule)
+    let aggregate =
+      if let secure {
+        try await controller.gather(.train, state.global, from: sites, securelyBy: secure)
+      } else {
+        try await controller.gather(.train, state.global, from: sites, by: rule)
+      }
     try state.move(to: aggregate.exchange, by: serverOptimizer)
   }
 }

@@ -1,0 +1,39 @@
+internal import TesseraCore
+
+/// Homomorphic encryption in a simulation: a key for all simulated sites, and what they do with it.
+///
+/// Keys and ciphertexts follow from the run's key, so that its bits repeat: whoever runs a simulation has all data anyway.
+struct SimulatedEncryption: Sendable {
+  private let key: CKKSSecretKey
+  private let encrypt: EncryptModel
+
+  /// A key.
+  ///
+  /// - Parameters:
+  ///   - examples: How many examples all sites have together.
+  ///   - key: What the key follows from.
+  init(examples: Int, key: RandomKey) throws {
+    self.key = try CKKSSecretKey(randomness: .insecureReproducible(key))
+    encrypt = try EncryptModel(key: self.key, examples: examples, reproducibly: true)
+  }
+
+  /// What the aggregator has of the key.
+  var context: CKKSContext { key.context }
+
+  /// A site's filters, with encryption where the model crosses the site's border.
+  func around(_ filters: SiteFilters) -> SiteFilters {
+    SiteFilters(
+      tasks: [DecryptModel(key: key)] + filters.tasks,
+      results: filters.results + [encrypt]
+    )
+  }
+
+  /// Reads a global model as a site does.
+  var open: @Sendable (Exchange) throws -> ModelState {
+    let decrypt = DecryptModel(key: key)
+    return { exchange in
+      let place = FilterContext(side: .site, direction: .task, site: nil, key: RandomKey(seed: 0))
+      return try decrypt.apply(to: exchange, in: place).tensors
+    }
+  }
+}
