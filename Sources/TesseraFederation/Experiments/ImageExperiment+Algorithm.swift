@@ -79,7 +79,7 @@ extension ImageExperiment {
     federation.targetAccuracy = configuration.targetAccuracy
     federation.lastRound = lastRound
     federation.encryption = encryption?.context
-    let open: @Sendable (Exchange) throws -> ModelState = encryption?.open ?? { $0.tensors }
+    let open = SimulatedEncryption.reader(encryption)
     federation.evaluate = {
       try await training.evaluation(of: open($0), on: test, pool: pool)
     }

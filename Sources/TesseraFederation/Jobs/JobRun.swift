@@ -185,7 +185,7 @@ public struct JobRun: Experiment {
     )
     federation.encryption = encryption?.context
     federation.secrets = secrets
-    let open: @Sendable (Exchange) throws -> ModelState = encryption?.open ?? { $0.tensors }
+    let open = SimulatedEncryption.reader(encryption)
     federation.quorum = job.quorum
     federation.filters = job.serverFilters
     federation.targetAccuracy = job.targetAccuracy

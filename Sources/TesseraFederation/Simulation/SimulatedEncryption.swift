@@ -28,9 +28,12 @@ struct SimulatedEncryption: Sendable {
     )
   }
 
-  /// Reads a global model as a site does.
-  var open: @Sendable (Exchange) throws -> ModelState {
-    let decrypt = DecryptModel(key: key)
+  /// Reads a global model as a site does; as it is, without encryption.
+  static func reader(
+    _ encryption: SimulatedEncryption?
+  ) -> @Sendable (Exchange) throws -> ModelState {
+    guard let encryption else { return { $0.tensors } }
+    let decrypt = DecryptModel(key: encryption.key)
     return { exchange in
       let place = FilterContext(side: .site, direction: .task, site: nil, key: RandomKey(seed: 0))
       return try decrypt.apply(to: exchange, in: place).tensors
