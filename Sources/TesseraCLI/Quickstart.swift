@@ -9,12 +9,22 @@ struct Quickstart: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Trains a classifier on real images that stay at their sites, and compares.",
     discussion: """
-      Fashion-MNIST is divided unevenly among the sites. They train together by federated averaging; \
-      then each trains alone, and one model trains on all images in one place. The run's folder \
+      Fashion-MNIST is divided unevenly among the sites. They train together: by federated averaging, \
+      with sites held near the global model (FedProx), with an optimiser on the server (FedOpt), and \
+      by averaging what the server cannot read (homomorphic encryption). Then each trains alone, and \
+      one model trains on all images in one place. The run's folder \
       holds a report, the model and everything needed to repeat the run. Ctrl-C stops it; \
       'tessera resume' goes on.
       """
   )
+
+  @Option(
+    help: ArgumentHelp(
+      "Train together by this algorithm alone; may be given several times. All four if not given.",
+      valueName: "algorithm"
+    )
+  )
+  var only: [ImageExperiment.Algorithm] = []
 
   @Option(
     parsing: .unconditional,
@@ -117,6 +127,9 @@ struct Quickstart: AsyncParsableCommand {
 
   private var settings: ImageExperiment.Configuration {
     ImageExperiment.Configuration(
+      algorithms: only.isEmpty
+        ? ImageExperiment.Algorithm.allCases
+        : ImageExperiment.Algorithm.allCases.filter(only.contains),
       sites: sites.value,
       rounds: rounds.value,
       division: partition,
@@ -178,3 +191,4 @@ struct Quickstart: AsyncParsableCommand {
 }
 
 extension ImageExperiment.Division: ExpressibleByArgument {}
+extension ImageExperiment.Algorithm: ExpressibleByArgument {}
