@@ -61,6 +61,7 @@ public struct Federation: Sendable {
       throw FederationError(code: .invalidConfiguration, message: "there are no sites")
     }
     let (operations, background) = AsyncStream<@Sendable () async -> Void>.makeStream()
+    let flights = Flights()
     return try await withThrowingTaskGroup(of: Void.self) { group in
       // What workflows do not wait for.
       group.addTask {
@@ -68,13 +69,17 @@ public struct Federation: Sendable {
           for await operation in operations { notices.addTask { await operation() } }
         }
       }
+      // What workflows wait for in a later round; it ends with the last one.
+      group.addTask { await flights.run() }
       do {
-        let outcome = try await rounds(state, finishRound, journal, observe, background)
+        let outcome = try await rounds(state, finishRound, journal, observe, background, flights)
         background.finish()
+        flights.finish()
         try await group.waitForAll()
         return outcome
       } catch {
         background.finish()
+        flights.finish()
         group.cancelAll()
         throw error
       }
@@ -86,7 +91,8 @@ public struct Federation: Sendable {
     _ finishRound: (RoundResult) async throws -> Void,
     _ journal: @escaping @Sendable (JournalEvent) throws -> Void,
     _ observe: @escaping @Sendable (FederationEvent) -> Void,
-    _ background: AsyncStream<@Sendable () async -> Void>.Continuation
+    _ background: AsyncStream<@Sendable () async -> Void>.Continuation,
+    _ flights: Flights
   ) async throws -> (state: WorkflowState, reason: FinishReason) {
     var state = initial
     while state.round < workflow.rounds, !state.isFinished {
@@ -102,7 +108,8 @@ public struct Federation: Sendable {
         federation: self,
         observe: observe,
         journal: journal,
-        background: background
+        background: background,
+        flights: flights
       )
       var next = state
       try await workflow.run(&next, with: controller)

@@ -28,6 +28,7 @@ public struct FederationError: Error, Sendable, Hashable, CustomStringConvertibl
       case badTask
       case cannotResume
       case protocolViolation
+      case malformedData
     }
     private var kind: Kind
 
@@ -44,6 +45,8 @@ public struct FederationError: Error, Sendable, Hashable, CustomStringConvertibl
     public static var limitExceeded: Self { Self(kind: .limitExceeded) }
     /// A task asks for what the site cannot do, or lacks what it needs.
     public static var badTask: Self { Self(kind: .badTask) }
+    /// A file of a site's data is not what it should be; the message names the file and the line.
+    public static var malformedData: Self { Self(kind: .malformedData) }
     /// What a job left behind does not fit the job.
     public static var cannotResume: Self { Self(kind: .cannotResume) }
     /// A message breaks the rules of a protocol: whoever received it takes no further part.

@@ -37,13 +37,57 @@ import Testing
     StackedBars([.init("none", [0])], partNames: [], label: ""),
     BarPlot([1, 2, 3.5], xLabel: "round", yLabel: "seconds"), BarPlot([], xLabel: "", yLabel: ""),
     BarPlot([0], xLabel: "", yLabel: ""), BarPlot([.nan, 1], xLabel: "", yLabel: ""),
+    HeatMap(
+      rows: ["site-1", "mean"],
+      columns: ["a name that is too long to stand beside others, so it is turned", "mean"],
+      values: [[1, nil], [.nan, 3]],
+      label: "x",
+      summaries: ["mean"]
+    ), HeatMap(rows: [], columns: [], values: [], label: ""),
+    HeatMap(rows: ["a", "b"], columns: ["c"], values: [[2]], label: "", decimals: -1),
+    HistogramPlot(
+      [.init("all", [1, 2, .nan], color: 0, isFilled: true), .init("one", [0, 0, 0], color: 11)],
+      from: -1,
+      to: 2,
+      xLabel: "age"
+    ), HistogramPlot([], from: 0, to: 0, xLabel: ""),
+    HistogramPlot([.init("none", [], color: 0)], from: .nan, to: .infinity, xLabel: ""),
   ]
 
-  @Test(arguments: 0..<12) func everyPageIsBalancedAndFreeOfNaN(index: Int) {
+  @Test(arguments: 0..<18) func everyPageIsBalancedAndFreeOfNaN(index: Int) {
     let html = Self.page(Self.plots[index]).html
     let parser = XMLParser(data: Data(html.utf8))
     #expect(parser.parse(), "\(String(describing: parser.parserError))")
     #expect(!html.contains("nan") && !html.contains("inf\""))
+  }
+
+  @Test func everyCellOfAMatrixHasItsNumber() {
+    let map = HeatMap(
+      rows: ["a", "b"],
+      columns: ["c", "d"],
+      values: [[0.25, 0.5], [nil, 1]],
+      label: "x",
+      unit: " %"
+    )
+    for title in ["a, c: 0.25 %", "a, d: 0.50 %", "b, c: –", "b, d: 1.00 %"] {
+      #expect(map.svg.contains("<title>\(title)</title>"))
+    }
+    // The smallest is the palest, the largest the darkest.
+    for share in [4, 20, 54] { #expect(map.svg.contains("var(--c0) \(share)%")) }
+  }
+
+  @Test func aHistogramShowsShares() {
+    let plot = HistogramPlot(
+      [.init("all", [30, 10], color: 0, isFilled: true), .init("one", [1, 3], color: 1)],
+      from: 0,
+      to: 2,
+      xLabel: "x"
+    )
+    // Three quarters, at either side, are equally high.
+    let heights = plot.svg.split(separator: "points=\"").dropFirst().map { part in
+      part.prefix { $0 != "\"" }.split(separator: " ").map { $0.split(separator: ",")[1] }
+    }
+    #expect(heights.count == 2 && heights[0][1] == heights[1][3])
   }
 
   @Test func namesCannotBecomeMarkup() {

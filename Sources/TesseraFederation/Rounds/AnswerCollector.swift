@@ -7,8 +7,19 @@ protocol AnswerSink: Sendable {
   mutating func take(_ answer: Exchange, from site: Site) throws -> Double
 }
 
+/// An answer that has passed the server's filters, with what travelled of it.
+struct Received: Sendable {
+  var answer: Exchange
+  var traffic = Traffic()
+}
+
 /// What became of an answer.
-private enum Receipt { case accepted(Contribution, Int), refused(Refusal) }
+private enum Receipt {
+  case accepted(Contribution, Int, Received)
+  case refused(Refusal)
+  /// Nobody waits for it any longer, and that has been said.
+  case ignored
+}
 
 /// Takes the answers to one task as they arrive, from any thread, and feeds the ``Gathering``.
 final class AnswerCollector<Sink: AnswerSink>: Sendable {
@@ -19,7 +30,12 @@ final class AnswerCollector<Sink: AnswerSink>: Sendable {
     var refusals: [Refusal] = []
     var traffic = Traffic()
     var answers = 0
+    /// Why there are not enough answers, if so.
     var failure: String?
+    /// The sites that are not waited for any longer.
+    var givenUp: Set<Int> = []
+    /// What those who listen have still to be told.
+    var news: [Refusal] = []
   }
 
   /// What the shell around the collector has to do.
@@ -33,7 +49,7 @@ final class AnswerCollector<Sink: AnswerSink>: Sendable {
   private let state: Mutex<State>
   private let request: AsyncStream<Request>.Continuation
   private let now: @Sendable () -> Duration
-  private let accepted: @Sendable (Contribution, _ answers: Int) -> Void
+  private let accepted: @Sendable (Contribution, _ answers: Int, Received) -> Void
   private let refused: @Sendable (Refusal) -> Void
 
   init(
@@ -41,7 +57,7 @@ final class AnswerCollector<Sink: AnswerSink>: Sendable {
     quorum: Quorum,
     into sink: Sink,
     now: @escaping @Sendable () -> Duration,
-    accepted: @escaping @Sendable (Contribution, _ answers: Int) -> Void,
+    accepted: @escaping @Sendable (Contribution, _ answers: Int, Received) -> Void,
     refused: @escaping @Sendable (Refusal) -> Void
   ) {
     self.sites = Dictionary(sites.map { ($0.index, $0) }) { first, _ in first }
@@ -56,6 +72,7 @@ final class AnswerCollector<Sink: AnswerSink>: Sendable {
   }
 
   func progressed(_ site: Site) { handle(.progressed(site: site.index)) }
+  func waiting(_ site: Site) { handle(.waiting(site: site.index)) }
   func woke() { handle(.woke) }
   /// No more answers can come.
   func close() {
@@ -63,16 +80,11 @@ final class AnswerCollector<Sink: AnswerSink>: Sendable {
     request.yield(.stop)
   }
 
-  /// Takes an answer.
-  ///
-  /// - Parameters:
-  ///   - result: The answer as the server's filters left it.
-  ///   - arrivedBytes: The size of its tensors as they arrived.
-  ///   - site: Whose it is.
-  func receive(_ result: Result<Exchange, any Error>, arrivedBytes: Int, from site: Site) {
+  func receive(_ result: Result<Received, any Error>, from site: Site) {
     let outcome: Receipt = state.withLock { state in
       // Before anything is folded: no site counts twice, and none that was not asked.
       guard state.gathering.isWaiting(for: site.index) else {
+        if state.givenUp.contains(site.index) { return .ignored }
         let reason = "\(site.name): it has answered already, was not asked, or came too late"
         let refusal = Refusal(site: site, reason: reason)
         state.refusals.append(refusal)
@@ -80,16 +92,15 @@ final class AnswerCollector<Sink: AnswerSink>: Sendable {
       }
       let time = now()
       do {
-        let answer = try result.get()
+        let received = try result.get()
+        let answer = received.answer
         guard answer.returnCode == .ok else {
           throw FederationError(
             code: .rejectedUpdate,
             message: answer.headers["reason"] ?? "it answered '\(answer.returnCode.rawValue)'"
           )
         }
-        state.traffic.up += arrivedBytes
-        state.traffic.upUnprocessed = state.traffic.upUnprocessed
-          .addingUpToLimit(answer.unprocessedByteCount)
+        state.traffic += received.traffic
         let weight = try state.sink.take(answer, from: site)
         let contribution = Contribution(
           site: site,
@@ -100,7 +111,7 @@ final class AnswerCollector<Sink: AnswerSink>: Sendable {
         state.contributions.append(contribution)
         state.answers += 1
         obey(state.gathering.handle(.accepted(site: site.index), at: time), &state)
-        return .accepted(contribution, state.answers)
+        return .accepted(contribution, state.answers, received)
       } catch {
         var reason = "\(error)"
         if !reason.hasPrefix(site.name) { reason = "\(site.name): \(reason)" }
@@ -112,17 +123,17 @@ final class AnswerCollector<Sink: AnswerSink>: Sendable {
       }
     }
     switch outcome {
-    case .accepted(let contribution, let answers): accepted(contribution, answers)
+    case .accepted(let contribution, let answers, let received):
+      accepted(contribution, answers, received)
     case .refused(let refusal): refused(refusal)
+    case .ignored: break
     }
+    tell()
   }
 
   /// What came of it, in the order of the sites, whatever the order of the answers.
-  ///
-  /// - Throws: ``FederationError`` with code ``FederationError/Code/tooFewSites`` if there are not enough answers.
-  func result() throws -> State {
+  func outcome() -> State {
     var state = state.withLock { $0 }
-    if let failure = state.failure { throw FederationError(code: .tooFewSites, message: failure) }
     state.contributions.sort { $0.index < $1.index }
     state.refusals.sort { ($0.index, $0.reason) < ($1.index, $1.reason) }
     return state
@@ -131,6 +142,16 @@ final class AnswerCollector<Sink: AnswerSink>: Sendable {
   private func handle(_ event: Gathering.Event) {
     let time = now()
     state.withLock { obey($0.gathering.handle(event, at: time), &$0) }
+    tell()
+  }
+
+  /// Tells of the sites that were given up, outside of the lock.
+  private func tell() {
+    let news = state.withLock { state in
+      defer { state.news = [] }
+      return state.news
+    }
+    for refusal in news { refused(refusal) }
   }
 
   private func obey(_ actions: [Gathering.Action], _ state: inout State) {
@@ -138,7 +159,11 @@ final class AnswerCollector<Sink: AnswerSink>: Sendable {
       switch action {
       case .wake(let time): request.yield(.wake(at: time))
       case .giveUp(let site, let reason):
-        if let site = sites[site] { state.refusals.append(Refusal(site: site, reason: reason)) }
+        guard let site = sites[site] else { continue }
+        let refusal = Refusal(site: site, reason: reason)
+        state.givenUp.insert(site.index)
+        state.refusals.append(refusal)
+        state.news.append(refusal)
       case .finish: request.yield(.stop)
       case .abandon(let reason):
         state.failure = reason

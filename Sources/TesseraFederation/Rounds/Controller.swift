@@ -18,10 +18,13 @@ public final class Controller: Sendable {
   let observe: @Sendable (FederationEvent) -> Void
   let journal: @Sendable (JournalEvent) throws -> Void
   let background: AsyncStream<@Sendable () async -> Void>.Continuation
-  private let record: Mutex<Record>
+  let flights: Flights
+  let record: Mutex<Record>
 
   struct Record {
     var step: Int
+    /// How often each task was asked for in this round.
+    var repetitions: [TaskName: Int] = [:]
     var contributions: [Contribution] = []
     var refusals: [Refusal] = []
     var traffic = Traffic()
@@ -35,7 +38,8 @@ public final class Controller: Sendable {
     federation: Federation,
     observe: @escaping @Sendable (FederationEvent) -> Void,
     journal: @escaping @Sendable (JournalEvent) throws -> Void,
-    background: AsyncStream<@Sendable () async -> Void>.Continuation
+    background: AsyncStream<@Sendable () async -> Void>.Continuation,
+    flights: Flights
   ) {
     self.round = round
     self.rounds = rounds
@@ -45,6 +49,7 @@ public final class Controller: Sendable {
     self.observe = observe
     self.journal = journal
     self.background = background
+    self.flights = flights
     record = Mutex(Record(step: step))
   }
 
@@ -157,53 +162,16 @@ public final class Controller: Sendable {
     return answer.exchange
   }
 
-  /// Sends a task to sites one after the other, each with what the one before it answered.
-  ///
-  /// A site that gives no usable answer is passed over.
-  ///
-  /// - Parameters:
-  ///   - task: What is to be done.
-  ///   - data: What the first site does it with.
-  ///   - sites: Who is asked, in this order.
-  ///   - quorum: How many must answer, and who; the federation's quorum if `nil`.
-  /// - Returns: What the last site answered.
-  /// - Throws: ``FederationError`` with code ``FederationError/Code/tooFewSites`` if too few did.
-  public func relay(
-    _ task: TaskName = .train,
-    _ data: Exchange,
-    through sites: [Site],
-    quorum: Quorum? = nil
-  ) async throws -> Exchange {
-    let quorum = quorum ?? self.quorum
-    var (current, done) = (data, 0)
-    for site in sites {
-      do {
-        let answer = try await send(task, current, to: site)
-        current = answer.kind == .weightDifference ? try current.adding(answer) : answer
-        done += 1
-      } catch let error as FederationError where error.code == .tooFewSites {
-        guard !quorum.mandatory.contains(site.name) else { throw error }
-      }
-    }
-    guard done >= min(quorum.minimum, sites.count) else {
-      throw FederationError(
-        code: .tooFewSites,
-        message: "\(done) of \(sites.count) sites passed the model on, \(quorum.minimum) are needed"
-      )
-    }
-    return current
-  }
-
   /// Sends a task to sites without waiting for what they answer.
   ///
   /// The workflow goes on at once; what the sites answer is noted among the round's events, and used by no one. The run does
   /// not end before they have.
   public func broadcast(_ task: TaskName, _ data: Exchange, to sites: [Site]) throws {
-    let tasks = try tasks(task, data, sites)
+    let sending = try prepare(task, data, for: sites)
     let transport = federation.transport
     let observe = observe
     background.yield {
-      await transport.ask(tasks) { event in
+      await transport.ask(sending.tasks) { event in
         guard case .answered(let site, let result) = event else { return }
         observe(.notified(site, error: result.failure.map { "\(site.name): \($0)" }))
       }
@@ -227,164 +195,6 @@ public final class Controller: Sendable {
       if let error = $0.journalFailure { throw error }
       return $0
     }
-  }
-
-  private func tasks(
-    _ name: TaskName,
-    _ data: Exchange,
-    _ sites: [Site],
-    keyedAs purpose: TaskName? = nil,
-    wrap: ((Exchange, Site) throws -> Exchange)? = nil
-  ) throws -> [SiteTask] {
-    let step = record.withLock { record in
-      record.step += 1
-      return record.step
-    }
-    var data = data
-    data.metadata.round = round
-    data.metadata.rounds = rounds
-    let roundKey = federation.key[(purpose ?? name).description][round]
-    let context = FilterContext(
-      side: .server,
-      direction: .task,
-      task: name,
-      round: round,
-      site: nil,
-      key: roundKey["filters"]
-    )
-    let sent = try federation.filters.tasks.applied(
-      to: federation.callbacks.willSend?(name, data, sites) ?? data,
-      in: context
-    )
-    try federation.limits.check(sent)
-    var bytes = 0
-    let tasks = try sites.map { site in
-      let own = try wrap?(sent, site) ?? sent
-      bytes += own.byteCount
-      return SiteTask(
-        step: step,
-        name: name,
-        round: round,
-        site: site,
-        data: own,
-        key: roundKey[site.index]
-      )
-    }
-    record.withLock { $0.traffic.down += bytes }
-    return tasks
-  }
-
-  /// Sends a task to sites, and waits until enough answers are in the sink.
-  ///
-  /// - Parameters:
-  ///   - purpose: The task whose keys the sites draw by; the task itself if `nil`.
-  ///   - wrap: Makes of the data what a site is sent; the same for all if `nil`.
-  ///   - isRecorded: Whether the answers are contributions to the round.
-  func ask<Sink: AnswerSink>(
-    _ name: TaskName,
-    _ data: Exchange,
-    _ sites: [Site],
-    quorum: Quorum,
-    into sink: Sink,
-    keyedAs purpose: TaskName? = nil,
-    wrap: ((Exchange, Site) throws -> Exchange)? = nil,
-    isRecorded: Bool = true
-  ) async throws -> AnswerCollector<Sink>.State {
-    try Task.checkCancellation()
-    try quorum.validate(for: sites)
-    let tasks = try tasks(name, data, sites, keyedAs: purpose, wrap: wrap)
-    let step = tasks.first?.step ?? 0
-    try journal(.taskOpened(step: step, task: name, round: round, sites: sites.count))
-    observe(.asked(name, round: round, sites: sites.count))
-    let start = ContinuousClock.now
-    let clock = federation.clock
-    let collector = AnswerCollector(
-      asking: sites,
-      quorum: quorum,
-      into: sink,
-      now: { clock?.now() ?? (ContinuousClock.now - start) }
-    ) { [self] contribution, answers in
-      note { .answerAccepted(step: step, contribution) }
-      observe(.answered(self.sites[contribution.index], answers: answers))
-    } refused: { [self] refusal in
-      note { .answerRefused(step: step, refusal) }
-      observe(.refused(refusal))
-    }
-    let filters = federation.filters.results
-    let (limits, callbacks) = (federation.limits, federation.callbacks)
-    let transport = federation.transport
-    await withTaskGroup(of: Void.self) { group in
-      group.addTask {
-        await transport.ask(tasks) { event in
-          switch event {
-          case .progressed(let site): collector.progressed(site)
-          case .answered(let site, let result):
-            collector.receive(
-              result.flatMap { answer in
-                Result {
-                  try limits.check(answer)
-                  let context = FilterContext(
-                    side: .server,
-                    direction: .result,
-                    task: name,
-                    round: self.round,
-                    site: site,
-                    key: self.federation.key[name.description][self.round]["filters"][site.index],
-                    reference: data
-                  )
-                  let filtered = try filters.applied(to: answer, in: context)
-                  return callbacks.didReceive?(name, filtered, site) ?? filtered
-                }
-              },
-              arrivedBytes: (try? result.get())?.byteCount ?? 0,
-              from: site
-            )
-          }
-        }
-        collector.close()
-      }
-      requests: for await request in collector.requests {
-        switch request {
-        case .stop: break requests
-        case .wake(let time):
-          group.addTask {
-            do {
-              if let clock {
-                try await clock.sleep(until: time)
-              } else {
-                try await ContinuousClock().sleep(until: start + time)
-              }
-              collector.woke()
-            } catch {}
-          }
-        }
-      }
-      // Whoever has not answered is told to stop.
-      group.cancelAll()
-    }
-    try Task.checkCancellation()
-    let outcome: AnswerCollector<Sink>.State
-    do {
-      outcome = try collector.result()
-    } catch var error as FederationError {
-      error.message = "round \(round), task '\(name)': \(error.message)"
-      throw error
-    }
-    record.withLock { record in
-      if isRecorded {
-        record.contributions += outcome.contributions
-        record.refusals += outcome.refusals
-      }
-      record.traffic += outcome.traffic
-    }
-    callbacks.didFinish?(name, outcome.contributions, outcome.refusals)
-    try journal(.taskClosed(step: step, accepted: outcome.contributions.count))
-    return outcome
-  }
-
-  /// Journals from a transport's thread, where nothing can be thrown: the round ends with the error.
-  private func note(_ event: () -> JournalEvent) {
-    do { try journal(event()) } catch { record.withLock { $0.journalFailure = error } }
   }
 }
 

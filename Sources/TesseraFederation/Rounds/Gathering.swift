@@ -9,6 +9,8 @@ public struct Gathering: Sendable {
     case accepted(site: Int)
     /// A site's answer was refused, or the site could not answer.
     case refused(site: Int, reason: String)
+    /// A site's task is held back until there is room for it: its silence says nothing.
+    case waiting(site: Int)
     /// A site says that it is at work.
     case progressed(site: Int)
     /// A time that ``Action/wake(at:)`` asked for has come.
@@ -42,6 +44,8 @@ public struct Gathering: Sendable {
   private var phase = Phase.waiting(deadline: nil)
   /// The sites that have not answered, with when they were last heard of.
   private var pending: [Int: Duration]
+  /// The sites among them whose tasks are held back.
+  private var held: Set<Int> = []
   private var accepted = 0
   private var missingMandatory: Set<String>
   private var refusals: [String] = []
@@ -83,9 +87,14 @@ public struct Gathering: Sendable {
         return settle(at: now)
       }
       return abandon("the mandatory site \(names[site] ?? "") gave no usable answer")
-    case .progressed(let site):
-      if pending[site] != nil { pending[site] = now }
+    case .waiting(let site):
+      // Whose silence is not measured anyway needs no entry.
+      if quorum.patience != nil, pending[site] != nil { held.insert(site) }
       return []
+    case .progressed(let site):
+      guard pending[site] != nil else { return [] }
+      pending[site] = now
+      return held.remove(site) == nil ? [] : settle(at: now)
     case .woke:
       nextWake = nil
       if let deadline, now >= deadline { return finish() }
@@ -105,7 +114,8 @@ public struct Gathering: Sendable {
   /// Gives up the sites that have been silent for too long.
   private mutating func expire(at now: Duration) -> [Action] {
     guard let patience = quorum.patience else { return [] }
-    return pending.filter { now - $0.value >= patience }.keys.sorted().map { site in
+    let silent = pending.filter { now - $0.value >= patience && !held.contains($0.key) }
+    return silent.keys.sorted().map { site in
       pending[site] = nil
       let reason = "\(names[site] ?? ""): no sign of progress for \(patience)"
       refusals.append(reason)
@@ -127,7 +137,7 @@ public struct Gathering: Sendable {
     }
     var wake = deadline
     // Looking at every site is for those occasions alone on which a wake is due.
-    if let patience = quorum.patience, nextWake == nil, let oldest = pending.values.min() {
+    if let patience = quorum.patience, nextWake == nil, let oldest = oldest() {
       wake = min(wake ?? .seconds(Int64.max), oldest + patience)
     }
     guard let wake, nextWake.map({ wake < $0 }) ?? true else { return [] }
@@ -135,9 +145,20 @@ public struct Gathering: Sendable {
     return [.wake(at: wake)]
   }
 
+  /// When the site that has been silent for longest was last heard of.
+  private func oldest() -> Duration? {
+    held.isEmpty
+      ? pending.values.min() : pending.filter { !held.contains($0.key) }.values.min()
+  }
+
   private mutating func finish() -> [Action] {
     phase = .over
-    return [.finish]
+    // Who took part, and who did not, must be seen in the record.
+    let late = pending.keys.sorted().map {
+      Action.giveUp(site: $0, reason: "\(names[$0] ?? ""): it was not waited for any longer")
+    }
+    pending = [:]
+    return late + [.finish]
   }
 
   private mutating func abandon(_ cause: String?) -> [Action] {

@@ -33,7 +33,10 @@ public struct InProcessTransport: Transport {
       ($1.site.exampleCount, $0.site.index) < ($0.site.exampleCount, $1.site.index)
     }
     let worker = worker
+    // Who has to wait for a lane is not to blame for it.
+    for task in ordered.dropFirst(pool.count) { report(.waiting(task.site)) }
     await pool.forEach(ordered) { task in
+      report(.progressed(task.site))
       do {
         let answer = try await worker.answer(task) { report(.progressed(task.site)) }
         report(.answered(task.site, .success(answer)))

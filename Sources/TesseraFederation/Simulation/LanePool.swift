@@ -6,6 +6,8 @@ internal import TesseraCore
 /// The results do not depend on the number of lanes: each part runs on one thread, alone, from start to end.
 public struct LanePool: Sendable {
   private let lanes: [ComputeLane]
+  /// The lane that the next work starts with: many works of one part each use all lanes.
+  private let first = Shared(Atomic(0))
 
   /// Lanes of one thread each, at least one.
   public init(lanes: Int) {
@@ -24,7 +26,11 @@ public struct LanePool: Sendable {
   ) async {
     let next = Shared(Atomic(0))
     await withTaskGroup(of: Void.self) { group in
-      for lane in lanes.prefix(parts.count) {
+      let workers = min(lanes.count, parts.count)
+      let start = first.value.wrappingAdd(workers, ordering: .relaxed).oldValue
+      for worker in 0..<workers {
+        // The counter may wrap around; a lane's number may not be negative.
+        let lane = lanes[Int(bitPattern: UInt(bitPattern: start &+ worker) % UInt(lanes.count))]
         // A preference, not an actor: functions compiled to leave the caller's actor stay on the lane, too.
         group.addTask(executorPreference: lane) {
           while !Task.isCancelled {

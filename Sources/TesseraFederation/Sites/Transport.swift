@@ -18,6 +18,8 @@ public protocol Transport: Sendable {
 
 /// What comes from a site.
 public enum SiteEvent: Sendable {
+  /// It has not been given its task yet, because whoever carries tasks has no room: its silence says nothing.
+  case waiting(Site)
   /// It is at work.
   case progressed(Site)
   /// It has answered, or said why it cannot.

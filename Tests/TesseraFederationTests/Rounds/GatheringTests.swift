@@ -50,7 +50,8 @@ import Testing
     #expect(gathering.handle(.accepted(site: 0), at: .seconds(1)).isEmpty)
     #expect(gathering.handle(.accepted(site: 1), at: .seconds(2)) == [.wake(at: .seconds(7))])
     #expect(gathering.handle(.accepted(site: 2), at: .seconds(3)).isEmpty)
-    #expect(gathering.handle(.woke, at: .seconds(7)) == [.finish])
+    let late = Gathering.Action.giveUp(site: 3, reason: "site-4: it was not waited for any longer")
+    #expect(gathering.handle(.woke, at: .seconds(7)) == [late, .finish])
   }
 
   @Test func theWaitAfterTheMinimumBeginsWithTheLastMandatorySite() {
