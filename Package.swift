@@ -113,6 +113,7 @@ let package = Package(
     .testTarget(
       name: "TesseraFederationTests",
       dependencies: ["TesseraCore", "TesseraFederation", "TesseraRun", "TesseraTesting", system],
+      exclude: ["Fixtures"],
       swiftSettings: strict
     ),
   ],

@@ -20,7 +20,9 @@ public struct FederationError: Error, Sendable, Hashable, CustomStringConvertibl
   ///
   /// A struct, so that a new kind breaks no one.
   public struct Code: Hashable, Sendable, CustomStringConvertible {
-    private enum Kind: String { case invalidConfiguration, rejectedUpdate, tooFewSites }
+    private enum Kind: String {
+      case invalidConfiguration, rejectedUpdate, tooFewSites, budgetExhausted
+    }
     private var kind: Kind
 
     /// The name of the kind.
@@ -32,5 +34,7 @@ public struct FederationError: Error, Sendable, Hashable, CustomStringConvertibl
     public static var rejectedUpdate: Self { Self(kind: .rejectedUpdate) }
     /// Fewer sites than the minimum gave a usable update.
     public static var tooFewSites: Self { Self(kind: .tooFewSites) }
+    /// A release would spend more privacy than is allowed; the message names whose, the round and the amounts.
+    public static var budgetExhausted: Self { Self(kind: .budgetExhausted) }
   }
 }
