@@ -29,6 +29,7 @@ public struct FederationError: Error, Sendable, Hashable, CustomStringConvertibl
       case cannotResume
       case protocolViolation
       case malformedData
+      case budgetExhausted
     }
     private var kind: Kind
 
@@ -51,5 +52,7 @@ public struct FederationError: Error, Sendable, Hashable, CustomStringConvertibl
     public static var cannotResume: Self { Self(kind: .cannotResume) }
     /// A message breaks the rules of a protocol: whoever received it takes no further part.
     public static var protocolViolation: Self { Self(kind: .protocolViolation) }
+    /// A release would spend more privacy than is allowed; the message names whose, the round and the amounts.
+    public static var budgetExhausted: Self { Self(kind: .budgetExhausted) }
   }
 }

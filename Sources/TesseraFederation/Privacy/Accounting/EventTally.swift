@@ -1,0 +1,38 @@
+/// Events with one entry for each mechanism, in the order in which they first came.
+struct EventTally: Sendable {
+  private(set) var events: [PrivacyEvent] = []
+  private var positions: [PrivacyMechanism: Int] = [:]
+  private var neighbors: PrivacyMechanism.Neighbors?
+  /// What simple composition of (ε, 0)-DP gives, often infinity.
+  private(set) var pureEpsilon = 0.0
+
+  /// Adds an event; a failure changes nothing.
+  mutating func add(_ event: PrivacyEvent) throws {
+    try event.validate()
+    guard event.count > 0 else { return }
+    if let wanted = event.mechanism.neighbors, let neighbors, wanted != neighbors {
+      throw FederationError(
+        code: .invalidConfiguration,
+        message: """
+          mechanisms for neighbours of two kinds (\(neighbors.rawValue), \(wanted.rawValue)) cannot be \
+          composed
+          """
+      )
+    }
+    if let position = positions[event.mechanism] {
+      let (count, overflow) = events[position].count.addingReportingOverflow(event.count)
+      guard !overflow else {
+        throw FederationError(
+          code: .invalidConfiguration,
+          message: "a mechanism was used more often than can be counted"
+        )
+      }
+      events[position].count = count
+    } else {
+      positions[event.mechanism] = events.count
+      events.append(event)
+    }
+    neighbors = neighbors ?? event.mechanism.neighbors
+    pureEpsilon += event.mechanism.pureEpsilon * Double(event.count)
+  }
+}
