@@ -10,12 +10,15 @@
 
 using namespace tessera;
 
+// Fused multiplications would round otherwise on processors that have them: the same bits everywhere.
+#pragma clang fp contract(off)
+
 namespace {
 
 // One core keeps a chunk in its cache between the check and the sum.
 constexpr ptrdiff_t chunk = 4096;
-// How many elements of other types are converted at a time.
-constexpr ptrdiff_t converted = 16 * chunk;
+// How many elements of other types are converted at a time: few enough for LibTorch not to share them out among threads.
+constexpr ptrdiff_t converted = 4 * chunk;
 
 #if defined(__x86_64__)
 #define TESSERA_VECTORISED __attribute__((target_clones("default", "avx2", "arch=x86-64-v4")))
@@ -51,38 +54,62 @@ TESSERA_VECTORISED bool is_within(const double *values, ptrdiff_t count, double 
   return largest <= limit;
 }
 
-// |value · scale| stays under 2^51, so adding 1.5 · 2^52 leaves the rounded integer in the low bits of the sum: the
-// same result as llrint (ties to even), in a form that vectorises on every processor. Beyond 2^51 llrint itself serves.
+// Adding 1.5 · 2^52 to a number under 2^51 leaves the rounded integer in the low bits of the sum: the same result as llrint (ties
+// to even), in a form that vectorises on every processor.
 constexpr double magic = 6755399441055744.0;  // 1.5 · 2^52
 constexpr int64_t magic_bits = 0x4338000000000000;
 constexpr double small = 2251799813685248.0;  // 2^51
+constexpr double step = 4294967296.0;  // 2^32
 
-template <typename Value, bool subtracting>
-inline void fold_small(const Value *values, ptrdiff_t count, double scale, int64_t *sums) {
+inline int64_t rounded_small(double value) {
+  const double shifted = value + magic;
+  int64_t bits;
+  std::memcpy(&bits, &shifted, sizeof bits);
+  return bits - magic_bits;
+}
+
+/// The nearest integer to a number up to 2^62: its multiples of 2^32, which leave an exact rest, and the rest for themselves.
+inline int64_t rounded_large(double value) {
+  const double shifted = value * (1 / step) + magic;
+  const double high = shifted - magic;
+  return rounded_small(value - high * step) + static_cast<int64_t>(static_cast<uint64_t>(rounded_small(high)) << 32);
+}
+
+template <typename Value, bool is_small, bool subtracting>
+inline void fold_block(const Value *values, ptrdiff_t count, double scale, int64_t *sums) {
   for (ptrdiff_t i = 0; i < count; ++i) {
-    const double shifted = static_cast<double>(values[i]) * scale + magic;
-    int64_t bits;
-    std::memcpy(&bits, &shifted, sizeof bits);
-    const int64_t rounded = bits - magic_bits;
+    const double value = static_cast<double>(values[i]) * scale;
+    const int64_t rounded = is_small ? rounded_small(value) : rounded_large(value);
     sums[i] = subtracting ? sums[i] - rounded : sums[i] + rounded;
   }
 }
 
+template <typename Value, bool is_small>
+inline void fold_block(const Value *values, ptrdiff_t count, double scale, bool subtracting, int64_t *sums) {
+  subtracting ? fold_block<Value, is_small, true>(values, count, scale, sums)
+              : fold_block<Value, is_small, false>(values, count, scale, sums);
+}
+
 TESSERA_VECTORISED void fold_small(const float *values, ptrdiff_t count, double scale, bool subtracting, int64_t *sums) {
-  subtracting ? fold_small<float, true>(values, count, scale, sums) : fold_small<float, false>(values, count, scale, sums);
+  fold_block<float, true>(values, count, scale, subtracting, sums);
 }
 
 TESSERA_VECTORISED void fold_small(const double *values, ptrdiff_t count, double scale, bool subtracting, int64_t *sums) {
-  subtracting ? fold_small<double, true>(values, count, scale, sums) : fold_small<double, false>(values, count, scale, sums);
+  fold_block<double, true>(values, count, scale, subtracting, sums);
+}
+
+TESSERA_VECTORISED void fold_large(const float *values, ptrdiff_t count, double scale, bool subtracting, int64_t *sums) {
+  fold_block<float, false>(values, count, scale, subtracting, sums);
+}
+
+TESSERA_VECTORISED void fold_large(const double *values, ptrdiff_t count, double scale, bool subtracting, int64_t *sums) {
+  fold_block<double, false>(values, count, scale, subtracting, sums);
 }
 
 template <typename Value>
 void fold_chunk(const Value *values, ptrdiff_t count, double scale, double bound, bool subtracting, int64_t *sums) {
-  if (bound * std::abs(scale) < small) return fold_small(values, count, scale, subtracting, sums);
-  for (ptrdiff_t i = 0; i < count; ++i) {
-    const int64_t rounded = std::llrint(static_cast<double>(values[i]) * scale);
-    sums[i] = subtracting ? sums[i] - rounded : sums[i] + rounded;
-  }
+  bound * std::abs(scale) < small ? fold_small(values, count, scale, subtracting, sums)
+                                  : fold_large(values, count, scale, subtracting, sums);
 }
 
 /// The largest value that `bound` allows: beyond the type's own range that is its largest number, not infinity.
@@ -139,26 +166,27 @@ Value rounded_to(double value) {
   }
 }
 
+TESSERA_VECTORISED void divide(const int64_t *sums, ptrdiff_t count, double scale, double *quotients) {
+  for (ptrdiff_t i = 0; i < count; ++i) quotients[i] = static_cast<double>(sums[i]) / scale;
+}
+
 /// Writes the quotients over the sums, front to back. A value is never larger than its sum, so what is written lies behind
-/// what is still to be read; each block leaves the memory before anything is written to its place.
+/// what is still to be read; each block has left the memory before anything is written to its place.
 template <typename Value>
-void unfold(void *memory, double scale, const Value *reference, double share, ptrdiff_t count) {
+void unfold(int64_t *sums, double scale, const Value *reference, double share, ptrdiff_t count) {
   static_assert(sizeof(Value) <= sizeof(int64_t));
-  auto *bytes = static_cast<char *>(memory);
-  int64_t sums[chunk];
-  Value values[chunk];
-  for (ptrdiff_t start = 0; start < count; start += chunk) {
-    const ptrdiff_t length = std::min(chunk, count - start);
-    std::memcpy(sums, bytes + start * sizeof(int64_t), static_cast<size_t>(length) * sizeof(int64_t));
-    if (reference == nullptr) {
-      for (ptrdiff_t i = 0; i < length; ++i) values[i] = rounded_to<Value>(static_cast<double>(sums[i]) / scale);
-    } else {
-      for (ptrdiff_t i = 0; i < length; ++i) {
-        const double moved = static_cast<double>(sums[i]) / scale + share * static_cast<double>(reference[start + i]);
-        values[i] = rounded_to<Value>(moved);
-      }
+  constexpr ptrdiff_t block = 512;
+  auto *target = reinterpret_cast<char *>(sums);
+  double quotients[block];
+  Value values[block];
+  for (ptrdiff_t start = 0; start < count; start += block) {
+    const ptrdiff_t length = std::min(block, count - start);
+    divide(sums + start, length, scale, quotients);
+    if (reference != nullptr) {
+      for (ptrdiff_t i = 0; i < length; ++i) quotients[i] += share * static_cast<double>(reference[start + i]);
     }
-    std::memcpy(bytes + start * sizeof(Value), values, static_cast<size_t>(length) * sizeof(Value));
+    for (ptrdiff_t i = 0; i < length; ++i) values[i] = rounded_to<Value>(quotients[i]);
+    std::memcpy(target + start * static_cast<ptrdiff_t>(sizeof(Value)), values, static_cast<size_t>(length) * sizeof(Value));
   }
 }
 

@@ -53,12 +53,31 @@ void tessera_use_threads(int32_t count) {
 
 int32_t tessera_threads(void) { return at::get_num_threads(); }
 
-void tessera_prefer_large_pages(void *bytes, ptrdiff_t count) {
-  constexpr uintptr_t page = 2 << 20;
-  const uintptr_t start = (reinterpret_cast<uintptr_t>(bytes) + page - 1) & ~(page - 1);
-  const uintptr_t end = (reinterpret_cast<uintptr_t>(bytes) + static_cast<uintptr_t>(count)) & ~(page - 1);
+namespace {
+constexpr uintptr_t page = 4096;
+constexpr uintptr_t large_page = 2 << 20;
+uintptr_t rounded_up(uintptr_t size, uintptr_t unit) { return (size + unit - 1) & ~(unit - 1); }
+}  // namespace
+
+void *tessera_map(ptrdiff_t count) {
+  const uintptr_t wanted = rounded_up(static_cast<uintptr_t>(count), page);
+  // A large page lies at a multiple of its size: as much more is asked for, and given back.
+  const uintptr_t asked = wanted + large_page;
+  void *const memory = mmap(nullptr, asked, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return nullptr;
+  const uintptr_t start = reinterpret_cast<uintptr_t>(memory);
+  const uintptr_t first = rounded_up(start, large_page);
+  if (first > start) munmap(memory, first - start);
+  if (first + wanted < start + asked) munmap(reinterpret_cast<void *>(first + wanted), start + asked - first - wanted);
   // A system that knows no such pages refuses, and nothing is lost.
-  if (start < end) madvise(reinterpret_cast<void *>(start), end - start, MADV_HUGEPAGE);
+  madvise(reinterpret_cast<void *>(first), wanted, MADV_HUGEPAGE);
+  return reinterpret_cast<void *>(first);
+}
+
+void tessera_unmap(void *bytes, ptrdiff_t kept, ptrdiff_t count) {
+  const uintptr_t start = rounded_up(static_cast<uintptr_t>(kept), page);
+  const uintptr_t end = rounded_up(static_cast<uintptr_t>(count), page);
+  if (start < end) munmap(static_cast<char *>(bytes) + start, end - start);
 }
 
 void tessera_name_thread(const char *name) {

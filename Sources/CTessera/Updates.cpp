@@ -4,6 +4,7 @@
 #include "Failure.hpp"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <cmath>
@@ -17,6 +18,8 @@ namespace {
 
 // Columns that are sorted, or compared, together: their rows stay in the cache.
 constexpr ptrdiff_t columns_at_once = 256;
+// Elements that are converted together: few enough for LibTorch not to share them out among threads.
+constexpr ptrdiff_t block = 16384;
 // Partial sums beside each other, which vector units of any width can share.
 constexpr ptrdiff_t lanes = 16;
 
@@ -133,20 +136,21 @@ TesseraCode tessera_add_squared_distances(const TesseraTensor *x, double *sums, 
 TesseraCode tessera_squared_distance(const TesseraTensor *a, TesseraOptional b, double *out) {
   return guarded([&] {
     const at::Tensor first = borrowed(a).detach().to(at::kCPU).contiguous().view({-1});
-    at::Tensor second;
-    if (b != nullptr) second = borrowed(b).detach().to(at::kCPU).contiguous().view({-1});
+    const at::Tensor second =
+        b == nullptr ? at::zeros({block}, first.options()) : borrowed(b).detach().to(at::kCPU).contiguous().view({-1});
     TORCH_CHECK_VALUE(b == nullptr || second.numel() == first.numel(), "the tensors have different sizes");
-    // A block at a time: no whole copy is made of types that have to be converted.
-    constexpr ptrdiff_t block = 65536;
-    static const at::Tensor zeros = [] {
-      at::Tensor zeros = at::empty({block}, at::kDouble);
-      return zeros.zero_();
-    }();
+    TORCH_CHECK_VALUE(second.scalar_type() == first.scalar_type(), "the tensors have different types");
     double total = 0;
     for (ptrdiff_t start = 0; start < first.numel(); start += block) {
       const ptrdiff_t length = std::min(block, static_cast<ptrdiff_t>(first.numel()) - start);
+      const ptrdiff_t place = b == nullptr ? 0 : start;
+      if (first.scalar_type() == at::kFloat) {
+        total += squared_distance(first.const_data_ptr<float>() + start, second.const_data_ptr<float>() + place, length);
+        continue;
+      }
+      // A block at a time: no whole copy is made of types that have to be converted.
       const at::Tensor x = first.narrow(0, start, length).to(at::kDouble);
-      const at::Tensor y = b == nullptr ? zeros : second.narrow(0, start, length).to(at::kDouble);
+      const at::Tensor y = second.narrow(0, place, length).to(at::kDouble);
       total += squared_distance(x.const_data_ptr<double>(), y.const_data_ptr<double>(), length);
     }
     *out = total;

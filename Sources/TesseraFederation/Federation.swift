@@ -44,7 +44,7 @@ public struct Federation: Sendable {
   /// Runs until the workflow is done.
   ///
   /// - Parameters:
-  ///   - state: Where to begin, or to go on.
+  ///   - state: Where to begin, or to go on. Who passes it on without keeping it spares one model of memory.
   ///   - finishRound: Is called after each round, before the next one starts: the place to save its state.
   ///   - journal: Is told each event before anything follows from it, from any thread; throwing ends the run.
   ///   - observe: Is told what happens, from any thread.
@@ -52,7 +52,7 @@ public struct Federation: Sendable {
   /// - Throws: ``FederationError`` with code ``FederationError/Code/tooFewSites`` if a round cannot be completed;
   ///   `CancellationError` if the task was cancelled, when the round under way leaves no trace.
   public func run(
-    from state: WorkflowState,
+    from state: consuming WorkflowState,
     finishRound: (RoundResult) async throws -> Void = { _ in },
     journal: @escaping @Sendable (JournalEvent) throws -> Void = { _ in },
     observe: @escaping @Sendable (FederationEvent) -> Void = { _ in }
@@ -60,6 +60,8 @@ public struct Federation: Sendable {
     guard !transport.sites.isEmpty else {
       throw FederationError(code: .invalidConfiguration, message: "there are no sites")
     }
+    // Changed in place: the initial model does not stay to the end beside the others.
+    var state = state
     let (operations, background) = AsyncStream<@Sendable () async -> Void>.makeStream()
     let flights = Flights()
     return try await withThrowingTaskGroup(of: Void.self) { group in
@@ -72,11 +74,11 @@ public struct Federation: Sendable {
       // What workflows wait for in a later round; it ends with the last one.
       group.addTask { await flights.run() }
       do {
-        let outcome = try await rounds(state, finishRound, journal, observe, background, flights)
+        let reason = try await rounds(&state, finishRound, journal, observe, background, flights)
         background.finish()
         flights.finish()
         try await group.waitForAll()
-        return outcome
+        return (state, reason)
       } catch {
         background.finish()
         flights.finish()
@@ -87,16 +89,15 @@ public struct Federation: Sendable {
   }
 
   private func rounds(
-    _ initial: WorkflowState,
+    _ state: inout WorkflowState,
     _ finishRound: (RoundResult) async throws -> Void,
     _ journal: @escaping @Sendable (JournalEvent) throws -> Void,
     _ observe: @escaping @Sendable (FederationEvent) -> Void,
     _ background: AsyncStream<@Sendable () async -> Void>.Continuation,
     _ flights: Flights
-  ) async throws -> (state: WorkflowState, reason: FinishReason) {
-    var state = initial
+  ) async throws -> FinishReason {
     while state.round < workflow.rounds, !state.isFinished {
-      if let lastRound, state.round >= lastRound { return (state, .paused) }
+      if let lastRound, state.round >= lastRound { return .paused }
       let round = state.round + 1
       let start = ContinuousClock.now
       try journal(.roundStarted(round))
@@ -132,10 +133,10 @@ public struct Federation: Sendable {
       )
       state = next
       if let accuracy = evaluation?.accuracy, accuracy >= targetAccuracy ?? .infinity {
-        return (state, .targetReached)
+        return .targetReached
       }
     }
-    return (state, state.isFinished ? .workflowDone : .allRounds)
+    return state.isFinished ? .workflowDone : .allRounds
   }
 }
 

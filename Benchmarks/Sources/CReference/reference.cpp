@@ -3,6 +3,8 @@
 #include <torch/nn.h>
 #include <torch/optim.h>
 
+#include <malloc.h>
+
 namespace nn = torch::nn;
 
 namespace {
@@ -128,3 +130,5 @@ void reference_additions(int64_t count) {
 }
 
 void reference_use_threads(int32_t count) { torch::set_num_threads(count); }
+
+void reference_trim_memory(void) { malloc_trim(0); }

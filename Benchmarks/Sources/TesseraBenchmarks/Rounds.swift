@@ -55,10 +55,9 @@ struct Rounds {
     )
   }
 
-  /// 100 MB at 2 sites, in ten tensors.
+  /// 100 MB at 2 sites, in one tensor.
   static func large(rounds: Int) async throws {
-    let tensors = [Int](repeating: 2_500_000, count: 10)
-    let times = try await Rounds(sites: 2, sampled: 2, tensors: tensors).times(rounds: rounds)
+    let times = try await Rounds(sites: 2, sampled: 2, tensors: [25_000_000]).times(rounds: rounds)
     let peak = Double(try Memory.peak()) / 1e6
     report(
       "round of 2 sites, 100 MB",

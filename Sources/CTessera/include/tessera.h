@@ -276,8 +276,11 @@ TESSERA_API TesseraCode tessera_scaled(TesseraList tensors, ptrdiff_t count, dou
 
 // Exact sums -------------------------------------------------------------------------------------------------
 
-/// Asks the system for large pages, which are mapped with far fewer page faults, where they lie whole in the memory.
-TESSERA_API void tessera_prefer_large_pages(void *bytes, ptrdiff_t count);
+/// Zeroed memory from the system itself, in large pages where it has them: they are mapped with far fewer faults. Null if there is
+/// none.
+TESSERA_API void *_Nullable tessera_map(ptrdiff_t count);
+/// Gives back what was mapped, but for its first `kept` bytes; `count` is how much there is.
+TESSERA_API void tessera_unmap(void *bytes, ptrdiff_t kept, ptrdiff_t count);
 /// Adds `llrint(x · scale)` of every element of a contiguous CPU tensor to `sums`, or subtracts it. Nothing is added,
 /// and TESSERA_NUMERICAL returned, if an element is NaN, infinite or larger than `bound` in magnitude.
 TESSERA_API TesseraCode tessera_fold(const TesseraTensor *x, double scale, double bound, bool subtracting, int64_t *sums, ptrdiff_t count);

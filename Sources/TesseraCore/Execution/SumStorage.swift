@@ -2,12 +2,17 @@ internal import CTessera
 internal import Foundation
 
 /// The memory of a sum, which becomes the memory of the tensor that it leads to.
+///
+/// It comes from the system itself and goes back to it at once: memory of this size would stay with the allocator of the thread
+/// that happened to ask for it.
 //
 // @unchecked Sendable: ``ExactSum`` writes only while it holds the one reference there is, and hands the memory to a tensor,
 // which nobody writes to, when it lets go of it.
 final class SumStorage: @unchecked Sendable {
-  private(set) var address: UnsafeMutablePointer<Int64>
+  let address: UnsafeMutablePointer<Int64>
   private let count: Int
+  /// How many bytes are mapped; `nil` if the memory is the allocator's, as small ones are.
+  private var mapped: Int?
 
   /// Zeros.
   ///
@@ -15,12 +20,15 @@ final class SumStorage: @unchecked Sendable {
   ///
   /// - Throws: ``TensorError`` with code ``TensorError/Code/outOfMemory``.
   init(count: Int) throws {
-    guard let memory = calloc(count, MemoryLayout<Int64>.stride) else {
+    let bytes = count * MemoryLayout<Int64>.stride
+    let isLarge = bytes >= 1 << 20
+    let memory = isLarge ? tessera_map(bytes) : calloc(count, MemoryLayout<Int64>.stride)
+    guard let memory else {
       throw TensorError(code: .outOfMemory, message: "no memory for a sum of \(count) elements")
     }
     address = memory.bindMemory(to: Int64.self, capacity: count)
     self.count = count
-    tessera_prefer_large_pages(memory, count * MemoryLayout<Int64>.stride)
+    mapped = isLarge ? bytes : nil
   }
 
   convenience init(copying other: SumStorage) throws {
@@ -28,13 +36,14 @@ final class SumStorage: @unchecked Sendable {
     address.update(from: other.address, count: count)
   }
 
-  deinit { free(address) }
+  deinit {
+    if let mapped { tessera_unmap(address, 0, mapped) } else { free(address) }
+  }
 
-  /// Gives back all but the first bytes.
+  /// Gives back all but the first bytes; what is small stays as it is.
   func shrink(to bytes: Int) {
-    guard bytes < count * MemoryLayout<Int64>.stride,
-      let memory = realloc(address, max(bytes, 1))
-    else { return }
-    address = memory.assumingMemoryBound(to: Int64.self)
+    guard let mapped, bytes < mapped else { return }
+    tessera_unmap(address, bytes, mapped)
+    self.mapped = bytes
   }
 }

@@ -25,6 +25,9 @@ void reference_additions(int64_t count);
 /// Sets how many threads the calling thread's operations use.
 void reference_use_threads(int32_t count);
 
+/// Gives the memory that the allocator keeps for later back to the system.
+void reference_trim_memory(void);
+
 #ifdef __cplusplus
 }
 #endif
