@@ -70,7 +70,7 @@ struct RunProgress {
     case .roundFinished(let entry):
       last = entry
       let text = """
-        round \(pad(entry.round, work.rounds))/\(work.rounds)  sites \(entry.contributors.count)/\(sites)  \
+        round \(pad(entry.round, work.rounds))/\(work.rounds)  sites \(Set(entry.contributors.map(\.site)).count)/\(sites)  \
         \(measured(entry))  \(left)
         """
       return (entry.rejected.reduce(text) { $0 + "\n  not used: \($1.reason)" }, nil)

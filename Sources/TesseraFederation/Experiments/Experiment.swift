@@ -118,6 +118,11 @@ extension OpenRun {
 }
 
 extension RunRecord {
+  /// Where a result of a training lies that is no model.
+  func documentFile(_ document: String, of training: String) -> FilePath {
+    folder.appending("\(training)-\(document.replacing(" ", with: "-")).json")
+  }
+
   /// Writes a training's last model, and its results that are no model.
   ///
   /// - Returns: The digest of the model's file.
@@ -128,7 +133,7 @@ extension RunRecord {
   ) throws -> String? {
     let (name, model) = (training.name, try training.open(state.global))
     for (document, text) in state.documents {
-      try AtomicFile.write(text + "\n", to: folder.appending("\(name)-\(document).json"))
+      try AtomicFile.write(text + "\n", to: documentFile(document, of: name))
     }
     guard !model.names.isEmpty else { return nil }
     let file = modelFile(of: name, in: manifest)

@@ -25,9 +25,9 @@ extension ImageExperiment {
     }
 
     /// FedProx's μ.
-    static let mu = 0.1
+    static let mu = 0.01
     /// The step of FedOpt's Adam on the server.
-    static let serverLearningRate = 0.01
+    static let serverLearningRate = 0.03
 
     /// The settings that it has of its own.
     var settings: [String: String] {

@@ -71,7 +71,16 @@ public struct Job: Sendable {
   private init(_ job: Mapping, components: JobComponents) throws {
     name = try job.required("name", .jobName)
     seed = UInt64(try job.optional("seed", Schema<Int>.integer(in: 0...(1 << 53)), default: 1))
-    workflow = try job.required("workflow", .component(from: components.workflows))
+    let one = try job.optional("workflow", .component(from: components.workflows))
+    let several = try job.optional(
+      "workflows",
+      .list(of: .component(from: components.workflows), count: 1...)
+    )
+    switch (one, several) {
+    case (let one?, nil): workflow = one
+    case (nil, let several?): workflow = try WorkflowChain(several)
+    default: throw job.error(at: "workflow", "must have exactly one of 'workflow' and 'workflows'")
+    }
     network = try job.optional("model", .component(from: components.networks))
     executor = try job.required("executor", .component(from: components.executors))
     sites = try job.optional("sites", .integer(in: 1...1_000_000))

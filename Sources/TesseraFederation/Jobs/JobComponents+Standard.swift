@@ -9,6 +9,8 @@ extension JobComponents {
     components.registerRules()
     components.registerAlgorithms()
     components.registerWorkflows()
+    components.registerOtherWorkflows()
+    components.registerStatistics()
     components.registerFilters()
     components.registerExecutors()
     components.registerNetworks()

@@ -1,4 +1,4 @@
-public import SystemPackage
+internal import SystemPackage
 internal import TesseraCore
 public import TesseraData
 internal import TesseraRun
@@ -8,7 +8,7 @@ public enum JobData: Sendable {
   /// Images with classes.
   case images(JobImages)
   /// A table for each site.
-  case tables([(site: Site, file: FilePath)])
+  case tables([(site: Site, file: CSVFile)])
 
   /// The sites.
   public var sites: [Site] {

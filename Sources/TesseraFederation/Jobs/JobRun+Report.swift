@@ -1,4 +1,5 @@
 internal import Foundation
+internal import SystemPackage
 internal import TesseraRun
 
 extension ReportPage {
@@ -72,6 +73,21 @@ extension ReportPage {
           ]
         )
       )
+    }
+    func document<Document: Decodable>(_ name: String, _ type: Document.Type) -> Document? {
+      let file = record.documentFile(name, of: training?.name ?? "")
+      guard let data = FileManager.default.contents(atPath: file.string) else { return nil }
+      return try? JSONDecoder().decode(type, from: data)
+    }
+    if let matrix = document(CrossSiteMatrix.document, CrossSiteMatrix.self) {
+      sections.append(Section(matrix))
+    }
+    let global = GlobalModelEvaluation.self
+    if let result = document(global.document, global.Result.self) {
+      sections.append(Section(result))
+    }
+    if let statistics = document(FederatedStatistics.document, FederatedStatistics.self) {
+      sections.append(Section(statistics))
     }
     sections += Section.participation(in: manifest.trainings)
     if !rounds.isEmpty { sections.append(.costs(of: manifest.trainings)) }

@@ -76,14 +76,12 @@ public struct JobRun: Experiment {
 
   private static func sites(
     of tables: [(site: String, file: FilePath)]
-  ) throws -> [(site: Site, file: FilePath)] {
+  ) throws -> [(site: Site, file: CSVFile)] {
     try tables.enumerated().map { index, table in
-      // A header, and a row on each line.
-      guard let text = try? String(contentsOfFile: table.file.string, encoding: .utf8) else {
-        throw DataError(code: .missingFile, message: "\(table.file) cannot be read")
-      }
-      let rows = text.split(whereSeparator: \.isNewline).count - 1
-      return (Site(index: index, name: table.site, exampleCount: max(rows, 1)), table.file)
+      let file = try CSVFile(contentsOf: table.file)
+      var rows = 0
+      try file.forEachRow { _, _ in rows += 1 }
+      return (Site(index: index, name: table.site, exampleCount: max(rows, 1)), file)
     }
   }
 
@@ -113,6 +111,16 @@ public struct JobRun: Experiment {
         for (index, indices) in images.partition.enumerated() {
           manifest.sites[index].labelCounts = images.train.labelCounts(of: indices)
         }
+      }
+    }
+    if case .tables(let files) = job.data.source {
+      manifest.datasets = try files.map { site, file in
+        RunManifest.Dataset(
+          name: site,
+          examples: data.sites.first { $0.name == site }?.exampleCount ?? 0,
+          files: 1,
+          digest: try Digest.sha256(ofFile: file)
+        )
       }
     }
     manifest.trainings = [.init(name: job.name, title: job.name)]
@@ -173,7 +181,8 @@ public struct JobRun: Experiment {
     // A simulation's secrets follow from its key, so that its bits repeat.
     let secrets = SecretSource.reproducible(key["secrets"])
     let worker = SiteWorker(
-      executor: try job.executor.make(resources),
+      // Sites aggregate, too, if a workflow asks them to.
+      executor: SwarmSite(try job.executor.make(resources), sites: data.sites),
       filters: encryption?.around(job.siteFilters) ?? job.siteFilters,
       memories: memories,
       secrets: secrets
