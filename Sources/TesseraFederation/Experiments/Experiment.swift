@@ -31,6 +31,7 @@ public protocol Experiment: Sendable {
   /// - Parameters:
   ///   - manifest: What the run has done; earlier sessions are not counted.
   ///   - isRepetition: Whether that is to be done again, and nothing more.
+  /// - Returns: Rounds, examples and lanes.
   func work(of manifest: RunManifest, isRepetition: Bool) -> ExperimentWork
 
   /// The names of the model's tensors, in its order.

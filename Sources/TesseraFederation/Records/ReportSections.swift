@@ -6,8 +6,12 @@ extension ReportPage.Section {
   static func participation(in trainings: [RunManifest.Training]) -> [ReportPage.Section] {
     let isAlone = trainings.count == 1
     var sections: [ReportPage.Section] = []
-    for training in trainings where !training.rounds.isEmpty {
-      let rows = Participant.all(of: training)
+    let done = trainings.filter { !$0.rounds.isEmpty }
+    let all = done.map(Participant.all)
+    // The same sites in the same rounds need one table.
+    let isOne =
+      all.dropFirst().allSatisfy { $0 == all.first } && Set(done.map(\.rounds.count)).count <= 1
+    for (training, rows) in zip(done, all).prefix(isOne ? 1 : done.count) {
       // A page is for people: of very many sites it shows the extremes.
       let shown = rows.count > 60 ? Array(rows.prefix(30) + rows.suffix(30)) : rows
       var contents: [ReportPage.Content] = [
@@ -28,7 +32,7 @@ extension ReportPage.Section {
       }
       sections.append(
         ReportPage.Section(
-          isAlone ? "Who took part" : "Who took part in \(training.title)",
+          isOne ? "Who took part" : "Who took part in \(training.title)",
           contents
         )
       )
@@ -119,7 +123,7 @@ extension ReportPage.Section {
 }
 
 /// A site's part in a whole training.
-private struct Participant {
+private struct Participant: Equatable {
   var site: String
   var rounds = 0
   var refusals = 0
@@ -130,10 +134,10 @@ private struct Participant {
   static func all(of training: RunManifest.Training) -> [Participant] {
     var found: [String: Participant] = [:]
     for round in training.rounds {
-      for part in round.contributors {
-        found[part.site, default: Participant(site: part.site)].rounds += 1
-        found[part.site]?.weight += part.weight
+      for site in Set(round.contributors.map(\.site)) {
+        found[site, default: Participant(site: site)].rounds += 1
       }
+      for part in round.contributors { found[part.site]?.weight += part.weight }
       for refusal in round.rejected {
         found[refusal.site, default: Participant(site: refusal.site)].refusals += 1
       }

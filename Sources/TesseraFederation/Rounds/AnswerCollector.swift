@@ -46,6 +46,7 @@ final class AnswerCollector<Sink: AnswerSink>: Sendable {
 
   let requests: AsyncStream<Request>
   private let sites: [Int: Site]
+  private let task: TaskName
   private let state: Mutex<State>
   private let request: AsyncStream<Request>.Continuation
   private let now: @Sendable () -> Duration
@@ -54,6 +55,7 @@ final class AnswerCollector<Sink: AnswerSink>: Sendable {
 
   init(
     asking sites: [Site],
+    for task: TaskName,
     quorum: Quorum,
     into sink: Sink,
     now: @escaping @Sendable () -> Duration,
@@ -62,6 +64,7 @@ final class AnswerCollector<Sink: AnswerSink>: Sendable {
   ) {
     self.sites = Dictionary(sites.map { ($0.index, $0) }) { first, _ in first }
     (requests, request) = AsyncStream.makeStream()
+    self.task = task
     self.now = now
     self.accepted = accepted
     self.refused = refused
@@ -106,7 +109,8 @@ final class AnswerCollector<Sink: AnswerSink>: Sendable {
           site: site,
           weight: weight,
           // Records are JSON, which has no NaN; a model is not worth less for an odd measurement.
-          metrics: answer.metrics.filter(\.value.isFinite)
+          metrics: answer.metrics.filter(\.value.isFinite),
+          task: task
         )
         state.contributions.append(contribution)
         state.answers += 1

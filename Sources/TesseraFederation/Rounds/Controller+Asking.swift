@@ -143,6 +143,7 @@ extension Controller {
     let clock = federation.clock
     let collector = AnswerCollector(
       asking: sites,
+      for: sendings.first?.name ?? .train,
       quorum: quorum,
       into: sink,
       now: { clock?.now() ?? (ContinuousClock.now - start) },

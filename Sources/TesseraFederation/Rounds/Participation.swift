@@ -12,9 +12,17 @@ public struct Contribution: Sendable, Hashable, Codable {
   public var metrics: [String: Double]
   /// How many examples it has.
   public var exampleCount: Int
+  /// What it did.
+  public var task: TaskName
 
   /// Makes an entry.
-  public init(site: Site, weight: Double, metrics: [String: Double]) {
+  public init(
+    site: Site,
+    weight: Double,
+    metrics: [String: Double],
+    task: TaskName = .train
+  ) {
+    self.task = task
     index = site.index
     self.site = site.name
     self.weight = weight

@@ -35,5 +35,7 @@ public struct RoundResult: Sendable {
   public var model: ModelState { state.model }
 
   /// The sites' mean training loss, by weight.
-  public var trainingLoss: Double? { contributions.mean(of: "loss") }
+  public var trainingLoss: Double? {
+    contributions.filter { $0.task == .train }.mean(of: "loss")
+  }
 }

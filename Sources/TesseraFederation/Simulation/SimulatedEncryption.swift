@@ -12,6 +12,7 @@ struct SimulatedEncryption: Sendable {
   /// - Parameters:
   ///   - examples: How many examples all sites have together.
   ///   - key: What the key follows from.
+  /// - Throws: ``FederationError`` if SEAL refuses the parameters.
   init(examples: Int, key: RandomKey) throws {
     self.key = try CKKSSecretKey(randomness: .insecureReproducible(key))
     encrypt = try EncryptModel(key: self.key, examples: examples, reproducibly: true)

@@ -21,6 +21,9 @@ final class SecureSite: Sendable {
   /// - Parameters:
   ///   - task: The request.
   ///   - work: Carries out the task whose result is masked.
+  /// - Returns: What the protocol has the site answer.
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/protocolViolation`` if the request breaks the rules, and what
+  ///   `work` throws.
   func answer(
     _ task: SiteTask,
     work: (SiteTask) async throws -> Exchange
