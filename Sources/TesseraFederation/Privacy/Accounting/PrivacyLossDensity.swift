@@ -2,8 +2,8 @@ internal import Foundation
 
 /// A privacy loss that rises along a line, and how likely each point of the line is.
 protocol PrivacyLossDensity {
-  /// The part of the line that is not negligible.
-  var domain: ClosedRange<Double> { get }
+  /// The parts of the line that are not negligible, from left to right.
+  var domains: [ClosedRange<Double>] { get }
   /// Over which length the density changes.
   var feature: Double { get }
   /// The privacy loss at a point; never falls from left to right.
@@ -15,10 +15,10 @@ protocol PrivacyLossDensity {
 }
 
 extension PrivacyLossDensity {
-  /// The losses of the domain.
+  /// The losses of the domains.
   var losses: ClosedRange<Double> {
-    let lower = loss(at: domain.lowerBound)
-    return lower...max(lower, loss(at: domain.upperBound))
+    let ends = domains.flatMap { [loss(at: $0.lowerBound), loss(at: $0.upperBound)] }
+    return (ends.min() ?? 0)...(ends.max() ?? 0)
   }
 }
 
@@ -44,8 +44,13 @@ struct GaussianPrivacyLoss: PrivacyLossDensity {
   }
 
   /// Runs against z where the record is added, so that losses rise.
-  var domain: ClosedRange<Double> {
-    -Self.reach...(removing ? shift + Self.reach : Self.reach)
+  var domains: [ClosedRange<Double>] {
+    let without = -Self.reach...Self.reach
+    let with = shift - Self.reach...shift + Self.reach
+    if !removing { return [without] }
+    if rate == 1 { return [with] }
+    // With little noise there is nothing for a long way between.
+    return without.overlaps(with) ? [without.lowerBound...with.upperBound] : [without, with]
   }
 
   var feature: Double { 1 }
@@ -96,7 +101,7 @@ struct LaplacePrivacyLoss: PrivacyLossDensity {
     [(largest, 0.5), (-largest, exp(-largest) / 2)]
   }
 
-  var domain: ClosedRange<Double> { -largest...largest }
+  var domains: [ClosedRange<Double>] { [-largest...largest] }
   var feature: Double { 1 }
   func loss(at position: Double) -> Double { position }
   func position(ofLoss loss: Double) -> Double { loss }

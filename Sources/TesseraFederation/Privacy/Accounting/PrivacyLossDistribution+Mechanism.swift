@@ -36,12 +36,12 @@ extension PrivacyLossDistribution {
       self.init(certainLoss: .infinity, interval: interval)
       return
     }
-    guard Self.size(of: range, interval: interval) <= Double(Self.largestGrid) else {
+    guard Self.fits(range, interval: interval) else {
       throw FederationError(
         code: .invalidConfiguration,
         message: """
-          losses of \(range.lowerBound)...\(range.upperBound) at intervals of \(interval) are more than the \
-          \(Self.largestGrid) of a grid
+          losses of \(range.lowerBound)...\(range.upperBound) at intervals of \(interval) are too many or too \
+          large for a grid of \(Self.largestGrid)
           """
       )
     }
@@ -69,12 +69,14 @@ extension PrivacyLossDistribution {
     let range = try kind(of: mechanism, removing: removing).range
     guard range.upperBound.isFinite, range.lowerBound.isFinite else { return interval }
     var interval = interval
-    while size(of: range, interval: interval) > Double(largestGrid) { interval *= 2 }
+    while !fits(range, interval: interval) { interval *= 2 }
     return interval
   }
 
-  private static func size(of range: ClosedRange<Double>, interval: Double) -> Double {
-    range.upperBound / interval - range.lowerBound / interval + 3
+  /// Whether losses are few enough for a grid, and not so many intervals from 0 that their place in a cell is lost.
+  private static func fits(_ range: ClosedRange<Double>, interval: Double) -> Bool {
+    let ends = (range.lowerBound / interval, range.upperBound / interval)
+    return ends.1 - ends.0 + 3 <= Double(largestGrid) && max(abs(ends.0), abs(ends.1)) < 0x1p30
   }
 
   private enum Kind {
@@ -152,12 +154,19 @@ private struct LossGrid {
 
   /// Integrates a density over each cell, in panels that are short beside the width of its features.
   mutating func add(_ density: some PrivacyLossDensity) {
-    var start = density.domain.lowerBound
-    for cell in 0..<probabilities.count - 1 {
+    for domain in density.domains { add(density, within: domain) }
+  }
+
+  private mutating func add(_ density: some PrivacyLossDensity, within domain: ClosedRange<Double>)
+  {
+    var start = domain.lowerBound
+    let first = Int((density.loss(at: start) / interval).rounded(.down)) - lowest
+    for cell in min(max(first, 0), probabilities.count - 2)..<probabilities.count - 1 {
+      guard start < domain.upperBound else { return }
       let upper = density.position(ofLoss: Double(lowest + cell + 1) * interval)
       let end =
         cell == probabilities.count - 2
-        ? density.domain.upperBound : min(max(upper, start), density.domain.upperBound)
+        ? domain.upperBound : min(max(upper, start), domain.upperBound)
       guard end > start else { continue }
       let panels = max(1, ((end - start) / density.feature * 4).rounded(.up))
       let half = (end - start) / panels / 2
@@ -177,6 +186,10 @@ private struct LossGrid {
   /// The distribution, with what rounding took away put back.
   func distribution(infiniteProbability: Double) -> PrivacyLossDistribution {
     let sum = probabilities.reduce(0, +)
+    // So little noise that the density falls between two numbers.
+    guard abs(sum - 1) < 1e-6 else {
+      return PrivacyLossDistribution(certainLoss: .infinity, interval: interval)
+    }
     let scale = (1 - infiniteProbability) / sum
     return PrivacyLossDistribution(
       interval: interval,

@@ -219,10 +219,16 @@ import Testing
       try rdp.compose(mechanism)
       #expect(try rdp.epsilon(delta: 0.1) > 1e100)
     }
+    let single = try PrivacyLossDistribution(
+      of: .gaussian(noiseMultiplier: 1e-160),
+      interval: 1e300
+    )
+    #expect(try single.delta(epsilon: 1) == 1)
     for count in [1_000_000_000_000, Int.max] {
       for mechanism in [
         PrivacyMechanism.laplace(noiseMultiplier: 1),
         .subsampledGaussian(noiseMultiplier: 1, samplingRate: 0.5),
+        .gaussian(noiseMultiplier: 0.001),
       ] {
         var many = PLDAccountant()
         try many.compose(mechanism, count: count)
