@@ -20,7 +20,7 @@ public struct SiteWorker: Sendable {
   ///   - limits: What a task may hold.
   ///   - secrets: Where the site's secrets come from: masks, and the noise that goes with them.
   ///   - budget: How much privacy each site may spend. Its ledger is charged before an answer leaves; an answer that would
-  ///     overspend, or holds a model that nothing makes private, does not. Measurements of training stay at the site: they
+  ///     overspend, or holds tensors that nothing makes private, does not. Measurements of training stay at the site: they
   ///     are exact. Those that a task of measuring asks for are sent, and not counted, and so is the number of examples.
   public init(
     executor: any Executor,

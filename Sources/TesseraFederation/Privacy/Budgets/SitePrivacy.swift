@@ -57,9 +57,13 @@ public struct SitePrivacy: Sendable {
     ])
   }
 
-  /// Refuses an answer with a model in it for which this task was charged nothing.
+  /// Refuses an answer with tensors in it for which this task was charged nothing.
+  ///
+  /// A first model comes from no data, and statistics have guards of their own, which are not counted.
   func requireCharge(for answer: Exchange) throws {
-    guard answer.modelCount > 0, task.name != .initialize else { return }
+    guard answer.byteCount > 0, answer.kind != .statistics, task.name != .initialize else {
+      return
+    }
     let ledger = try Self.ledger(in: memory.contents, of: task.site)
     guard ledger?.entries.contains(where: { $0.id.hasPrefix(prefix) }) == true else {
       throw FederationError(

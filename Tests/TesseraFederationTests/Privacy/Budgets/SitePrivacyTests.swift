@@ -116,6 +116,12 @@ import Testing
       #expect(error?.message.contains("site-1") == true)
     }
     _ = try await bare.answer(Self.task(step: 1, .initialize))
+    let custom = try Self.worker(
+      [LaplaceNoise()],
+      epsilon: 1,
+      executor: Doing { task, _ in Exchange(.custom("activations"), tensors: task.model) }
+    )
+    await #expect(throws: FederationError.self) { try await custom.answer(Self.task(step: 1)) }
     let noisy = try Self.worker([LaplaceNoise()], epsilon: 1)
     #expect(try await noisy.answer(Self.task(step: 1)).metrics.isEmpty)
     let measured = try Self.worker(
