@@ -59,8 +59,14 @@ public struct PrivateSGD: Sendable, Hashable {
     ]
   }
 
-  /// Chooses the examples of a step.
-  func sample(_ indices: [Int], rate: Double, key: RandomKey) -> [Int] {
+  /// Chooses the examples of a step, each for itself: a Poisson sample.
+  ///
+  /// - Parameters:
+  ///   - indices: All examples.
+  ///   - rate: The probability of each.
+  ///   - key: Seeds the choice.
+  /// - Returns: The chosen ones, in their order.
+  public func sample(_ indices: [Int], rate: Double, key: RandomKey) -> [Int] {
     var numbers = KeyedRandomNumbers(key: key)
     return indices.filter { _ in rate >= 1 || Double.random(in: 0..<1, using: &numbers) < rate }
   }

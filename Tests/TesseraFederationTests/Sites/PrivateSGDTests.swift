@@ -64,6 +64,21 @@ import Testing
     }
   }
 
+  @Test func examplesAreDrawnEachForItself() throws {
+    let sgd = try PrivateSGD(clipNorm: 1, noiseMultiplier: 1)
+    let all = Array(0..<100)
+    let draws = (0..<400).map { sgd.sample(all, rate: 0.3, key: RandomKey(seed: 1)[$0]) }
+    let counts = draws.map { Double($0.count) }
+    let mean = counts.reduce(0, +) / 400
+    let variance = counts.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 399
+    // A binomial number, of mean 30 and variance 21; the estimates are off by 0.23 and 1.5, one standard deviation.
+    #expect(abs(mean - 30) < 1)
+    #expect(abs(variance - 21) < 6)
+    #expect(Set(draws.joined()) == Set(all))
+    #expect(sgd.sample(all, rate: 1, key: RandomKey(seed: 1)) == all)
+    #expect(sgd.sample(all, rate: 0, key: RandomKey(seed: 1)).isEmpty)
+  }
+
   private static func training(
     noiseMultiplier: Double,
     clipNorm: Double = 1,
