@@ -17,9 +17,12 @@ public struct AggregationRound: Sendable {
   public var reference: ModelState
   /// The sites that were asked.
   public var sites: [Site]
+  /// Seeds what the rule draws; `nil` where nobody but the sites themselves takes the aggregate.
+  public var key: RandomKey?
 
   /// A round of these sites.
-  public init(reference: ModelState, sites: [Site]) {
+  public init(reference: ModelState, sites: [Site], key: RandomKey? = nil) {
+    self.key = key
     self.reference = reference
     self.sites = sites
   }

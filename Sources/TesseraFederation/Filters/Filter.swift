@@ -102,11 +102,21 @@ extension [any Filter] {
   ///
   /// - Throws: What a filter throws.
   public func applied(to exchange: Exchange, in context: FilterContext) throws -> Exchange {
+    try applied(to: exchange, in: context) { _, _, _, _ in }
+  }
+
+  /// The exchange after all filters; each is looked at first, with what it gets and the filters before it.
+  func applied(
+    to exchange: Exchange,
+    in context: FilterContext,
+    visiting: (any Filter, Exchange, FilterContext, _ earlier: [any Filter]) throws -> Void
+  ) throws -> Exchange {
     guard !isEmpty else { return exchange }
     var exchange = exchange
     for (position, filter) in enumerated() {
       var own = context
       own.key = context.key[context.side.rawValue][context.direction.rawValue][position]
+      try visiting(filter, exchange, own, Array(self[..<position]))
       exchange = try filter.apply(to: exchange, in: own)
     }
     return exchange

@@ -35,6 +35,8 @@ public struct Job: Sendable {
   public var isEncrypted: Bool
   /// The run ends when the global model's accuracy is this good.
   public var targetAccuracy: Double?
+  /// How much privacy each site may spend, and the job where the server adds the noise; not counted if `nil`.
+  public var privacy: PrivacyBudget?
   /// Where the data are.
   public var data: DataMapping
   /// The files themselves, and what they say as JSON, for the record.
@@ -130,6 +132,20 @@ public struct Job: Sendable {
     data = DataMapping(source: .none)
     files = []
     base = ""
+    privacy = try job.optional("privacy", .privacyBudget)
+    if let privacy {
+      if var fedAvg = workflow as? FedAvg, fedAvg.rule is GaussianMean, fedAvg.secure == nil {
+        fedAvg.budget = privacy
+        workflow = fedAvg
+      } else if !sitesSpendPrivacy {
+        throw job.error(at: "privacy", "nothing in the job makes what it releases private")
+      }
+    }
+  }
+
+  /// Whether something at the sites makes their answers private, and can be counted.
+  var sitesSpendPrivacy: Bool {
+    executor.spendsPrivacy || siteFilters.results.contains { $0 is any PrivacySpending }
   }
 }
 
@@ -173,5 +189,18 @@ extension Schema where Value == Duration {
   /// A number of seconds.
   fileprivate static var seconds: Schema {
     Schema<Double>.number(in: 0.001...31_536_000).map { .seconds($0) }
+  }
+}
+
+extension Schema where Value == PrivacyBudget {
+  /// An ε, a δ, and who counts.
+  fileprivate static var privacyBudget: Schema {
+    .mapping { budget in
+      try PrivacyBudget(
+        epsilon: budget.required("epsilon", .number),
+        delta: budget.required("delta", .number),
+        accountant: budget.optional("accountant", .choice, default: .rdp)
+      )
+    }
   }
 }

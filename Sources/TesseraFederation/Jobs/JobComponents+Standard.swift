@@ -43,6 +43,12 @@ extension JobComponents {
         tolerance: arguments.optional("tolerance", .number, default: 1e-10)
       )
     }
+    rules.register(GaussianMean.name) { arguments in
+      try .gaussianMean(
+        clipNorm: arguments.required("clip_norm", .number),
+        noiseMultiplier: arguments.required("noise_multiplier", .number)
+      )
+    }
     rules.register("norm-bound") { arguments in
       if let factor = try arguments.optional("times_norm_of_model", .number) {
         return try .normBound(timesNormOfModel: factor)
@@ -203,7 +209,16 @@ private func classifier(
   )
   let keepsModel = try arguments.optional("keeps_local_model", .boolean, default: false)
   let augments = try arguments.optional("augment", .boolean, default: false)
-  return ExecutorRecipe(passes: epochs) { resources in
+  let privateSGD = try arguments.optional(
+    "private_sgd",
+    .mapping { settings in
+      try PrivateSGD(
+        clipNorm: settings.required("clip_norm", .number),
+        noiseMultiplier: settings.required("noise_multiplier", .number)
+      )
+    }
+  )
+  return ExecutorRecipe(passes: epochs, spendsPrivacy: privateSGD != nil) { resources in
     guard case .images(let images) = resources.data, let network = resources.network else {
       throw FederationError(
         code: .invalidConfiguration,
@@ -218,7 +233,8 @@ private func classifier(
       momentum: momentum,
       gradientNorm: clip,
       transforms: augments
-        ? [RandomCrop(padding: max(1, format.size / 14)), RandomHorizontalFlip()] : []
+        ? [RandomCrop(padding: max(1, format.size / 14)), RandomHorizontalFlip()] : [],
+      privateSGD: privateSGD
     ) { try network.make(format, $0) }
     return ClassifierExecutor(
       training: training,

@@ -68,13 +68,17 @@ public struct ExecutorRecipe: Sendable {
   public var make: @Sendable (JobResources) throws -> any Executor
   /// How often it uses each example in a round.
   public var passes: Int
+  /// Whether it makes its answers private itself, and charges the site for it.
+  public var spendsPrivacy: Bool
 
   /// A recipe.
   public init(
     passes: Int = 1,
+    spendsPrivacy: Bool = false,
     make: @escaping @Sendable (JobResources) throws -> any Executor
   ) {
     self.passes = passes
+    self.spendsPrivacy = spendsPrivacy
     self.make = make
   }
 }

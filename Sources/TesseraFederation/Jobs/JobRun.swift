@@ -185,7 +185,8 @@ public struct JobRun: Experiment {
       executor: SwarmSite(try job.executor.make(resources), sites: data.sites),
       filters: encryption?.around(job.siteFilters) ?? job.siteFilters,
       memories: memories,
-      secrets: secrets
+      secrets: secrets,
+      budget: job.sitesSpendPrivacy ? job.privacy : nil
     )
     var federation = Federation(
       workflow: job.workflow,
@@ -219,6 +220,15 @@ public struct JobRun: Experiment {
     recorded.passes = job.executor.passes
     recorded.memories = memories
     recorded.open = open
+    if job.privacy != nil {
+      // Of very many sites nobody looks at each.
+      let sites = data.sites.count <= 1000 ? data.sites : []
+      recorded.epsilon = { state in
+        var spent = try SitePrivacy.epsilon(of: sites, in: memories, after: state.step)
+        spent["job"] = try state.privacyLedger()?.spent()
+        return spent
+      }
+    }
     return recorded
   }
 }

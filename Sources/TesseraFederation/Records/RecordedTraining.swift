@@ -21,8 +21,8 @@ public struct RecordedTraining: Sendable {
   public var memories: FolderSiteMemories?
   /// Reads a global model, which may be encrypted, as a site does.
   public var open: @Sendable (Exchange) throws -> ModelState = { $0.tensors }
-  /// What the privacy budgets' owners have spent by now.
-  public var epsilon: (@Sendable () -> [String: Double])?
+  /// What the privacy budgets' owners have spent by a state.
+  public var epsilon: (@Sendable (WorkflowState) throws -> [String: Double])?
 
   /// A training of a run.
   public init(name: String, federation: Federation, initial: WorkflowState) {
@@ -119,7 +119,7 @@ public struct RecordedTraining: Sendable {
     entry.bytesDown = result.traffic.down
     entry.bytesUp = result.traffic.up
     entry.compression = result.traffic.compression
-    entry.epsilon = epsilon?() ?? [:]
+    entry.epsilon = try epsilon?(result.state) ?? [:]
     entry.memory = try result.state.memoryTensors().map { try Digest.sha256(of: $0).model }
     entry.step = result.state.step
     return entry

@@ -77,12 +77,14 @@ struct AnswerFold: AnswerSink {
   }
   private let parts: Parts
 
-  init(_ parts: [String: AggregatedPart], sites: [Site]) throws {
-    self.parts = Parts(
-      try parts.mapValues {
-        try $0.rule.begin(AggregationRound(reference: $0.reference, sites: sites))
-      }
-    )
+  init(_ parts: [String: AggregatedPart], sites: [Site], key: RandomKey) throws {
+    var begun: [String: any Aggregation] = [:]
+    for (name, part) in parts {
+      begun[name] = try part.rule.begin(
+        AggregationRound(reference: part.reference, sites: sites, key: key[name])
+      )
+    }
+    self.parts = Parts(begun)
   }
 
   mutating func take(_ answer: Exchange, from site: Site) throws -> Double {

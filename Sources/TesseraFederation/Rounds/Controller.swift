@@ -103,7 +103,7 @@ public final class Controller: Sendable {
     parts: [String: AggregatedPart],
     quorum: Quorum? = nil
   ) async throws -> Aggregate {
-    let fold = try AnswerFold(encrypted(parts), sites: sites)
+    let fold = try AnswerFold(encrypted(parts), sites: sites, key: key["aggregation"][nextStep])
     var outcome = try await ask(task, data, sites, quorum: quorum ?? self.quorum, into: fold)
     return Aggregate(
       parts: try outcome.sink.results(),

@@ -85,7 +85,15 @@ public struct ClassifierExecutor: Executor {
     on indices: [Int]
   ) async throws -> Exchange {
     var steps = 0
+    var trainings = 0
     let update = try await algorithm.update(for: task, at: site) { start, correction, key in
+      trainings += 1
+      if let sgd = training.privateSGD {
+        try site.charge(
+          sgd.events(batchSize: training.batchSize, examples: indices.count, epochs: epochs),
+          for: "training \(trainings)"
+        )
+      }
       let trained = try training.train(
         start,
         on: indices,

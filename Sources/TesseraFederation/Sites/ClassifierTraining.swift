@@ -16,7 +16,11 @@ public struct ClassifierTraining: Sendable {
   public let gradientNorm: Double
   /// Changes to the images.
   public let transforms: [any SampleTransform]
-  private let makeModel: @Sendable (Generator) throws -> any Layer
+  /// How training is made private, example by example; not at all if `nil`.
+  ///
+  /// ``gradientNorm`` then has no meaning.
+  public let privateSGD: PrivateSGD?
+  let makeModel: @Sendable (Generator) throws -> any Layer
 
   /// A recipe.
   ///
@@ -27,6 +31,7 @@ public struct ClassifierTraining: Sendable {
   ///   - momentum: Its momentum.
   ///   - gradientNorm: The norm that gradients are clipped to.
   ///   - transforms: Changes to the images.
+  ///   - privateSGD: How training is made private, example by example; not at all if `nil`.
   ///   - model: Makes the network; its output is `[batch, classes]`.
   public init(
     dataset: LabelledImages,
@@ -35,6 +40,7 @@ public struct ClassifierTraining: Sendable {
     momentum: Double = 0.9,
     gradientNorm: Double = 2,
     transforms: [any SampleTransform] = [],
+    privateSGD: PrivateSGD? = nil,
     model: @escaping @Sendable (Generator) throws -> any Layer
   ) {
     self.dataset = dataset
@@ -43,6 +49,7 @@ public struct ClassifierTraining: Sendable {
     self.momentum = momentum
     self.gradientNorm = gradientNorm
     self.transforms = transforms
+    self.privateSGD = privateSGD
     makeModel = model
   }
 
@@ -72,6 +79,18 @@ public struct ClassifierTraining: Sendable {
     rates: (_ epoch: Int) -> Double,
     finishEpoch: (_ epoch: Int, _ model: any Layer) throws -> Void = { _, _ in }
   ) throws -> LocalTraining {
+    if let privateSGD {
+      return try train(
+        privatelyBy: privateSGD,
+        state,
+        on: indices,
+        epochs: epochs,
+        key: key,
+        correction: correction,
+        rates: rates,
+        finishEpoch: finishEpoch
+      )
+    }
     let model = try makeModel(Generator(key: key["weights"]))
     try model.load(state)
     try model.useChannelsLast()

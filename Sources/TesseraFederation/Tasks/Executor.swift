@@ -25,6 +25,7 @@ public struct SiteContext: Sendable {
   /// Changes last if the task is answered, and only then.
   public let memory: SiteMemory
   private let report: @Sendable () -> Void
+  var privacy: SitePrivacy?
 
   /// A context for one task.
   public init(
@@ -35,6 +36,19 @@ public struct SiteContext: Sendable {
     self.site = site
     self.memory = memory
     report = progress
+  }
+
+  /// Enters into the site's privacy ledger what the answer will cost, before anything is computed that it is about.
+  ///
+  /// Does nothing at a site without a budget.
+  ///
+  /// - Parameters:
+  ///   - events: What makes the answer private.
+  ///   - purpose: What it is, unique within the task.
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/budgetExhausted`` naming the site, the round and the amounts
+  ///   if it would overspend.
+  public func charge(_ events: [PrivacyEvent], for purpose: String) throws {
+    try privacy?.charge(events, for: purpose)
   }
 
   /// Says that the work goes on: the clock that measures the controller's patience starts anew.

@@ -17,6 +17,8 @@ public struct FedAvg: Workflow {
   public let serverOptimizer: (any ServerOptimizer)?
   /// How updates are summed so that nobody sees a single one, in place of ``rule``; each is sent as it is if `nil`.
   public var secure: SecureAggregation?
+  /// How much privacy the rounds may spend if ``rule`` is a ``GaussianMean``; not counted if `nil`.
+  public var budget: PrivacyBudget?
 
   /// Federated averaging.
   ///
@@ -45,6 +47,10 @@ public struct FedAvg: Workflow {
 
   /// Asks for training, and moves the global model to the aggregate.
   public func run(_ state: inout WorkflowState, with controller: Controller) async throws {
+    // Before anything is asked for: a round that would overspend does not begin.
+    if let budget, let mean = rule as? GaussianMean, secure == nil {
+      try state.charge(mean.events, against: budget, round: controller.round, for: "mean")
+    }
     let sites = controller.sample(fraction)
     let aggregate =
       if let secure {

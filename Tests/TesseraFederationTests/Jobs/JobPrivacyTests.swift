@@ -1,0 +1,93 @@
+import SystemPackage
+import TesseraFederation
+import TesseraRun
+import TesseraTesting
+import Testing
+
+@Suite struct JobPrivacyTests {
+  private static func job(
+    workflow: String = "{type: fedavg, rounds: 3}",
+    executor: String = "{type: classifier, batch: 8}",
+    rest: String
+  ) -> String {
+    """
+    name: private
+    workflow: \(workflow)
+    model: linear
+    executor: \(executor)
+    sites: 4
+    \(rest)
+
+    """
+  }
+
+  private static let mean =
+    "{type: fedavg, rounds: 3, aggregation: {type: gaussian-mean, clip_norm: 1, noise_multiplier: 4}}"
+  private static let laplace = "filters: {site: {results: [{type: laplace-noise, epsilon: 1}]}}"
+
+  private func epsilons(_ job: String) async throws -> [[String: Double]] {
+    let folder = try JobFolder(job)
+    let run = try folder.run()
+    let record = try RunRecord.create(at: folder.folder.path.appending("run"), run.newManifest())
+    return try await run.run(in: record).trainings[0].rounds.map(\.epsilon)
+  }
+
+  @Test func whatEachSiteHasSpentIsInTheRecord() async throws {
+    let spent = try await epsilons(
+      Self.job(rest: "\(Self.laplace)\nprivacy: {epsilon: 3, delta: 0}")
+    )
+    let names = try #require(spent.first?.keys.sorted())
+    #expect(names.count == 4)
+    #expect(
+      spent
+        == (1...3).map { round in
+          Dictionary(uniqueKeysWithValues: names.map { ($0, Double(round)) })
+        }
+    )
+  }
+
+  @Test func whatTheJobHasSpentIsInTheRecord() async throws {
+    let rest = "privacy: {epsilon: 8, delta: 1e-5, accountant: pld}"
+    let spent = try await epsilons(Self.job(workflow: Self.mean, rest: rest))
+    let expected = try (1...3).map { rounds in
+      var accountant = PLDAccountant()
+      try accountant.compose(.gaussian(noiseMultiplier: 4), count: rounds)
+      return ["job": try accountant.epsilon(delta: 1e-5)]
+    }
+    #expect(spent == expected)
+  }
+
+  @Test func privateTrainingEndsWhenTheBudgetsAreSpent() async throws {
+    let executor =
+      "{type: classifier, batch: 8, private_sgd: {clip_norm: 1, noise_multiplier: 2}}"
+    let spent = try await epsilons(
+      Self.job(executor: executor, rest: "privacy: {epsilon: 1000, delta: 1e-5}")
+    )
+    for name in try #require(spent.first?.keys) {
+      let each = try spent.map { try #require($0[name]) }
+      #expect(each[0] > 0 && each[0] < each[1] && each[1] < each[2])
+    }
+    let error = await #expect(throws: FederationError.self) {
+      try await epsilons(
+        Self.job(executor: executor, rest: "privacy: {epsilon: 0.01, delta: 1e-5}")
+      )
+    }
+    #expect(error?.code == .tooFewSites)
+    #expect(error?.message.contains("round 1: 'training 1' would overspend") == true)
+  }
+
+  @Test func budgetsThatMeanNothingAreRefused() throws {
+    func complaint(_ job: String) throws -> String { try JobFolder(job).complaint() }
+    let budget = "privacy: {epsilon: 1, delta: 1e-5}"
+    let idle = try complaint(Self.job(rest: budget))
+    #expect(idle.contains("job.yml:6") && idle.contains("nothing in the job"), "\(idle)")
+    for bad in [
+      "epsilon: 0, delta: 0", "epsilon: 1, delta: 1", "epsilon: 1, delta: 0, accountant: x",
+    ] {
+      let complaint = try complaint(Self.job(workflow: Self.mean, rest: "privacy: {\(bad)}"))
+      #expect(complaint.contains("job.yml:6"), "\(complaint)")
+    }
+    let loud = Self.mean.replacing("clip_norm: 1", with: "clip_norm: -1")
+    #expect(try complaint(Self.job(workflow: loud, rest: budget)).contains("clip_norm"))
+  }
+}
