@@ -155,9 +155,9 @@ extension Controller {
     )
     try journal(.answerAccepted(step: task.step, contribution))
     let answers = record.withLock { record in
-      record.contributions.append(contribution)
+      record.dispatched.append((task.step, task.site.index, contribution, nil))
       record.traffic += task.traffic
-      return record.contributions.count
+      return record.dispatched.count { $0.contribution != nil }
     }
     observe(.answered(task.site, answers: answers))
   }
@@ -176,7 +176,7 @@ extension Controller {
     let named = reason.hasPrefix(site.name) ? reason : "\(site.name): \(reason)"
     let refusal = Refusal(site: site, reason: named)
     try journal(.answerRefused(step: step, refusal))
-    record.withLock { $0.refusals.append(refusal) }
+    record.withLock { $0.dispatched.append((step, site.index, nil, refusal)) }
     observe(.refused(refusal))
   }
 }

@@ -27,6 +27,8 @@ public final class Controller: Sendable {
     var repetitions: [TaskName: Int] = [:]
     var contributions: [Contribution] = []
     var refusals: [Refusal] = []
+    /// What came of tasks that were dispatched by themselves, by their numbers: they are done in any order.
+    var dispatched: [(step: Int, site: Int, contribution: Contribution?, refusal: Refusal?)] = []
     var traffic = Traffic()
     var journalFailure: (any Error)?
   }
@@ -193,7 +195,12 @@ public final class Controller: Sendable {
   func takeRecord() throws -> Record {
     try record.withLock {
       if let error = $0.journalFailure { throw error }
-      return $0
+      var result = $0
+      for entry in result.dispatched.sorted(by: { ($0.step, $0.site) < ($1.step, $1.site) }) {
+        if let contribution = entry.contribution { result.contributions.append(contribution) }
+        if let refusal = entry.refusal { result.refusals.append(refusal) }
+      }
+      return result
     }
   }
 }
