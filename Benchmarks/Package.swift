@@ -18,6 +18,7 @@ let package = Package(
       dependencies: [
         "CReference",
         .product(name: "TesseraCore", package: "tessera"),
+        .product(name: "TesseraData", package: "tessera"),
         .product(name: "TesseraNN", package: "tessera"),
         .product(name: "TesseraFederation", package: "tessera"),
       ],

@@ -12,12 +12,18 @@ struct Main {
     case "sites": try await Rounds.many(rounds: rounds)
     case "small-round": try await Rounds.small(rounds: rounds)
     case "large-round": try await Rounds.large(rounds: rounds)
+    case "layered-round": try await Rounds.layered(rounds: rounds)
     case "mean-memory": try MeanMemory.run()
     case "encrypt-symmetric", "encrypt-public":
       try await Encrypting.run(
         primes: arguments.dropFirst(2).first.flatMap { Int($0) } ?? 1,
         isPublic: arguments.first == "encrypt-public",
         count: rounds
+      )
+    case "training":
+      try await FederatedTraining.run(
+        writing: arguments.dropFirst(2).first ?? "/dev/null",
+        rounds: rounds
       )
     case "step-ours": try TrainingStep.ours(rounds)
     case "step-theirs": TrainingStep.theirs(rounds)
@@ -27,9 +33,10 @@ struct Main {
       FileHandle.standardError.write(
         Data(
           """
-          usage: TesseraBenchmarks step|fold|sites|small-round|large-round|mean-memory|\
+          usage: TesseraBenchmarks step|fold|sites|small-round|large-round|layered-round|mean-memory|\
           step-ours|step-theirs|add-ours|add-theirs [rounds]
                  TesseraBenchmarks encrypt-symmetric|encrypt-public [weights] [primes]
+                 TesseraBenchmarks training [rounds] [file of the division]
 
           """.utf8
         )
