@@ -12,6 +12,7 @@ enum FederatedTraining {
   /// - Parameters:
   ///   - file: Where to write the division, as JSON.
   ///   - rounds: How many rounds are counted; one before them is not, while libraries warm up.
+  /// - Throws: What reading the images, writing the file or training throws.
   static func run(writing file: String, rounds: Int) async throws {
     let train = try FashionMNIST.load(.train, from: FashionMNIST.debianFolder)
     let key = RandomKey(seed: 1)
@@ -39,7 +40,11 @@ enum FederatedTraining {
       from: WorkflowState(model: training.initialState(key: key)),
       finishRound: { _ in ends.append(cpuSeconds()) }
     )
-    let score = try ClassifierScore(of: training.model(with: state.model), on: train, in: 0..<10_000)
+    let score = try ClassifierScore(
+      of: training.model(with: state.model),
+      on: train,
+      in: 0..<10_000
+    )
     let steps = rounds * partition.reduce(0) { $0 + ($1.count + 63) / 64 }
     let cpu = (ends.last ?? 0) - (ends.first ?? 0)
     print(#"{"steps": \#(steps), "cpu": \#(cpu), "accuracy": \#(score.evaluation.accuracy)}"#)
