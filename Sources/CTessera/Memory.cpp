@@ -27,7 +27,7 @@ size_t rounded_up(size_t size, size_t unit) { return (size + unit - 1) & ~(unit 
 /// back to the system at once, and every step pays for the page faults that bring them back: a third of a small network's
 /// time. If it is told to keep them, it keeps more than is of use: aligned blocks rarely fit where such blocks were before, and
 /// rounds of large models took up a third more memory. Here the block that was let go of last is used again for its size, and no
-/// more than `most_kept` bytes wait for that.
+/// more than `most_kept` bytes, nor `most_blocks`, wait for that.
 class Allocator final : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t count) override {
@@ -55,8 +55,11 @@ class Allocator final : public c10::Allocator {
     size_t size;
   };
 
-  static constexpr size_t smallest = 256 << 10;
+  // The C library sorts its free memory whenever a block of this size is let go.
+  static constexpr size_t smallest = 64 << 10;
   static constexpr size_t most_kept = 128 << 20;
+  // They are searched one after the other, the last one first, which in a loop of steps is soon found.
+  static constexpr size_t most_blocks = 512;
 
   static c10::Allocator &small() { return *c10::GetDefaultCPUAllocator(); }
 
@@ -106,7 +109,7 @@ class Allocator final : public c10::Allocator {
   /// Gives blocks back to the system, those first that wait longest.
   void trim(size_t most) {
     size_t count = 0;
-    for (; waiting_size_ > most; ++count) {
+    for (; waiting_size_ > most || waiting_.size() - count > most_blocks; ++count) {
       tessera_unmap(waiting_[count].memory, 0, static_cast<ptrdiff_t>(waiting_[count].size));
       waiting_size_ -= waiting_[count].size;
     }
