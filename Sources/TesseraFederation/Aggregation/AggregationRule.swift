@@ -70,6 +70,13 @@ extension Exchange {
     return weight
   }
 
+  /// The weight that the record shows for an answer that no mean weighs: what it says, as far as the site may say it.
+  func claimedWeight(of site: Site) -> Double {
+    let weight = metadata.weight ?? Double(metadata.samples ?? site.exampleCount)
+    // Records are JSON, which has no NaN.
+    return weight.isFinite ? min(max(weight, 0), Double(site.exampleCount)) : 0
+  }
+
   /// The update's tensors in the order of a model, `nil` for those that it leaves out on purpose.
   ///
   /// - Throws: ``FederationError`` with code ``FederationError/Code/rejectedUpdate`` if a tensor is missing, unknown, or of

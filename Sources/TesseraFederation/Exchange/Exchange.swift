@@ -18,7 +18,7 @@ public struct Exchange: Sendable {
   public var metrics: [String: Double]
   /// What is known about the content.
   public var metadata: Metadata
-  /// Free text between an application's two sides; Tessera itself reads none of it.
+  /// Free text between an application's two sides; Tessera itself reads the ``reason`` alone.
   public var headers: [String: String]
   /// Whether the content can be used.
   public var returnCode: ReturnCode

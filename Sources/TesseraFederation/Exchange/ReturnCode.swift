@@ -17,3 +17,11 @@ public enum ReturnCode: String, Sendable, Hashable, Codable, CaseIterable {
   /// The task was aborted.
   case aborted
 }
+
+extension Exchange {
+  /// Why a site has no answer, in its own words, if it says so.
+  public var reason: String? {
+    get { headers["reason"] }
+    set { headers["reason"] = newValue }
+  }
+}

@@ -60,7 +60,7 @@ struct AnswerList: AnswerSink {
 
   mutating func take(_ answer: Exchange, from site: Site) throws -> Double {
     answers.append(Answer(site: site, exchange: answer))
-    return answer.metadata.weight ?? Double(answer.metadata.samples ?? site.exampleCount)
+    return answer.claimedWeight(of: site)
   }
 }
 

@@ -100,7 +100,7 @@ final class AnswerCollector<Sink: AnswerSink>: Sendable {
         guard answer.returnCode == .ok else {
           throw FederationError(
             code: .rejectedUpdate,
-            message: answer.headers["reason"] ?? "it answered '\(answer.returnCode.rawValue)'"
+            message: answer.reason ?? "it answered '\(answer.returnCode.rawValue)'"
           )
         }
         state.traffic += received.traffic
@@ -122,7 +122,8 @@ final class AnswerCollector<Sink: AnswerSink>: Sendable {
         let refusal = Refusal(site: site, reason: reason)
         state.refusals.append(refusal)
         state.answers += 1
-        obey(state.gathering.handle(.refused(site: site.index, reason: reason), at: time), &state)
+        let event = Gathering.Event.refused(site: site.index, reason: refusal.reason)
+        obey(state.gathering.handle(event, at: time), &state)
         return .refused(refusal)
       }
     }

@@ -184,6 +184,6 @@ extension Controller {
 /// Keeps nothing.
 private struct NoSink: AnswerSink {
   mutating func take(_ answer: Exchange, from site: Site) throws -> Double {
-    answer.metadata.weight ?? Double(answer.metadata.samples ?? site.exampleCount)
+    answer.claimedWeight(of: site)
   }
 }

@@ -63,7 +63,7 @@ struct SuccessorSink: AnswerSink {
       next.metadata.excluded = []
     }
     successor = next
-    return answer.metadata.weight ?? Double(answer.metadata.samples ?? site.exampleCount)
+    return answer.claimedWeight(of: site)
   }
 }
 

@@ -41,10 +41,36 @@ public struct Refusal: Sendable, Hashable, Codable {
   public var reason: String
 
   /// Makes an entry.
+  ///
+  /// Sites word their reasons themselves, and records, reports and terminals show them: of the text stays one line of printable
+  /// characters, 500 at most.
   public init(site: Site, reason: String) {
     index = site.index
     self.site = site.name
-    self.reason = reason
+    self.reason = reason.isPlainLine ? reason : reason.plainLine
+  }
+}
+
+extension String {
+  private static let longestLine = 500
+
+  /// Whether the text is one short line of ASCII without control characters, as nearly all reasons are.
+  fileprivate var isPlainLine: Bool {
+    utf8.count <= Self.longestLine && utf8.allSatisfy { (0x20..<0x7f).contains($0) }
+  }
+
+  /// The text with a space for whatever is no printable character.
+  fileprivate var plainLine: String {
+    var line = UnicodeScalarView()
+    for scalar in unicodeScalars.prefix(Self.longestLine) {
+      switch scalar.properties.generalCategory {
+      case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate,
+        .unassigned:
+        line.append(" ")
+      default: line.append(scalar)
+      }
+    }
+    return String(line).split(separator: " ").joined(separator: " ")
   }
 }
 

@@ -74,7 +74,7 @@ public struct StatisticsExecutor: Executor {
     if !leftOut.isEmpty { answer.headers["left out"] = leftOut.joined(separator: "\n") }
     if groups.isEmpty {
       answer.returnCode = .nothingToShare
-      answer.headers["reason"] =
+      answer.reason =
         "it has too few values to show anything of them: \(rules.minimumCount) are needed"
     }
     return answer

@@ -69,6 +69,6 @@ struct ModelSink: AnswerSink {
       throw FederationError.rejected(site, "its tensor '\(missing)' is missing")
     }
     model = try answer.model(succeeding: expected, from: site)
-    return answer.metadata.weight ?? Double(answer.metadata.samples ?? site.exampleCount)
+    return answer.claimedWeight(of: site)
   }
 }

@@ -52,6 +52,45 @@ import Testing
     #expect(results.all.first?.refusals.map(\.site) == ["site-2", "site-3"])
   }
 
+  @Test func whatSitesWriteIsOneLineOfTextInRecords() async throws {
+    let long = String(repeating: "é", count: 100_000)
+    let transport = ManualTransport(sites: 2)
+    let federation = ControllerTests.federation(transport) { state, controller in
+      let poll = try await controller.poll(.statistics, state.global, from: controller.sites)
+      #expect(
+        poll.refusals.map(\.reason) == [
+          "site-1: red [31m and a line", "site-2: \(long.prefix(492))",
+        ]
+      )
+    }
+    async let outcome = federation.run(from: ControllerTests.start())
+    let call = try await transport.call()
+    for (position, reason) in ["red\u{1B}[31m\nand\u{2028}a line\u{202E}", long].enumerated() {
+      var answer = Exchange(.statistics, returnCode: .nothingToShare)
+      answer.reason = reason
+      call.answer(position, answer)
+    }
+    #expect(try await outcome.reason == .allRounds)
+  }
+
+  @Test(arguments: [(Double.nan, 0), (.infinity, 0), (-1, 0), (1e300, 10), (3, 3)])
+  func aClaimedWeightIsRecordedAsFarAsTheSiteMayClaimIt(
+    claim: Double,
+    recorded: Double
+  )
+    async throws
+  {
+    let transport = ManualTransport(sites: 1)
+    let federation = ControllerTests.federation(transport) { state, controller in
+      state.global = try await controller.relay(.train, state.global, through: controller.sites)
+    }
+    let results = Told<RoundResult>()
+    async let outcome = federation.run(from: ControllerTests.start()) { results.add($0) }
+    try await transport.call().answer(0, .weights(try model([5, 5]), weight: claim))
+    #expect(try await outcome.reason == .allRounds)
+    #expect(results.all.first?.contributions.map(\.weight) == [recorded])
+  }
+
   @Test func aRelayThatTooFewPassOnFails() async throws {
     let transport = ManualTransport(sites: 2)
     let federation = ControllerTests.federation(transport, quorum: Quorum(minimum: 2)) {

@@ -88,7 +88,7 @@ final class SecureSite: Sendable {
     guard update.returnCode == .ok, update.kind.isModel else {
       throw FederationError.rejected(
         task.site,
-        update.headers["reason"] ?? "it has no update to be summed"
+        update.reason ?? "it has no update to be summed"
       )
     }
     let terms = session.terms
