@@ -39,6 +39,20 @@ public struct Registry<Product>: Sendable {
     factories[name] = make
   }
 
+  /// A registry of the same names whose components are changed by arguments that all of them have.
+  ///
+  /// - Parameter change: Gets the component and the arguments that it was made of; it may read more of them.
+  /// - Returns: The registry.
+  public func changed(
+    by change: @escaping @Sendable (Product, _ arguments: Mapping) throws -> Product
+  ) -> Registry {
+    var result = self
+    result.factories = factories.mapValues { make in
+      { arguments in try change(make(arguments), arguments) }
+    }
+    return result
+  }
+
   /// The component that a value names.
   func make(_ entry: Entry) throws -> Product {
     switch entry.node.content {

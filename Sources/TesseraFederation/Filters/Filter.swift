@@ -14,11 +14,21 @@ public import TesseraCore
 ///
 /// A filter is asked for several sites at once and keeps nothing itself; what one site must remember goes into
 /// ``FilterContext/memory``.
+///
+/// It sees every task and every usable answer unless it has a ``scope``; one that is for models is a ``ModelFilter``.
 public protocol Filter: Sendable {
+  /// The tasks that it is for; all unless it says otherwise.
+  var scope: TaskScope { get }
+
   /// The exchange as it travels on.
   ///
   /// - Throws: Whatever makes the exchange unfit to travel; at a site, the round then goes on without its answer.
   func apply(to exchange: Exchange, in context: FilterContext) throws -> Exchange
+}
+
+extension Filter {
+  /// All tasks.
+  public var scope: TaskScope { .all }
 }
 
 /// Where a filter is at work.
@@ -98,14 +108,14 @@ public struct ServerFilters: Sendable {
 }
 
 extension [any Filter] {
-  /// The exchange after all filters.
+  /// The exchange after all filters whose scope the task is in.
   ///
-  /// - Throws: What a filter throws.
+  /// - Throws: What a filter throws; a ``FederationError`` names the filter.
   public func applied(to exchange: Exchange, in context: FilterContext) throws -> Exchange {
     try applied(to: exchange, in: context) { _, _, _, _ in }
   }
 
-  /// The exchange after all filters; each is looked at first, with what it gets and the filters before it.
+  /// The exchange after all filters; each is looked at first, with what it gets and the filters that it has passed by then.
   func applied(
     to exchange: Exchange,
     in context: FilterContext,
@@ -113,12 +123,36 @@ extension [any Filter] {
   ) throws -> Exchange {
     guard !isEmpty else { return exchange }
     var exchange = exchange
-    for (position, filter) in enumerated() {
+    var earlier: [any Filter] = []
+    for (position, filter) in enumerated() where filter.scope.contains(context.task) {
       var own = context
       own.key = context.key[context.side.rawValue][context.direction.rawValue][position]
-      try visiting(filter, exchange, own, Array(self[..<position]))
-      exchange = try filter.apply(to: exchange, in: own)
+      let filter = filter.unscoped
+      try visiting(filter, exchange, own, earlier)
+      do {
+        if filter is any ModelFilter, exchange.hasLooseTensors {
+          throw FederationError(
+            code: .rejectedUpdate,
+            message: "it is for models, and '\(exchange.kind.name)' holds tensors that are none"
+          )
+        }
+        exchange = try filter.apply(to: exchange, in: own)
+      } catch let error as FederationError {
+        throw error.naming(filter, at: context.site)
+      }
+      earlier.append(filter)
     }
     return exchange
+  }
+}
+
+extension FederationError {
+  /// The error with the filter that threw it, after the site that it names first.
+  fileprivate func naming(_ filter: any Filter, at site: Site?) -> FederationError {
+    let name = "filter '\(filter.shownName)'"
+    guard !message.contains(name) else { return self }
+    let start = site.map { "\($0.name): " } ?? ""
+    let rest = message.hasPrefix(start) ? String(message.dropFirst(start.count)) : message
+    return FederationError(code: code, message: "\(start)\(name): \(rest)")
   }
 }

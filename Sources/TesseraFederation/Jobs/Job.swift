@@ -95,7 +95,15 @@ public struct Job: Sendable {
     if let sites, quorum.minimum > sites {
       throw job.error(at: "minimum_sites", "must not be more than the \(sites) sites")
     }
-    let filter = Schema.list(of: .component(from: components.filters))
+    let tasks = components.tasks
+    let filter = Schema.list(
+      of: .component(
+        from: components.filters.changed { filter, arguments in
+          try arguments.optional("tasks", .list(of: .taskName(among: tasks), count: 1...))
+            .map { filter.limited(to: .only(Set($0))) } ?? filter
+        }
+      )
+    )
     let filters = try job.optional(
       "filters",
       .mapping { filters in
@@ -145,7 +153,7 @@ public struct Job: Sendable {
 
   /// Whether something at the sites makes their answers private, and can be counted.
   var sitesSpendPrivacy: Bool {
-    executor.spendsPrivacy || siteFilters.results.contains { $0 is any PrivacySpending }
+    executor.spendsPrivacy || siteFilters.results.contains { $0.unscoped is any PrivacySpending }
   }
 }
 
@@ -181,6 +189,20 @@ extension Schema where Value == String {
         )
       }
       return name
+    }
+  }
+}
+
+extension Schema where Value == TaskName {
+  /// The name of one of these tasks.
+  fileprivate static func taskName(among tasks: Set<TaskName>) -> Schema {
+    Schema<String>.text.map { name in
+      let task = TaskName(name)
+      guard tasks.contains(task) else {
+        let known = tasks.map { "'\($0)'" }.sorted().joined(separator: ", ")
+        throw FederationError(code: .invalidConfiguration, message: "must be one of \(known)")
+      }
+      return task
     }
   }
 }

@@ -6,6 +6,9 @@ extension JobComponents {
     filters.register(ExcludeTensors.name) { arguments in
       try ExcludeTensors(arguments.required("names", .list(of: .text, count: 1...)))
     }
+    filters.register(ExcludeMetrics.name) { arguments in
+      try ExcludeMetrics(arguments.optional("names", .list(of: .text, count: 1...)))
+    }
     filters.register(PersonalTensors.name) { arguments in
       try PersonalTensors(arguments.required("names", .list(of: .text, count: 1...)))
     }

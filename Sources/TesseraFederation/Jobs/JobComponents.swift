@@ -28,6 +28,11 @@ public struct JobComponents: Sendable {
   /// Ways to divide data among simulated sites.
   public var partitions: Registry<any Partition>
 
+  /// What sites can be asked to do: the tasks that a filter's argument `tasks` can name.
+  public var tasks: Set<TaskName> = [
+    .train, .evaluate, .submitModel, .initialize, .statistics, .aggregate,
+  ]
+
   /// No components at all.
   public init() {
     workflows = Registry(of: "workflow")

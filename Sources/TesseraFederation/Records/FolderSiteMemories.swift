@@ -42,22 +42,12 @@ public final class FolderSiteMemories: SiteMemoryStore {
   public func contents(of site: Site, before step: Int) throws -> [String: ModelState] {
     let last = steps.withLock { $0[site.index]?.last { $0 < step } }
     guard let last else { return [:] }
-    let all = try ModelState(contentsOf: file(site.index, last))
-    var entries: [String: [(name: String, tensor: Tensor)]] = [:]
-    for (name, tensor) in all.entries {
-      let parts = name.split(separator: "/", maxSplits: 1).map(String.init)
-      guard parts.count == 2 else { continue }
-      entries[parts[0], default: []].append((name: parts[1], tensor: try tensor.copied()))
-    }
-    return try entries.mapValues { try ModelState($0) }
+    return try ModelState(contentsOf: file(site.index, last)).memories()
   }
 
   /// Keeps what a site's memory holds after a step.
   public func keep(_ contents: [String: ModelState], of site: Site, after step: Int) throws {
-    let entries = contents.sorted { $0.key < $1.key }.flatMap { name, state in
-      state.entries.map { (name: "\(name)/\($0.name)", tensor: $0.tensor) }
-    }
-    try ModelState(entries).write(to: file(site.index, step))
+    try ModelState(joining: contents).write(to: file(site.index, step))
     steps.withLock {
       var own = $0[site.index] ?? []
       own.removeAll { $0 == step }

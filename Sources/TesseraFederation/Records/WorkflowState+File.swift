@@ -74,7 +74,9 @@ extension WorkflowState {
         headers: description.headers
       )
     )
-    for name in description.memory { memory[name] = try part("memory/\(name)/") }
+    for name in description.memory {
+      memory[name] = try part("memory/" + ModelState.prefix(of: name))
+    }
     documents = description.documents
     isFinished = description.isFinished
     step = description.step
@@ -84,19 +86,12 @@ extension WorkflowState {
   /// All tensors under one roof.
   private func tensors() throws -> ModelState {
     var entries = global.tensors.entries.map { (name: "global/\($0.name)", tensor: $0.tensor) }
-    for (name, state) in memory.sorted(by: { $0.key < $1.key }) {
-      entries += state.entries.map { (name: "memory/\(name)/\($0.name)", tensor: $0.tensor) }
-    }
+    entries += try ModelState(joining: memory).entries.map { ("memory/" + $0.name, $0.tensor) }
     return try ModelState(entries)
   }
 
   /// All that the workflow keeps besides the global model, or `nil` if that is nothing.
   func memoryTensors() throws -> ModelState? {
-    guard !memory.isEmpty else { return nil }
-    return try ModelState(
-      memory.sorted { $0.key < $1.key }.flatMap { name, state in
-        state.entries.map { (name: "\(name)/\($0.name)", tensor: $0.tensor) }
-      }
-    )
+    memory.isEmpty ? nil : try ModelState(joining: memory)
   }
 }

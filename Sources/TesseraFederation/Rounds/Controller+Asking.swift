@@ -30,9 +30,15 @@ extension Controller {
       // A second task of the same name in a round must not draw the noise of the first.
       if repetition > 1 { key = key["repetition"][repetition] }
     }
-    return try prepare(name, data, round: round, key: key, for: sites, wrap: wrap) { [key] in
-      key[$0.index]
-    }
+    return try prepare(
+      name,
+      data,
+      round: round,
+      key: key,
+      for: sites,
+      filteredAs: purpose,
+      wrap: wrap
+    ) { [key] in key[$0.index] }
   }
 
   func prepare(
@@ -41,6 +47,7 @@ extension Controller {
     round: Int,
     key: RandomKey,
     for sites: [Site],
+    filteredAs purpose: TaskName? = nil,
     wrap: ((Exchange, Site) throws -> Exchange)? = nil,
     siteKey: (Site) -> RandomKey
   ) throws -> Sending {
@@ -54,7 +61,7 @@ extension Controller {
     let context = FilterContext(
       side: .server,
       direction: .task,
-      task: name,
+      task: purpose ?? name,
       round: round,
       site: nil,
       key: key["filters"]

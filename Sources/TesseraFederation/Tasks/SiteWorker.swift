@@ -1,4 +1,5 @@
 internal import TesseraCore
+internal import TesseraData
 
 /// A site's whole side: filters what comes in, executes it, filters what goes out, and keeps the site's memory.
 ///
@@ -10,6 +11,7 @@ public struct SiteWorker: Sendable {
   private let limits: ExchangeLimits
   private let secure: SecureSite
   private let budget: PrivacyBudget?
+  private let failed: @Sendable (SiteTask, any Error) -> Void
 
   /// The worker of one site, or of several in one process.
   ///
@@ -22,14 +24,18 @@ public struct SiteWorker: Sendable {
   ///   - budget: How much privacy each site may spend. Its ledger is charged before an answer leaves; an answer that would
   ///     overspend, or holds tensors that nothing makes private, does not. Measurements of training stay at the site: they
   ///     are exact. Those that a task of measuring asks for are sent, and not counted, and so is the number of examples.
+  ///   - failed: Is told what kept the site from answering, as it was thrown, for the site's own log: others are told no more
+  ///     than errors of Tessera's own say, which never hold data.
   public init(
     executor: any Executor,
     filters: SiteFilters = SiteFilters(),
     memories: any SiteMemoryStore = VolatileSiteMemories(),
     limits: ExchangeLimits = ExchangeLimits(),
     secrets: SecretSource = .system,
-    budget: PrivacyBudget? = nil
+    budget: PrivacyBudget? = nil,
+    failed: @escaping @Sendable (SiteTask, any Error) -> Void = { _, _ in }
   ) {
+    self.failed = failed
     self.executor = executor
     self.filters = filters
     self.memories = memories
@@ -43,11 +49,24 @@ public struct SiteWorker: Sendable {
   /// - Parameters:
   ///   - task: The task as it arrived.
   ///   - progress: Is called when the executor says that it is alive, from any thread.
-  /// - Returns: The answer as it leaves the site.
-  /// - Throws: What a filter or the executor throws; the memory is then as before.
+  /// - Returns: The answer as it leaves the site; one that is not ``ReturnCode/ok`` without content.
+  /// - Throws: What a filter or the executor throws, of an error that is not Tessera's own its type alone; the memory is then
+  ///   as before.
   public func answer(
     _ task: SiteTask,
     progress: @escaping @Sendable () -> Void = {}
+  ) async throws -> Exchange {
+    do {
+      return try await checkedAnswer(task, progress)
+    } catch {
+      failed(task, error)
+      throw error.showable(at: task.site)
+    }
+  }
+
+  private func checkedAnswer(
+    _ task: SiteTask,
+    _ progress: @escaping @Sendable () -> Void
   ) async throws -> Exchange {
     try Task.checkCancellation()
     try limits.check(task.data)
@@ -79,6 +98,7 @@ public struct SiteWorker: Sendable {
     var site = SiteContext(site: task.site, memory: memory, progress: progress)
     site.privacy = privacy
     var answer = try await executor.execute(task, at: site)
+    if answer.returnCode != .ok { answer = answer.withoutContent() }
     answer.metadata.round = task.round
     answer.metadata.contributor = task.site.name
     if answer.returnCode == .ok {
@@ -94,6 +114,8 @@ public struct SiteWorker: Sendable {
       }
       try privacy?.charge(events, for: "answer")
       try privacy?.requireCharge(for: answer)
+      // A filter may have refused by return code.
+      if answer.returnCode != .ok { answer = answer.withoutContent() }
     }
     if memory.isChanged { try memories.keep(memory.contents, of: task.site, after: task.step) }
     return answer
@@ -105,5 +127,35 @@ extension Exchange {
   fileprivate mutating func removeMetrics() {
     metrics = [:]
     for name in parts.keys { parts[name]?.removeMetrics() }
+  }
+}
+
+extension Exchange {
+  /// How long a reason may be that travels in place of an answer, in characters.
+  private static let largestReason = 1000
+
+  /// What is left of an answer that cannot be used: its kind, its return code, and the header `reason`.
+  ///
+  /// No filter has seen it, so nothing of what it holds may leave.
+  public func withoutContent() -> Exchange {
+    Exchange(
+      kind,
+      headers: headers["reason"].map { ["reason": String($0.prefix(Self.largestReason))] } ?? [:],
+      returnCode: returnCode
+    )
+  }
+}
+
+extension Error {
+  /// The error as others may read it: messages of Tessera's own never hold data; of others, nobody knows.
+  fileprivate func showable(at site: Site) -> any Error {
+    switch self {
+    case is FederationError, is TensorError, is DataError, is CancellationError: self
+    default:
+      FederationError(
+        code: .badTask,
+        message: "\(site.name): its work failed with an error of the type '\(type(of: self))'"
+      )
+    }
   }
 }

@@ -167,6 +167,47 @@ struct JobFolder {
     #expect(manifest.trainings[0].rounds.count == 3)
   }
 
+  /// What a site holds back from one round must be there in the next, also after a kill.
+  @Test func aJobWithErrorFeedbackRunsGoesOnAndIsRepeated() async throws {
+    let folder = try JobFolder(
+      JobFolder.job.replacingOccurrences(of: ", fraction: 0.7", with: "") + """
+        filters:
+          site: {results: [{type: top-k, fraction: 0.05, tasks: [train]}]}
+          server: {results: [densify]}
+
+        """
+    )
+    struct Stop: Error {}
+    let run = try folder.run()
+    var manifests: [RunManifest] = []
+    for (name, stop) in [("whole", 0), ("stopped", 2)] {
+      let record = try RunRecord.create(at: folder.folder.path.appending(name), run.newManifest())
+      if stop > 0 {
+        await #expect(throws: Stop.self) {
+          try await run.run(in: record, checkRound: { if $0.roundCount == stop { throw Stop() } })
+        }
+      }
+      let again = try folder.run(lanes: 1)
+      manifests.append(try await again.run(in: record))
+      #expect(try await again.verify(record) == nil)
+    }
+    let rounds = manifests.map { $0.trainings[0].rounds }
+    #expect(rounds[0].map(\.tensors) == rounds[1].map(\.tensors))
+    #expect(rounds[0].map(\.contributors.count) == [4, 4, 4])
+    #expect(rounds[0].allSatisfy { ($0.compression ?? 0) > 5 })
+  }
+
+  @Test func aFiltersTasksAreCheckedToo() throws {
+    func complaint(_ filter: String) throws -> String {
+      try JobFolder(JobFolder.job + "filters:\n  site:\n    results:\n      - \(filter)\n")
+        .complaint()
+    }
+    let misspelt = try complaint("{type: top-k, tasks: [trian]}")
+    #expect(misspelt.contains("job.yml:14") && misspelt.contains("'train'"), "\(misspelt)")
+    #expect(try complaint("{type: top-k, tasks: []}").contains("job.yml:14"))
+    #expect(try complaint("{type: top-k, task: [train]}").contains("tasks"))
+  }
+
   @Test func jobsThatAreDamagedAtAnyPlaceAreRefusedOrRun() throws {
     var numbers = KeyedRandomNumbers(key: RandomKey(seed: 3))
     let folder = try JobFolder()

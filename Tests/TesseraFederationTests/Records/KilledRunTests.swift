@@ -36,6 +36,8 @@ private struct SummingWorkflow: Workflow {
 /// A run of three rounds over four sites that remember something.
 private struct Job {
   var folder: FilePath
+  /// Whether sites send the largest changes alone, and keep the others.
+  var isSparse = false
 
   /// Goes on with the run, or begins it; kills its own process once so many events are on the disk.
   func run(killedAfter events: Int? = nil) async throws -> WorkflowState {
@@ -63,17 +65,23 @@ private struct Job {
     }
     let memories = try FolderSiteMemories(in: folder.appending("sites"))
     let sites = (0..<4).map { Site(index: $0, name: "site-\($0 + 1)", exampleCount: 3 + $0) }
+    var federation = Federation(
+      workflow: SummingWorkflow(),
+      transport: InProcessTransport(
+        sites: sites,
+        worker: SiteWorker(
+          executor: RememberingExecutor(),
+          filters: SiteFilters(results: isSparse ? [try TopK(fraction: 0.1)] : []),
+          memories: memories
+        ),
+        pool: LanePool(lanes: 2)
+      ),
+      key: RandomKey(seed: 1)
+    )
+    if isSparse { federation.filters.results = [Densify()] }
     var training = RecordedTraining(
       name: "job",
-      federation: Federation(
-        workflow: SummingWorkflow(),
-        transport: InProcessTransport(
-          sites: sites,
-          worker: SiteWorker(executor: RememberingExecutor(), memories: memories),
-          pool: LanePool(lanes: 2)
-        ),
-        key: RandomKey(seed: 1)
-      ),
+      federation: federation,
       initial: WorkflowState(
         model: try ModelState([(name: "weight", tensor: Tensor.zeros([50]))])
       )
@@ -109,6 +117,32 @@ private struct Job {
     #expect(records[0].rounds.map(\.contributors) == records[1].rounds.map(\.contributors))
     #expect(records[0].rounds.map(\.tensors) == records[1].rounds.map(\.tensors))
     #expect(records[1].isFinished)
+  }
+
+  /// In the second round's opening, among its answers, before and after its end, and in the third.
+  @Test(arguments: [8, 11, 13, 14, 18])
+  func whatFiltersRememberOutlivesAKillToo(event: Int) async throws {
+    let folder = try TemporaryFolder()
+    let whole = try await Job(folder: folder.path.appending("whole"), isSparse: true).run()
+    let path = folder.path.appending("killed").string
+    let result = await #expect(processExitsWith: .signal(SIGKILL)) {
+      [path = path as String, event = event as Int] in
+      _ = try await Job(folder: FilePath(path), isSparse: true).run(killedAfter: event)
+    }
+    try #require(result != nil)
+    let resumed = try await Job(folder: FilePath(path), isSparse: true).run()
+    #expect(try resumed.model.isIdentical(to: whole.model))
+    for site in (0..<4).map({ Site(index: $0, name: "site-\($0 + 1)", exampleCount: 3) }) {
+      let memories = try ["whole", "killed"].map {
+        try FolderSiteMemories(in: folder.path.appending($0).appending("sites"))
+          .contents(of: site, before: .max)
+      }
+      #expect(memories[0].keys.sorted() == ["asked", TopK.memoryName(of: .train)])
+      #expect(memories[0].keys == memories[1].keys)
+      for (name, state) in memories[0] {
+        #expect(try memories[1][name]?.isIdentical(to: state) == true, "\(name)")
+      }
+    }
   }
 
   @Test func theNumberOfEventsIsThatOfTheTest() async throws {
