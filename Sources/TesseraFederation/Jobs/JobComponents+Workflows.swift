@@ -76,6 +76,11 @@ extension JobComponents {
           "smallest_bin",
           .integer(in: 0...1_000_000),
           default: standard.smallestBin
+        ),
+        hidesComplements: arguments.optional(
+          "hide_complements",
+          .boolean,
+          default: standard.hidesComplements
         )
       )
       return ExecutorRecipe { resources in

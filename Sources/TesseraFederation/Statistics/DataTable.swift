@@ -7,6 +7,9 @@ public struct DataTable: Sendable, Hashable {
   /// The values of each column; NaN where one is missing.
   public let columns: [[Double]]
 
+  /// How many rows there are.
+  public var rowCount: Int { columns.first?.count ?? 0 }
+
   /// What files write for a value that is missing, unless told otherwise.
   public static let missingMarks: Set<String> = ["", "NA", "N/A", "NaN", "nan", "null", "?"]
 

@@ -4,7 +4,7 @@ internal import TesseraCore
 /// A site's side of ``StatisticsWorkflow``: counts, sums, histograms and digests of its own tables, within its own rules.
 ///
 /// A site answers each phase with a collection: a part for each group, in it a part for each feature. What the rules keep back is
-/// left out, and named in the header `left out`; a site that may show nothing answers ``ReturnCode/nothingToShare``.
+/// left out, and told of in the header `left out`, by name if the name may be shown; a site that may show nothing answers ``ReturnCode/nothingToShare``.
 public struct StatisticsExecutor: Executor {
   /// What the site refuses to show.
   public let rules: StatisticsRules
@@ -34,18 +34,30 @@ public struct StatisticsExecutor: Executor {
     else {
       throw FederationError(code: .badTask, message: "this site answers statistics alone")
     }
-    let features = task.data.headers["features"]
+    let tables = try tables(site.site)
+    let shown = rules.shown(groups: tables.mapValues(\.rowCount))
+    let own = tables.filter { shown.contains($0.key) }.sorted { $0.key < $1.key }
+    let asked = task.data.headers["features"]
       .flatMap { try? JSONDecoder().decode([String].self, from: Data($0.utf8)) }
+    let wanted = task.data.parts.values.flatMap(\.parts.keys)
+    let named = names(in: own.map(\.value), asked: (asked ?? []) + wanted)
     var groups: [String: Exchange] = [:]
     var leftOut: [String] = []
-    for (group, table) in try tables(site.site).sorted(by: { $0.key < $1.key }) {
+    var isUnnamed = shown.count < tables.count
+    for (group, table) in own {
       var parts: [String: Exchange] = [:]
       for (feature, column) in zip(table.features, table.columns)
-      where features?.contains(feature) ?? true {
+      where asked?.contains(feature) ?? true {
         try Task.checkCancellation()
+        let request = task.data.parts[group]?.parts[feature]
+        guard phase == .summary || request != nil else { continue }
         let values = column.filter { !$0.isNaN }
         guard values.count >= max(1, rules.minimumCount) else {
-          leftOut.append("\(group), \(feature): fewer than \(rules.minimumCount) values")
+          if named.contains(feature) {
+            leftOut.append("\(group), \(feature): fewer than \(rules.minimumCount) values")
+          } else {
+            isUnnamed = true
+          }
           continue
         }
         var part: Exchange?
@@ -60,9 +72,10 @@ public struct StatisticsExecutor: Executor {
             part?.metrics["high"] = shown.high
           }
         case .spread:
-          guard let request = task.data.parts[group]?.parts[feature] else { continue }
-          part = try spread(of: values, for: request) {
-            leftOut.append("\(group), \(feature): \($0)")
+          part = try request.map { request in
+            try spread(of: values, for: request) {
+              leftOut.append("\(group), \(feature): \($0)")
+            }
           }
         }
         parts[feature] = part
@@ -71,6 +84,11 @@ public struct StatisticsExecutor: Executor {
       if !parts.isEmpty { groups[group] = Exchange(.statistics, parts: parts) }
     }
     var answer = Exchange(.statistics, parts: groups)
+    if isUnnamed {
+      leftOut.append(
+        "groups or features whose names stay here: fewer than \(rules.minimumCount) values, or known by those"
+      )
+    }
     if !leftOut.isEmpty { answer.headers["left out"] = leftOut.joined(separator: "\n") }
     if groups.isEmpty {
       answer.returnCode = .nothingToShare
@@ -78,6 +96,18 @@ public struct StatisticsExecutor: Executor {
         "it has too few values to show anything of them: \(rules.minimumCount) are needed"
     }
     return answer
+  }
+
+  /// The features whose names may be shown: those that were asked for by name, and those with enough values in a group.
+  private func names(in tables: [DataTable], asked: [String]) -> Set<String> {
+    var names = Set(asked)
+    for table in tables {
+      for (feature, column) in zip(table.features, table.columns)
+      where column.count(where: { !$0.isNaN }) >= max(1, rules.minimumCount) {
+        names.insert(feature)
+      }
+    }
+    return names
   }
 
   private func summary(of values: [Double], for request: Exchange) throws -> Exchange {

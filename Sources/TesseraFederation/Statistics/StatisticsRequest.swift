@@ -45,13 +45,23 @@ enum StatisticsRequest {
   ///
   /// - Throws: ``FederationError`` with code ``FederationError/Code/rejectedUpdate``, naming site, group and feature.
   static func summaries(_ answer: Answer) throws -> [String: [String: SiteFeature]] {
-    try read(answer) { part, refuse in
+    var rows: [String: Int] = [:]
+    return try read(answer) { name, part, refuse in
       guard let count = part.count("count"), count > 0, let missing = part.count("missing"),
         let sum = part.metrics["sum"], sum.isPlausible
       else { throw refuse("its count or its sum") }
+      // A site may not count for more than the examples it announced, in all groups together.
+      rows[name, default: 0] += count + missing
+      guard rows[name, default: 0] <= answer.site.exampleCount else {
+        throw refuse("its count, of more values than the site has examples,")
+      }
       var feature = SiteFeature(count: count, missing: missing, sum: sum)
       if let low = part.metrics["low"], let high = part.metrics["high"] {
-        guard low.isPlausible, high.isPlausible, low <= high else { throw refuse("its range") }
+        // The mean is rounded.
+        let (mean, slack) = (sum / Double(count), 1e-9 * max(abs(low), abs(high)))
+        guard low.isPlausible, high.isPlausible, low <= high, low - slack <= mean,
+          mean <= high + slack
+        else { throw refuse("its range") }
         feature.low = low
         feature.high = high
       }
@@ -81,7 +91,7 @@ enum StatisticsRequest {
     to summaries: inout [String: [String: SiteFeature]],
     request: Exchange
   ) throws {
-    let spread = try read(answer) { part, refuse in
+    let spread = try read(answer) { _, part, refuse in
       var feature = SiteFeature()
       if let squares = part.metrics["squares"] {
         guard squares.isFinite, squares >= 0 else { throw refuse("its variance") }
@@ -107,6 +117,17 @@ enum StatisticsRequest {
     }
     for (group, features) in spread {
       for (name, feature) in features {
+        let counts = feature.histogram.map { $0.counts.reduce($0.below + $0.above, +) } ?? 0
+        guard counts <= summaries[group]?[name]?.count ?? .max else {
+          throw FederationError.rejected(
+            answer.site,
+            "its histogram of '\(group)', '\(name)' has more values than its count"
+          )
+        }
+      }
+    }
+    for (group, features) in spread {
+      for (name, feature) in features {
         guard let asked = request.parts[group]?.parts[name],
           summaries[group]?[name] != nil
         else { continue }
@@ -127,12 +148,12 @@ enum StatisticsRequest {
 
   private static func read(
     _ answer: Answer,
-    _ feature: (Exchange, (String) -> FederationError) throws -> SiteFeature
+    _ feature: (String, Exchange, (String) -> FederationError) throws -> SiteFeature
   ) throws -> [String: [String: SiteFeature]] {
     var groups: [String: [String: SiteFeature]] = [:]
     for (group, part) in answer.exchange.parts.sorted(by: { $0.key < $1.key }) {
       for (name, part) in part.parts.sorted(by: { $0.key < $1.key }) {
-        groups[group, default: [:]][name] = try feature(part) {
+        groups[group, default: [:]][name] = try feature(name, part) {
           .rejected(answer.site, "\($0) of '\(group)', '\(name)' cannot be used")
         }
       }

@@ -6,14 +6,18 @@ internal import TesseraCore
 /// added, can still be subtracted from one another; where that matters, noise of a known budget has to be added to what is
 /// shown (``Filter``).
 public struct StatisticsRules: Sendable, Hashable, Codable {
-  /// Of fewer values than this nothing at all is shown.
+  /// Of fewer values than this nothing at all is shown, nor is the name of a group with fewer rows, or of a column with fewer
+  /// values that nobody has asked for by name: a name can say more than a count.
   public var minimumCount: Int
+  /// Whether the smallest of the other groups stays behind too where the rows of all groups that are kept back are fewer than
+  /// ``minimumCount``: their number would follow from that of all rows, which others know.
+  public var hidesComplements: Bool
   /// How many bins a histogram may have, as a share of the number of values.
   public var maximumBinShare: Double
   /// A bin with fewer values than this is shown as empty.
   ///
-  /// If that happens to but one bin, the smallest of the others is emptied too, so that its count does not follow from the
-  /// total.
+  /// If that happens to but one bin, or to several with fewer values than this together, the smallest of the others is emptied
+  /// too, so that no count below this follows from the total.
   public var smallestBin: Int
   /// How far the range that is shown reaches beyond the smallest and the largest value, at each end, as a share of the true
   /// range; drawn anew for each column.
@@ -27,8 +31,10 @@ public struct StatisticsRules: Sendable, Hashable, Codable {
     maximumBinShare: Double = 0.1,
     smallestBin: Int = 5,
     rangeNoise: ClosedRange<Double> = 0.1...0.3,
-    smallestGroup: Int = 5
+    smallestGroup: Int = 5,
+    hidesComplements: Bool = true
   ) {
+    self.hidesComplements = hidesComplements
     self.minimumCount = minimumCount
     self.maximumBinShare = maximumBinShare
     self.smallestBin = smallestBin
@@ -42,15 +48,29 @@ public struct StatisticsRules: Sendable, Hashable, Codable {
     return bins < 1 || !bins.isFinite ? 0 : Int(min(bins, 1e6))
   }
 
+  /// The groups whose names may be shown, by how many rows each has.
+  func shown(groups rows: [String: Int]) -> Set<String> {
+    var shown = rows.filter { $0.value >= max(1, minimumCount) }
+    let hidden = rows.values.reduce(0, +) - shown.values.reduce(0, +)
+    if hidesComplements, hidden > 0, hidden < minimumCount,
+      let smallest = shown.min(by: { ($0.value, $0.key) < ($1.value, $1.key) })
+    {
+      shown[smallest.key] = nil
+    }
+    return Set(shown.keys)
+  }
+
   /// Counts as they may be shown.
   func shown(_ counts: [Int]) -> [Int] {
     var counts = counts
     var emptied = 0
+    var hidden = 0
     for place in counts.indices where counts[place] > 0 && counts[place] < smallestBin {
+      hidden += counts[place]
       counts[place] = 0
       emptied += 1
     }
-    if emptied == 1,
+    if emptied == 1 || (emptied > 0 && hidden < smallestBin),
       let place = counts.indices.filter({ counts[$0] > 0 }).min(by: { counts[$0] < counts[$1] })
     {
       counts[place] = 0

@@ -137,7 +137,7 @@ public struct StatisticsWorkflow: Workflow {
     for refusal in poll.refusals { result.missing[refusal.site] = refusal.reason }
     for answer in poll.answers {
       let lines = answer.exchange.headers["left out"]?.split(separator: "\n").map(String.init) ?? []
-      for line in lines.prefix(1000)
+      for line in lines.prefix(1000).map({ String($0.prefix(500)) })
       where result.leftOut[answer.site.name]?.contains(line) != true {
         result.leftOut[answer.site.name, default: []].append(line)
       }

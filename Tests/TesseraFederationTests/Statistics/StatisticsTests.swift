@@ -185,7 +185,10 @@ private struct Expected: Decodable {
     bins: StatisticsWorkflow.Bins? = nil,
     quantiles: [Double] = []
   ) async throws -> FederatedStatistics {
-    let sites = tables.indices.map { Site(index: $0, name: "site-\($0 + 1)", exampleCount: 100) }
+    let sites = tables.enumerated().map { index, table in
+      let rows = table.values.map(\.count).max() ?? 0
+      return Site(index: index, name: "site-\(index + 1)", exampleCount: rows)
+    }
     let executor = StatisticsExecutor(rules: rules, noise: .reproducible) { site in
       let columns = tables[site.index].sorted { $0.key < $1.key }
       return ["all": try DataTable(features: columns.map(\.key), columns: columns.map(\.value))]
@@ -211,7 +214,9 @@ private struct Expected: Decodable {
     let sparse = Self.many.map { $0 < 9 ? $0 : .nan }
     let statistics = try await Self.statistics([["x": sparse, "y": Self.many]])
     #expect(statistics.global["all"]?.keys.sorted() == ["y"])
-    #expect(statistics.leftOut["site-1"] == ["all, x: fewer than 10 values"])
+    // Nobody has asked for it by name.
+    #expect(statistics.leftOut["site-1"]?.count == 1)
+    #expect(statistics.leftOut["site-1"]?.first?.contains("whose names stay here") == true)
   }
 
   @Test func tooManyBinsForTheValuesAreRefused() async throws {
@@ -235,6 +240,21 @@ private struct Expected: Decodable {
     )
     // The first is too small; so that its 4 do not follow from the 100, the 6 go as well.
     #expect(statistics.global["all"]?["x"]?.histogram?.counts == [0, 40, 50, 0])
+  }
+
+  @Test(arguments: [
+    // Two bins of 2 and 1: their 3 values follow from the total, so the next is emptied too.
+    ([2, 1, 40, 7, 50], [0, 0, 40, 0, 50]),
+    // Two of 4 and 3 hide each other.
+    ([4, 3, 40, 7, 50], [0, 0, 40, 7, 50]), ([0, 10, 0, 0, 90], [0, 10, 0, 0, 90]),
+    ([0, 96, 0, 0, 4], [0, 0, 0, 0, 0]),
+  ])
+  func noSmallCountFollowsFromTheTotal(counts: [Int], shown: [Int]) async throws {
+    let values = counts.enumerated().flatMap { bin, count in
+      [Double](repeating: Double(bin) + 0.5, count: count)
+    }
+    let statistics = try await Self.statistics([["x": values]], bins: .init(5, from: 0, to: 5))
+    #expect(statistics.global["all"]?["x"]?.histogram?.counts == shown)
   }
 
   @Test func noTrueEndAndNoSingleValueIsShown() async throws {
@@ -268,8 +288,10 @@ private struct Expected: Decodable {
       ["count": 1e300, "missing": 0, "sum": 1], ["count": 2.5, "missing": 0, "sum": 1],
       ["count": 10, "missing": -1, "sum": 1], ["count": 10, "missing": 0, "sum": .infinity],
       ["count": 10, "missing": 0], ["count": 10, "missing": 0, "sum": 1, "low": 2, "high": 1],
+      ["count": 10, "missing": 1, "sum": 1], ["count": 11, "missing": 0, "sum": 1],
+      ["count": 10, "missing": 0, "sum": 1, "low": 2, "high": 3],
     ]
-    let sites = (0...lies.count).map { Site(index: $0, name: "site-\($0 + 1)", exampleCount: 1) }
+    let sites = (0...lies.count).map { Site(index: $0, name: "site-\($0 + 1)", exampleCount: 10) }
     let honest = StatisticsExecutor(rules: StatisticsTests.open, noise: .reproducible) { _ in
       ["all": try DataTable(features: ["x"], columns: [[1, 2, 3]])]
     }
@@ -285,6 +307,29 @@ private struct Expected: Decodable {
     )
     #expect(statistics.global["all"]?["x"]?.count == 3)
     #expect(statistics.missing.count == lies.count)
+  }
+
+  @Test func aHistogramOfMoreValuesThanWereCountedIsNotUsed() async throws {
+    let honest = StatisticsExecutor(rules: StatisticsTests.open, noise: .reproducible) { _ in
+      ["all": try DataTable(features: ["x"], columns: [[1, 2, 3]])]
+    }
+    let executor = Doing { task, site in
+      var answer = try await honest.execute(task, at: site)
+      if task.data.headers["phase"] == "spread", site.site.index == 1 {
+        answer.parts["all"]?.parts["x"]?.tensors = try ModelState([
+          (name: "histogram", tensor: Tensor([0.0, 1000, 0, 0]))
+        ])
+      }
+      return answer
+    }
+    let sites = (0..<2).map { Site(index: $0, name: "site-\($0 + 1)", exampleCount: 3) }
+    let statistics = try await StatisticsTests.statistics(
+      StatisticsWorkflow(otherBins: .init(2)),
+      executor,
+      sites: sites
+    )
+    #expect(statistics.missing["site-2"]?.contains("more values than its count") == true)
+    #expect(statistics.global["all"]?["x"]?.histogram?.counts.reduce(0, +) == 3)
   }
 
   @Test func settingsThatMakeNoSenseAreRefused() {
