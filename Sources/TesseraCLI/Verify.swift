@@ -22,7 +22,19 @@ struct Verify: AsyncParsableCommand {
         let difference = try await session.watch(work) { observe in
           try await experiment.verify(record, observe: observe)
         }
-        guard let difference else { return session.output.line("identical") }
+        guard let difference else {
+          session.output.line("identical")
+          let missing = manifest.notCompared
+          if !missing.isEmpty {
+            session.output.line(
+              """
+              Not compared, as the version that made this run did not note it: \
+              \(missing.joined(separator: "; ")).
+              """
+            )
+          }
+          return
+        }
         session.output.line("not identical: \(difference)\(Session.versionNote(manifest))")
         throw ExitCode(2)
       } catch is CancellationError {

@@ -31,6 +31,8 @@ public struct Federation: Sendable {
   public var lastRound: Int?
   /// Measures a new global model, if given.
   public var evaluate: (@Sendable (Exchange) async throws -> Evaluation)?
+  /// Where rounds of many tasks keep how far they have come; nowhere if `nil`.
+  public var progress: RoundProgressStore?
   /// Measures time; the system's if `nil`.
   public var clock: (any FederationClock)?
 

@@ -14,7 +14,7 @@ extension Experiment {
   ///     let difference = try await experiment.verify(record)
   ///
   /// A finished run is repeated as a whole; of an unfinished one, the rounds that are done. The repetition ends at the first
-  /// difference.
+  /// difference. What the record does not have, being of an earlier version, is in ``RunManifest/notCompared``.
   ///
   /// - Parameters:
   ///   - record: A run of this experiment's configuration.
@@ -46,6 +46,7 @@ extension Experiment {
         )
       }
     }
+    if isFinished, let difference = record.changedDocument(in: original) { return difference }
     let fresh = try newManifest()
     if let difference = RunDifference.beforeTraining(original, fresh) { return difference }
     let names = try tensorNames()
@@ -74,7 +75,7 @@ extension Experiment {
           and: manifest,
           tensorOrder: names
         ) {
-          throw Differs(difference: difference)
+          throw Differs(difference: difference.located(in: record, original, and: repetition))
         }
       }
       if !isFinished {

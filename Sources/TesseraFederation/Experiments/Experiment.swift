@@ -121,7 +121,8 @@ extension OpenRun {
 extension RunRecord {
   /// Where a result of a training lies that is no model.
   func documentFile(_ document: String, of training: String) -> FilePath {
-    folder.appending("\(training)-\(document.replacing(" ", with: "-")).json")
+    let name = document.replacing(" ", with: "-").replacing("/", with: "-")
+    return folder.appending("\(training)-\(name).json")
   }
 
   /// Writes a training's last model, and its results that are no model.

@@ -2,6 +2,7 @@ internal import Foundation
 internal import Synchronization
 public import SystemPackage
 public import TesseraCore
+internal import TesseraRun
 
 /// Memories of sites in files, so that a run that was killed finds them as they were.
 ///
@@ -11,6 +12,8 @@ public final class FolderSiteMemories: SiteMemoryStore {
   private let folder: FilePath
   /// The steps of each site's files, ascending.
   private let steps: Mutex<[Int: [Int]]>
+  /// The digests of what this process has kept, by site, of the last step alone.
+  private let digests = Mutex<[Int: (step: Int, digest: String)]>([:])
 
   /// The memories in a folder, which is made if it is not there.
   ///
@@ -47,12 +50,32 @@ public final class FolderSiteMemories: SiteMemoryStore {
 
   /// Keeps what a site's memory holds after a step.
   public func keep(_ contents: [String: ModelState], of site: Site, after step: Int) throws {
-    try ModelState(joining: contents).write(to: file(site.index, step))
+    let state = try ModelState(joining: contents)
+    try state.write(to: file(site.index, step))
+    let digest = try Digest.sha256(of: state).model
+    digests.withLock { $0[site.index] = (step, digest) }
     steps.withLock {
       var own = $0[site.index] ?? []
       own.removeAll { $0 == step }
       $0[site.index] = (own + [step]).sorted()
     }
+  }
+
+  /// The digest of what a site remembers after a step, if it was kept then.
+  ///
+  /// - Parameters:
+  ///   - site: The site's index.
+  ///   - first: The first step that counts.
+  ///   - last: The last one.
+  /// - Returns: The digest, or `nil` if what the site remembers has not changed since a step before the first.
+  /// - Throws: ``RunError`` or ``TensorError`` if a file cannot be read.
+  func digest(ofSite site: Int, from first: Int, through last: Int) throws -> String? {
+    guard let step = steps.withLock({ $0[site]?.last { $0 <= last } }), step >= first else {
+      return nil
+    }
+    if let known = digests.withLock({ $0[site] }), known.step == step { return known.digest }
+    // What an earlier process kept.
+    return try Digest.sha256(of: ModelState(contentsOf: file(site, step))).model
   }
 
   /// Removes what no repetition will ask for, once all up to `step` is done: everything but the latest of each site by then.

@@ -48,7 +48,8 @@ public struct RecordedTraining: Sendable {
     let training = run.manifest.trainings.first { $0.name == name }
     let last = training?.rounds.last
     let state = try last.map { try saved(after: $0, in: run.record) } ?? initial
-    memories?.settle(at: state.step)
+    // What sites remember of a round's tasks that are done belongs to what was kept of the round.
+    memories?.settle(at: try keptStep(after: state, in: run.record) ?? state.step)
     if training?.isFinished == true { return state }
     // A kill may have come between the last round and the note that it was the last.
     if let accuracy = last?.accuracy, accuracy >= federation.targetAccuracy ?? .infinity {
@@ -57,11 +58,23 @@ public struct RecordedTraining: Sendable {
       )
       return state
     }
+    var federation = federation
+    let progress = progressFile(in: run.record)
+    federation.progress = RoundProgressStore {
+      FileManager.default.contents(atPath: progress.string)
+    } save: { data in
+      try AtomicFile.write(to: progress) { writer in
+        try data.withUnsafeBytes { try writer.write($0) }
+      }
+    }
+    var firstStep = state.step + 1
     let outcome = try await federation.run(from: state) { result in
-      let entry = try entry(for: result)
+      let entry = try entry(for: result, firstStep: firstStep)
+      firstStep = result.state.step + 1
       // The state first: a round that the journal has can be gone on from.
       try result.state.write(to: file(entry.round, in: run.record))
       try run.append(.roundFinished(training: name, result: entry))
+      unlink(progress.string)
       removeStates(in: run.record, except: entry.round)
       memories?.settle(at: result.state.step)
       try finishRound(entry)
@@ -77,7 +90,19 @@ public struct RecordedTraining: Sendable {
   }
 
   /// Removes what only a training that goes on needs.
-  public func clear(_ record: RunRecord) { removeStates(in: record, except: nil) }
+  public func clear(_ record: RunRecord) {
+    removeStates(in: record, except: nil)
+    unlink(progressFile(in: record).string)
+  }
+
+  /// The last task of what was kept of the round after a state, if something was.
+  private func keptStep(after state: WorkflowState, in record: RunRecord) throws -> Int? {
+    guard let data = FileManager.default.contents(atPath: progressFile(in: record).string),
+      let progress = try? JSONDecoder().decode(RoundProgress.self, from: data),
+      progress.round == state.round + 1, progress.firstStep == state.step
+    else { return nil }
+    return progress.step
+  }
 
   private func saved(
     after round: RunManifest.Round,
@@ -100,7 +125,7 @@ public struct RecordedTraining: Sendable {
     return state
   }
 
-  private func entry(for result: RoundResult) throws -> RunManifest.Round {
+  private func entry(for result: RoundResult, firstStep: Int) throws -> RunManifest.Round {
     let digest = try Digest.sha256(of: result.model)
     let seconds = result.duration / .seconds(1)
     let examples = result.contributions.reduce(0) { $0 + $1.exampleCount * passes }
@@ -122,11 +147,26 @@ public struct RecordedTraining: Sendable {
     entry.epsilon = try epsilon?(result.state) ?? [:]
     entry.memory = try result.state.memoryTensors().map { try Digest.sha256(of: $0).model }
     entry.step = result.state.step
+    entry.documents = result.state.documents.mapValues { Digest.sha256(ofText: $0 + "\n") }
+    var kept: [String: String] = [:]
+    // Of a site that was given up, nobody knows how far it came.
+    for part in result.contributions where kept[part.site] == nil {
+      kept[part.site] = try memories?.digest(
+        ofSite: part.index,
+        from: firstStep,
+        through: result.state.step
+      )
+    }
+    entry.siteMemories = kept
     return entry
   }
 
   private func file(_ round: Int, in record: RunRecord) -> FilePath {
-    record.folder.appending("state-\(name)-\(round).safetensors")
+    record.stateFile(of: name, after: round)
+  }
+
+  private func progressFile(in record: RunRecord) -> FilePath {
+    record.folder.appending("progress-\(name).json")
   }
 
   private func removeStates(in record: RunRecord, except round: Int?) {
@@ -140,6 +180,13 @@ public struct RecordedTraining: Sendable {
       // A file that stays is harmless: resuming reads the one that the journal names.
       unlink(record.folder.appending(file).string)
     }
+  }
+}
+
+extension RunRecord {
+  /// Where the state of a training lies that goes on.
+  func stateFile(of training: String, after round: Int) -> FilePath {
+    folder.appending("state-\(training)-\(round).safetensors")
   }
 }
 

@@ -20,6 +20,8 @@ public final class Controller: Sendable {
   let background: AsyncStream<@Sendable () async -> Void>.Continuation
   let flights: Flights
   let record: Mutex<Record>
+  /// The number of the last task before the round.
+  let firstStep: Int
 
   struct Record {
     var step: Int
@@ -53,6 +55,7 @@ public final class Controller: Sendable {
     self.background = background
     self.flights = flights
     record = Mutex(Record(step: step))
+    firstStep = step
   }
 
   /// Seeds what a workflow draws in this round.

@@ -4,7 +4,8 @@ internal import TesseraCore
 ///
 /// Sites give their own models by ``TaskName/submitModel`` and measure others' by ``TaskName/evaluate``, answering with metrics
 /// such as `accuracy` and `loss`. Models are handled one at a time: the server never holds more than one besides the global
-/// model, however many sites there are. Sites that do not answer leave holes.
+/// model, however many sites there are. Sites that do not answer leave holes. A recorded run that was killed goes on after the
+/// last row that was done.
 ///
 /// Each site sees every other site's model, as the server does; the examples stay where they are.
 public struct CrossSiteEvaluation: Workflow {
@@ -36,25 +37,22 @@ public struct CrossSiteEvaluation: Workflow {
         message: "there is no site '\(unknown)' whose model could be measured"
       )
     }
-    var matrix = CrossSiteMatrix(models: [], sites: sites.map(\.name), cells: [])
-    if includesGlobalModel {
-      matrix.models.append(CrossSiteMatrix.globalModel)
-      matrix.cells.append(try await controller.evaluations(of: state.global, at: sites))
-    }
-    for site in sites where models?.contains(site.name) ?? true {
-      let outcome = try await controller.ask(
-        .submitModel,
-        Exchange(.custom("request")),
-        [site],
-        quorum: Quorum(minimum: 0, patience: controller.quorum.patience),
-        into: ModelSink()
+    let rows =
+      (includesGlobalModel ? [nil] : [])
+      + sites.filter { models?.contains($0.name) ?? true }.map(Optional.some)
+    var matrix =
+      try controller.kept(CrossSiteMatrix.self)
+      ?? CrossSiteMatrix(models: [], sites: sites.map(\.name), cells: [])
+    guard matrix.sites == sites.map(\.name), matrix.models.count == matrix.cells.count else {
+      throw FederationError(
+        code: .cannotResume,
+        message: "round \(controller.round): the matrix that was kept is of other sites"
       )
-      guard let model = outcome.sink.model else {
-        matrix.withoutModel[site.name] = outcome.refusals.first?.reason ?? "no answer"
-        continue
-      }
-      matrix.models.append(site.name)
-      matrix.cells.append(try await controller.evaluations(of: .weights(model), at: sites))
+    }
+    let done = matrix.models.count + matrix.withoutModel.count
+    for site in rows.dropFirst(done) {
+      try await measure(site, of: sites, into: &matrix, state, controller)
+      try controller.keep(matrix)
     }
     guard matrix.cells.contains(where: { $0.contains { $0 != nil } }) else {
       throw FederationError(
@@ -63,6 +61,34 @@ public struct CrossSiteEvaluation: Workflow {
       )
     }
     try state.setDocument(CrossSiteMatrix.document, to: matrix)
+  }
+
+  /// Adds the row of a site's model, or of the global one, or why there is none.
+  private func measure(
+    _ site: Site?,
+    of sites: [Site],
+    into matrix: inout CrossSiteMatrix,
+    _ state: WorkflowState,
+    _ controller: Controller
+  ) async throws {
+    guard let site else {
+      matrix.models.append(CrossSiteMatrix.globalModel)
+      matrix.cells.append(try await controller.evaluations(of: state.global, at: sites))
+      return
+    }
+    let outcome = try await controller.ask(
+      .submitModel,
+      Exchange(.custom("request")),
+      [site],
+      quorum: Quorum(minimum: 0, patience: controller.quorum.patience),
+      into: ModelSink()
+    )
+    guard let model = outcome.sink.model else {
+      matrix.withoutModel[site.name] = outcome.refusals.first?.reason ?? "no answer"
+      return
+    }
+    matrix.models.append(site.name)
+    matrix.cells.append(try await controller.evaluations(of: .weights(model), at: sites))
   }
 }
 

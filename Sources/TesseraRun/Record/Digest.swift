@@ -28,6 +28,11 @@ public enum Digest {
     return (text(hash.finalize()), tensors)
   }
 
+  /// The digest of a text as UTF-8, and that of a file that holds it.
+  public static func sha256(ofText text: String) -> String {
+    self.text(SHA256.hash(data: Data(text.utf8)))
+  }
+
   /// The digest of a file's bytes.
   ///
   /// - Throws: ``RunError`` if it cannot be read.

@@ -6,9 +6,12 @@ public struct RunDifference: Sendable, Equatable, CustomStringConvertible {
   public var round: Int
   /// What differs: a tensor's name, or a field of the record.
   public var what: String
+  /// The result that differs, if it is one that is no model: who has both can say where.
+  public var document: String?
 
   /// Makes a difference.
-  public init(training: String? = nil, round: Int, what: String) {
+  public init(training: String? = nil, round: Int, what: String, document: String? = nil) {
+    self.document = document
     self.training = training
     self.round = round
     self.what = what
@@ -75,6 +78,17 @@ public struct RunDifference: Sendable, Equatable, CustomStringConvertible {
       if let what = difference(x, y, tensorOrder: tensorOrder) {
         return RunDifference(training: a.name, round: x.round, what: what)
       }
+      if let name = differing(x.documents, y.documents) {
+        return RunDifference(
+          training: a.name,
+          round: x.round,
+          what: "the result '\(name)'",
+          document: name
+        )
+      }
+      if let site = differing(x.siteMemories, y.siteMemories) {
+        return RunDifference(training: a.name, round: x.round, what: "what '\(site)' remembers")
+      }
     }
     if a.rounds.count != b.rounds.count {
       return RunDifference(
@@ -87,6 +101,12 @@ public struct RunDifference: Sendable, Equatable, CustomStringConvertible {
       return RunDifference(training: a.name, round: a.rounds.count, what: "the model's file")
     }
     return nil
+  }
+
+  /// The first name under which two tables differ; what only one of the versions has noted cannot.
+  private static func differing(_ a: [String: String]?, _ b: [String: String]?) -> String? {
+    guard let a, let b else { return nil }
+    return Set(a.keys).union(b.keys).sorted().first { a[$0] != b[$0] }
   }
 
   private static func difference(

@@ -155,6 +155,11 @@ public struct RunManifest: Codable, Sendable, Equatable {
     public var epsilon: [String: Double] = [:]
     /// The digest of what the workflow keeps besides the model.
     public var memory: String?
+    /// The digest of each result that is no model, by its name; `nil` in records of versions that did not note it.
+    public var documents: [String: String]?
+    /// The digest of what each site that was used remembers, by the site's name, where that changed; `nil` in records of
+    /// versions that did not note it.
+    public var siteMemories: [String: String]?
     /// The number of the last task.
     public var step = 0
 
@@ -227,6 +232,15 @@ public struct RunManifest: Codable, Sendable, Equatable {
       self.name = name
       self.accuracy = accuracy
     }
+  }
+
+  /// What a repetition cannot compare, because the version that wrote the record did not note it; empty as a rule.
+  public var notCompared: [String] {
+    let rounds = trainings.flatMap(\.rounds)
+    return [
+      (rounds.contains { $0.documents == nil }, "results that are no model"),
+      (rounds.contains { $0.siteMemories == nil }, "what sites remember"),
+    ].compactMap { $0 ? $1 : nil }
   }
 
   /// How many rounds are done, of all trainings.

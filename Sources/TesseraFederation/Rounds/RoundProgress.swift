@@ -1,0 +1,96 @@
+public import Foundation
+internal import Synchronization
+
+/// Where a round under way is kept, so that a process that goes on need not begin it anew.
+public struct RoundProgressStore: Sendable {
+  /// What was kept last, or `nil` if nothing was.
+  public var load: @Sendable () throws -> Data?
+  /// Keeps it in place of what was kept before; it is on the disk when this returns.
+  public var save: @Sendable (Data) throws -> Void
+
+  /// A store.
+  public init(
+    load: @escaping @Sendable () throws -> Data?,
+    save: @escaping @Sendable (Data) throws -> Void
+  ) {
+    self.load = load
+    self.save = save
+  }
+}
+
+/// A round under way, after some of its tasks: what its record and its random draws go on from, and what its workflow has
+/// come to.
+struct RoundProgress: Codable {
+  var round: Int
+  /// The number of the last task before the round: progress of another run does not fit.
+  var firstStep: Int
+  var step: Int
+  var repetitions: [String: Int]
+  var contributions: [Contribution]
+  var refusals: [Refusal]
+  var traffic: Traffic
+  /// What the workflow keeps, as JSON.
+  var work: String
+}
+
+extension Controller {
+  /// What ``keep(_:)`` has kept of this round before its process ended, or `nil` if that is nothing.
+  ///
+  /// To be asked for before the round's first task.
+  ///
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/cannotResume`` if it is something else.
+  public func kept<Work: Decodable>(_ type: Work.Type = Work.self) throws -> Work? {
+    guard let data = try federation.progress?.load(),
+      let progress = try? JSONDecoder().decode(RoundProgress.self, from: data),
+      progress.round == round
+    else { return nil }
+    guard let work = try? JSONDecoder().decode(type, from: Data(progress.work.utf8)) else {
+      throw FederationError(
+        code: .cannotResume,
+        message: "round \(round): what was kept of it is no \(type)"
+      )
+    }
+    let isFitting = record.withLock { record in
+      guard record.step == progress.firstStep, progress.step >= progress.firstStep else {
+        return false
+      }
+      record.step = progress.step
+      record.repetitions = Dictionary(
+        progress.repetitions.map { (TaskName($0.key), $0.value) }
+      ) { first, _ in first }
+      record.contributions = progress.contributions
+      record.refusals = progress.refusals
+      record.traffic = progress.traffic
+      return true
+    }
+    return isFitting ? work : nil
+  }
+
+  /// Keeps what the workflow has come to within the round: if the process ends, the next one has it by ``kept(_:)``, with all
+  /// that the record says of the tasks so far, and goes on to the same end.
+  ///
+  /// For rounds of many tasks, between two of them, when none is under way. Where nothing is recorded, nothing is kept.
+  ///
+  /// - Throws: What the store throws.
+  public func keep(_ work: some Encodable) throws {
+    guard let store = federation.progress else { return }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    let text = String(decoding: try encoder.encode(work), as: UTF8.self)
+    let progress = record.withLock { record in
+      RoundProgress(
+        round: round,
+        firstStep: firstStep,
+        step: record.step,
+        repetitions: Dictionary(
+          record.repetitions.map { ($0.key.description, $0.value) }
+        ) { first, _ in first },
+        contributions: record.contributions,
+        refusals: record.refusals,
+        traffic: record.traffic,
+        work: text
+      )
+    }
+    try store.save(encoder.encode(progress))
+  }
+}
