@@ -1,3 +1,4 @@
+public import Crypto
 public import TesseraCore
 
 /// A federated run: a workflow over sites.
@@ -23,6 +24,11 @@ public struct Federation: Sendable {
   /// The public side of the sites' key, if their updates are encrypted (``EncryptModel``): weighted means are then of what the
   /// server cannot read.
   public var encryption: CKKSContext?
+  /// The keys that sites sign with, by their indices: secure aggregation is signed then, and sites whose signatures are wrong
+  /// drop out.
+  ///
+  /// Sites know each other's keys by themselves (``SiteIdentity``).
+  public var identities: [Int: Curve25519.Signing.PublicKey]?
   /// Where the server's secrets come from.
   public var secrets = SecretSource.system
   /// The run ends when the global model's accuracy is this good.
@@ -62,6 +68,7 @@ public struct Federation: Sendable {
     guard !transport.sites.isEmpty else {
       throw FederationError(code: .invalidConfiguration, message: "there are no sites")
     }
+    try checkEncryption()
     // Changed in place: the initial model does not stay to the end beside the others.
     var state = state
     let (operations, background) = AsyncStream<@Sendable () async -> Void>.makeStream()
@@ -88,6 +95,22 @@ public struct Federation: Sendable {
         throw error
       }
     }
+  }
+
+  /// Refuses what would send models in the clear, or could not read them, before any site computes.
+  private func checkEncryption() throws {
+    guard encryption != nil else { return }
+    if let reason = workflow.reasonAgainstEncryption { throw encryptionRefused(reason) }
+    guard filters.tasks.isEmpty, filters.results.isEmpty else {
+      throw encryptionRefused("the server's filters cannot read the models")
+    }
+  }
+
+  private func encryptionRefused(_ reason: String) -> FederationError {
+    FederationError(
+      code: .invalidConfiguration,
+      message: "the sites encrypt their models: \(reason)"
+    )
   }
 
   private func rounds(

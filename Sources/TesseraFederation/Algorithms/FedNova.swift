@@ -43,6 +43,11 @@ public struct FedNova: Workflow {
     self.serverOptimizer = serverOptimizer
   }
 
+  /// The server computes with the directions.
+  public var reasonAgainstEncryption: String? {
+    "FedNova's server computes with the mean direction, which it cannot read if it is encrypted"
+  }
+
   /// Asks for training, and moves the model along the mean direction.
   public func run(_ state: inout WorkflowState, with controller: Controller) async throws {
     let zeros = try state.model.zeros()

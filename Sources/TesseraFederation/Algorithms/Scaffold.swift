@@ -43,6 +43,11 @@ public struct Scaffold: Workflow {
     self.serverOptimizer = serverOptimizer
   }
 
+  /// The server computes with the control variates.
+  public var reasonAgainstEncryption: String? {
+    "SCAFFOLD's server computes with control variates, which it cannot read if they are encrypted"
+  }
+
   /// Asks for training, and moves the model and the control variate.
   public func run(_ state: inout WorkflowState, with controller: Controller) async throws {
     let control = try state.memory[Self.controlPart] ?? state.model.trained().zeros()

@@ -66,10 +66,7 @@ extension ImageExperiment {
       ),
       transport: InProcessTransport(
         sites: sites,
-        worker: SiteWorker(
-          executor: executor,
-          filters: encryption?.around(SiteFilters()) ?? SiteFilters()
-        ),
+        worker: SiteWorker(executor: executor, encryption: encryption?.encrypt),
         pool: pool
       ),
       // The same for all: they differ by what they do, not by what they draw.

@@ -33,6 +33,8 @@ public struct Job: Sendable {
   public var siteFilters: SiteFilters
   /// Whether the server adds what it cannot read.
   public var isEncrypted: Bool
+  /// What each site demands of secure aggregation.
+  public var sitePolicy: SecureAggregationPolicy
   /// The run ends when the global model's accuracy is this good.
   public var targetAccuracy: Double?
   /// How much privacy each site may spend, and the job where the server adds the noise; not counted if `nil`.
@@ -136,11 +138,13 @@ public struct Job: Sendable {
     siteFilters = filters.site
     isEncrypted =
       try job.optional("encryption", .choice(of: ["ckks": true, "none": false])) ?? false
+    sitePolicy = try job.optional("site_policy", .sitePolicy, default: SecureAggregationPolicy())
     targetAccuracy = try job.optional("target_accuracy", .number(in: 0.01...1))
     data = DataMapping(source: .none)
     files = []
     base = ""
     privacy = try job.optional("privacy", .privacyBudget)
+    try checkProtection(job)
     if let privacy {
       if var fedAvg = workflow as? FedAvg, fedAvg.rule is GaussianMean, fedAvg.secure == nil {
         fedAvg.budget = privacy

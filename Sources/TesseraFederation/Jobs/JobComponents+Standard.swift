@@ -68,10 +68,16 @@ extension JobComponents {
         serverOptimizer: common.optimizer
       )
       workflow.secure = try arguments.optional("secure_aggregation", .secureAggregation)
+      do {
+        try workflow.checkSecureAggregation()
+      } catch let error as FederationError {
+        throw arguments.error(at: "aggregation", "does not fit: \(error.message)")
+      }
       return workflow
     }
     workflows.register("scaffold") { arguments in
       let common = try plan.read(arguments)
+      try refuseSecureAggregation("scaffold", arguments)
       return try Scaffold(
         rounds: common.rounds,
         fraction: common.fraction,
@@ -81,6 +87,7 @@ extension JobComponents {
     }
     workflows.register("fednova") { arguments in
       let common = try plan.read(arguments)
+      try refuseSecureAggregation("fednova", arguments)
       return try FedNova(
         rounds: common.rounds,
         fraction: common.fraction,
@@ -254,6 +261,13 @@ extension Schema where Value == Int {
 extension Schema where Value == Double {
   /// A share of the sites.
   static var fraction: Schema { .number(in: Limits.fraction) }
+}
+
+/// Refuses masks for a workflow whose server reads more than a sum.
+private func refuseSecureAggregation(_ workflow: String, _ arguments: Mapping) throws {
+  if try arguments.optional("secure_aggregation", .secureAggregation) != nil {
+    throw arguments.error(at: "secure_aggregation", "is for 'fedavg', not for '\(workflow)'")
+  }
 }
 
 /// What workflows like federated averaging have in common.

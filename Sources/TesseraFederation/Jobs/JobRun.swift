@@ -180,12 +180,18 @@ public struct JobRun: Experiment {
       ) : nil
     // A simulation's secrets follow from its key, so that its bits repeat.
     let secrets = SecretSource.reproducible(key["secrets"])
+    let identities =
+      job.workflow.isSecurelyAggregated
+      ? try SiteIdentity.simulated(for: data.sites, key: key["identities"]) : [:]
     let worker = SiteWorker(
       // Sites aggregate, too, if a workflow asks them to.
       executor: SwarmSite(try job.executor.make(resources), sites: data.sites),
-      filters: encryption?.around(job.siteFilters) ?? job.siteFilters,
+      filters: job.siteFilters,
       memories: memories,
+      encryption: encryption?.encrypt,
       secrets: secrets,
+      policy: job.sitePolicy,
+      identities: identities,
       budget: job.sitesSpendPrivacy ? job.privacy : nil
     )
     var federation = Federation(
@@ -195,6 +201,9 @@ public struct JobRun: Experiment {
     )
     federation.encryption = encryption?.context
     federation.secrets = secrets
+    if !identities.isEmpty {
+      federation.identities = identities.mapValues(\.publicKey)
+    }
     let open = SimulatedEncryption.reader(encryption)
     federation.quorum = job.quorum
     federation.filters = job.serverFilters

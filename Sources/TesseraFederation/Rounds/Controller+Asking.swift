@@ -18,18 +18,11 @@ extension Controller {
     _ name: TaskName,
     _ data: Exchange,
     for sites: [Site],
-    keyedAs purpose: TaskName? = nil,
+    as purpose: TaskName? = nil,
+    key: RandomKey? = nil,
     wrap: ((Exchange, Site) throws -> Exchange)? = nil
   ) throws -> Sending {
-    var key = federation.key[(purpose ?? name).description][round]
-    if purpose == nil {
-      let repetition = record.withLock { record in
-        record.repetitions[name, default: 0] += 1
-        return record.repetitions[name, default: 0]
-      }
-      // A second task of the same name in a round must not draw the noise of the first.
-      if repetition > 1 { key = key["repetition"][repetition] }
-    }
+    let key = key ?? taskKey(for: name)
     return try prepare(
       name,
       data,
@@ -38,7 +31,18 @@ extension Controller {
       for: sites,
       filteredAs: purpose,
       wrap: wrap
-    ) { [key] in key[$0.index] }
+    ) { key[$0.index] }
+  }
+
+  /// Seeds what sites draw for the next task of a name in this round.
+  func taskKey(for name: TaskName) -> RandomKey {
+    let repetition = record.withLock { record in
+      record.repetitions[name, default: 0] += 1
+      return record.repetitions[name, default: 0]
+    }
+    let key = federation.key[name.description][round]
+    // A second task of the same name in a round must not draw the noise of the first.
+    return repetition > 1 ? key["repetition"][repetition] : key
   }
 
   func prepare(
@@ -88,7 +92,7 @@ extension Controller {
     return Sending(step: step, name: name, key: key, data: data, tasks: tasks)
   }
 
-  // Sends a task to sites and takes their answers until the quorum is there. Sites draw by the keys of `purpose`, or of the task
+  // Sends a task to sites and takes their answers until the quorum is there. Sites draw by the given key, or that of the task
   // itself; `wrap` makes of the filtered data what a site is sent; what is not recorded is no contribution to the round.
   func ask<Sink: AnswerSink>(
     _ name: TaskName,
@@ -96,13 +100,14 @@ extension Controller {
     _ sites: [Site],
     quorum: Quorum,
     into sink: Sink,
-    keyedAs purpose: TaskName? = nil,
+    as purpose: TaskName? = nil,
+    key: RandomKey? = nil,
     wrap: ((Exchange, Site) throws -> Exchange)? = nil,
     isRecorded: Bool = true
   ) async throws -> AnswerCollector<Sink>.State {
     try Task.checkCancellation()
     try quorum.validate(for: sites)
-    let sending = try prepare(name, data, for: sites, keyedAs: purpose, wrap: wrap)
+    let sending = try prepare(name, data, for: sites, as: purpose, key: key, wrap: wrap)
     let step = sending.step
     try journal(.taskOpened(step: step, task: name, round: round, sites: sites.count))
     observe(.asked(name, round: round, sites: sites.count))

@@ -5,7 +5,8 @@ extension Controller {
   /// Sends a task to sites and learns only the weighted mean of their answers, nothing of any single one.
   ///
   /// Sites agree on masks that cancel in the sum (Bonawitz et al., 2017; Bell et al., 2020): ``SecureAggregationServer`` says in
-  /// which phases. Sites may drop out in any of them. What is recorded of each contributor is an equal share of the weight:
+  /// which phases. Sites may drop out in any of them. Each call is a session of its own, with new keys, also when a round is
+  /// repeated after a kill. Where the federation has ``Federation/identities``, sites vouch for their keys. What is recorded of each contributor is an equal share of the weight:
   /// its own is not known.
   ///
   /// - Parameters:
@@ -16,7 +17,8 @@ extension Controller {
   ///   - quorum: How many must be in the sum; the federation's quorum if `nil`.
   /// - Returns: The aggregate, and who is in it.
   /// - Throws: ``FederationError`` with code ``FederationError/Code/tooFewSites`` if too many dropped out;
-  ///   ``FederationError/Code/invalidConfiguration`` if the settings do not fit the sites.
+  ///   ``FederationError/Code/invalidConfiguration`` if the settings do not fit the sites, or the federation has encryption or
+  ///   filters for answers, which masks leave nothing to read.
   public func gather(
     _ task: TaskName = .train,
     _ data: Exchange,
@@ -24,44 +26,27 @@ extension Controller {
     securelyBy settings: SecureAggregation,
     quorum: Quorum? = nil
   ) async throws -> Aggregate {
+    try requireSecureGathering()
     let quorum = quorum ?? self.quorum
-    let largest = Double(sites.map(\.exampleCount).max() ?? 1)
-    let terms = SecureTerms(
-      encoding: try FixedPointEncoding(
-        layoutOf: data.tensors,
-        bound: settings.bound,
-        largestWeight: settings.noise == nil ? largest : 1,
-        sites: sites.count,
-        // Fine enough for the noise to be what it should, and coarse enough for it to be sampled exactly.
-        resolution: settings.noise.map { $0.multiplier * $0.clipNorm * 0x1p-18 }
-      ),
-      clips: settings.clips,
-      noise: settings.noise
+    let (configuration, terms) = try settings.agreed(
+      session: Self.newSession(),
+      round: round,
+      model: data.tensors,
+      sites: sites,
+      quorum: quorum,
+      isSigned: federation.identities != nil
     )
-    let plain = try SecureAggregationConfiguration(
-      session: "\(federation.key.value)",
-      round: nextStep,
-      sites: sites.map(\.index),
-      bounds: settings.assumptions,
-      vectorLength: terms.encoding.vectorLength,
-      agreement: terms.agreement
-    )
-    let configuration = try SecureAggregationConfiguration(
-      session: plain.session,
-      round: plain.round,
-      sites: plain.sites,
-      degree: plain.degree,
-      threshold: plain.threshold,
-      minimumSurvivors: max(plain.minimumSurvivors, min(quorum.minimum, sites.count)),
-      vectorLength: plain.vectorLength,
-      agreement: plain.agreement
-    )
-    var graphKey = key["secure aggregation"]
+    let taskKey = taskKey(for: task)
+    var graphKey = key["secure aggregation"][nextStep]
     if case .system = federation.secrets {
       graphKey = RandomKey(seed: .random(in: .min ... .max))
     }
     var sink = SecureSink(
-      server: SecureAggregationServer(configuration: configuration, graphKey: graphKey)
+      server: SecureAggregationServer(
+        configuration: configuration,
+        graphKey: graphKey,
+        identities: federation.identities
+      )
     )
     var actions = sink.server.handle(.started)
     let byIndex = Dictionary(sites.map { ($0.index, $0) }) { first, _ in first }
@@ -90,14 +75,22 @@ extension Controller {
       let phase = sink.server.phase
       let outcome = try await ask(
         .secureAggregation,
-        data,
+        // Only with the request for a vector goes what it is to be made of.
+        phase == .maskVector ? data : Exchange(.custom(TaskName.secureAggregation.description)),
         asked,
         quorum: phaseQuorum,
         into: sink,
-        keyedAs: task,
+        as: task,
+        key: taskKey,
         wrap: { sent, site in
           guard let request = requests[site.index] else { return sent }
-          return try Exchange(request, terms: terms, task: task, data: sent)
+          return try Exchange(
+            request,
+            in: configuration.session,
+            terms: terms,
+            task: task,
+            data: sent
+          )
         },
         isRecorded: false
       )
@@ -112,6 +105,27 @@ extension Controller {
     }
     guard let sum else { throw FederationError(code: .tooFewSites, message: "there is no sum") }
     return try aggregate(sum, terms, data, byIndex)
+  }
+
+  /// Refuses what a masked answer would silently pass by.
+  private func requireSecureGathering() throws {
+    func invalid(_ reason: String) -> FederationError {
+      FederationError(code: .invalidConfiguration, message: "secure aggregation: \(reason)")
+    }
+    guard federation.encryption == nil else {
+      throw invalid("sites that encrypt their models cannot mask them too; choose one of the two")
+    }
+    guard federation.filters.results.isEmpty else {
+      throw invalid("the server's filters for results cannot read masked answers")
+    }
+  }
+
+  /// 128 bits from the system, which no result depends on, so that no two sums have the same name, also after a kill.
+  private static func newSession() -> String {
+    (0..<2).map { _ in
+      let digits = String(UInt64.random(in: 0 ... .max), radix: 16)
+      return String(repeating: "0", count: 16 - digits.count) + digits
+    }.joined()
   }
 
   private func aggregate(

@@ -121,13 +121,19 @@ public final class Controller: Sendable {
   private func encrypted(_ parts: [String: AggregatedPart]) throws -> [String: AggregatedPart] {
     guard let context = federation.encryption else { return parts }
     return try parts.mapValues { part in
-      guard part.rule is WeightedMean || part.rule is EncryptedMean else {
+      if part.rule is EncryptedMean { return part }
+      guard part.rule is WeightedMean else {
         throw FederationError(
           code: .invalidConfiguration,
           message: "of encrypted updates there are weighted means alone, not \(type(of: part.rule))"
         )
       }
-      return AggregatedPart(reference: part.reference, rule: EncryptedMean(context: context))
+      let examples = sites.reduce(0) {
+        let (sum, overflow) = $0.addingReportingOverflow(max($1.exampleCount, 0))
+        return overflow ? .max : sum
+      }
+      let rule = EncryptedMean(context: context, examples: examples)
+      return AggregatedPart(reference: part.reference, rule: rule)
     }
   }
 

@@ -5,7 +5,8 @@ internal import TesseraCore
 /// Keys and ciphertexts follow from the run's key, so that its bits repeat: whoever runs a simulation has all data anyway.
 struct SimulatedEncryption: Sendable {
   private let key: CKKSSecretKey
-  private let encrypt: EncryptModel
+  /// What sites do with their models, last of all.
+  let encrypt: EncryptModel
 
   /// A key.
   ///
@@ -20,14 +21,6 @@ struct SimulatedEncryption: Sendable {
 
   /// What the aggregator has of the key.
   var context: CKKSContext { key.context }
-
-  /// A site's filters, with encryption where the model crosses the site's border.
-  func around(_ filters: SiteFilters) -> SiteFilters {
-    SiteFilters(
-      tasks: [DecryptModel(key: key)] + filters.tasks,
-      results: filters.results + [encrypt]
-    )
-  }
 
   /// Reads a global model as a site does; as it is, without encryption.
   static func reader(

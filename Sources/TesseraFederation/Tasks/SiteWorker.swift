@@ -10,6 +10,10 @@ public struct SiteWorker: Sendable {
   private let memories: any SiteMemoryStore
   private let limits: ExchangeLimits
   private let secure: SecureSite
+  /// Encrypts after all filters.
+  private let encryption: EncryptModel?
+  /// Whose promise it is that no tensor leaves the site in the clear.
+  private let promise: EncryptModel?
   private let budget: PrivacyBudget?
   private let failed: @Sendable (SiteTask, any Error) -> Void
 
@@ -20,7 +24,12 @@ public struct SiteWorker: Sendable {
   ///   - filters: Change what comes in and what goes out.
   ///   - memories: Where sites keep what they must remember.
   ///   - limits: What a task may hold.
+  ///   - encryption: Encrypts models last of all, after all filters, and decrypts those of tasks before them. Then no tensor
+  ///     leaves the site in the clear: an answer that holds one is an error.
   ///   - secrets: Where the site's secrets come from: masks, and the noise that goes with them.
+  ///   - policy: What the site demands of secure aggregation before it takes part.
+  ///   - identities: Who the sites are, by their indices, for signed secure aggregation; a site that has an identity takes part in
+  ///     no other.
   ///   - budget: How much privacy each site may spend. Its ledger is charged before an answer leaves; an answer that would
   ///     overspend, or holds tensors that nothing makes private, does not. Measurements of training stay at the site: they
   ///     are exact. Those that a task of measuring asks for are sent, and not counted, and so is the number of examples.
@@ -31,17 +40,23 @@ public struct SiteWorker: Sendable {
     filters: SiteFilters = SiteFilters(),
     memories: any SiteMemoryStore = VolatileSiteMemories(),
     limits: ExchangeLimits = ExchangeLimits(),
+    encryption: EncryptModel? = nil,
     secrets: SecretSource = .system,
+    policy: SecureAggregationPolicy = SecureAggregationPolicy(),
+    identities: [Int: SiteIdentity] = [:],
     budget: PrivacyBudget? = nil,
     failed: @escaping @Sendable (SiteTask, any Error) -> Void = { _, _ in }
   ) {
     self.failed = failed
     self.executor = executor
     self.filters = filters
+    self.encryption = encryption
+    // Who gives it among the filters promises the same.
+    promise = encryption ?? filters.results.lazy.compactMap { $0.unscoped as? EncryptModel }.first
     self.memories = memories
     self.limits = limits
     self.budget = budget
-    secure = SecureSite(secrets: secrets)
+    secure = SecureSite(secrets: secrets, policy: policy, identities: identities)
   }
 
   /// Carries out a task.
@@ -71,6 +86,12 @@ public struct SiteWorker: Sendable {
     try Task.checkCancellation()
     try limits.check(task.data)
     guard task.name != .secureAggregation else {
+      guard promise == nil else {
+        throw FederationError.rejected(
+          task.site,
+          "it encrypts its models, and masks none: encryption and secure aggregation exclude each other"
+        )
+      }
       return try await secure.answer(task) { try await carryOut($0, progress) }
     }
     return try await carryOut(task, progress)
@@ -91,6 +112,8 @@ public struct SiteWorker: Sendable {
       memory: memory
     )
     var task = task
+    if let encryption { task.data = try encryption.opened(task.data) }
+    let received = encryption == nil ? nil : task.data
     task.data = try filters.tasks.applied(to: task.data, in: context)
     context.direction = .result
     context.reference = task.data
@@ -117,6 +140,13 @@ public struct SiteWorker: Sendable {
       // A filter may have refused by return code.
       if answer.returnCode != .ok { answer = answer.withoutContent() }
     }
+    if let encryption, answer.returnCode == .ok {
+      // What the server has, and not what the site's filters made of it: with its own tensors, for example.
+      context.reference = received
+      context.key = context.key["encryption"]
+      answer = try encryption.apply(to: answer, in: context)
+    }
+    try promise?.requireSealed(answer, at: task.site)
     if memory.isChanged { try memories.keep(memory.contents, of: task.site, after: task.step) }
     return answer
   }

@@ -26,6 +26,11 @@ public struct CrossSiteEvaluation: Workflow {
     self.models = models
   }
 
+  /// Single models go from site to site.
+  public var reasonAgainstEncryption: String? {
+    "cross-site evaluation sends single models from site to site, which encryption is to hide"
+  }
+
   /// Collects one model after the other and has it measured.
   ///
   /// - Throws: ``FederationError`` with code ``FederationError/Code/tooFewSites`` if nothing at all was measured.

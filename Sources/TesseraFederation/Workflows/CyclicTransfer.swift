@@ -36,6 +36,11 @@ public struct CyclicTransfer: Workflow {
     self.fraction = fraction
   }
 
+  /// The server checks what it hands on.
+  public var reasonAgainstEncryption: String? {
+    "cyclic transfer hands each site's model on, and the server checks it, which it cannot if it is encrypted"
+  }
+
   /// Sends the model through the sites; what the last one answers is the global model.
   public func run(_ state: inout WorkflowState, with controller: Controller) async throws {
     var sites = controller.sample(fraction)

@@ -45,8 +45,42 @@ public struct FedAvg: Workflow {
   /// The fraction.
   public var participation: Double { fraction }
 
+  /// None for a weighted mean that becomes the global model as it is.
+  public var reasonAgainstEncryption: String? {
+    if secure != nil {
+      return "'secure_aggregation' masks models, and encrypted ones cannot be masked"
+    }
+    if serverOptimizer != nil {
+      return "'server_optimizer' computes with the aggregate, which the server cannot read"
+    }
+    guard rule is WeightedMean || rule is EncryptedMean else {
+      return "'aggregation' by \(type(of: rule)) reads single updates, which the server cannot"
+    }
+    return nil
+  }
+
+  /// Refuses what secure aggregation would silently pass by.
+  ///
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration`` if ``secure`` is given with a rule other
+  ///   than the weighted mean, which would need to read single updates.
+  func checkSecureAggregation() throws {
+    guard secure != nil, !(rule is WeightedMean) else { return }
+    let hint = rule is GaussianMean ? "; it has 'noise' of its own" : ""
+    throw FederationError(
+      code: .invalidConfiguration,
+      message: """
+        'secure_aggregation' gives a weighted mean of updates that nobody sees, and 'aggregation' by \
+        \(type(of: rule)) would read single ones\(hint)
+        """
+    )
+  }
+
   /// Asks for training, and moves the global model to the aggregate.
+  ///
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration`` if ``rule`` would read updates that
+  ///   ``secure`` hides; what asking throws.
   public func run(_ state: inout WorkflowState, with controller: Controller) async throws {
+    try checkSecureAggregation()
     // Before anything is asked for: a round that would overspend does not begin.
     if let budget, let mean = rule as? GaussianMean, secure == nil {
       try state.charge(mean.events, against: budget, round: controller.round, for: "mean")

@@ -80,6 +80,11 @@ public struct FedBuff: Workflow {
     self.arrival = arrival
   }
 
+  /// The server scales each update by its staleness.
+  public var reasonAgainstEncryption: String? {
+    "FedBuff's server scales each update by its staleness, which it cannot if it is encrypted"
+  }
+
   /// Fills one buffer, and takes a step.
   ///
   /// - Throws: ``FederationError`` with code ``FederationError/Code/tooFewSites`` if many more tasks fail than updates are needed.

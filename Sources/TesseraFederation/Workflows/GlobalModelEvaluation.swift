@@ -20,6 +20,9 @@ public struct GlobalModelEvaluation: Workflow {
   /// Evaluation of the global model at the sites.
   public init() {}
 
+  /// None: sites answer with measurements.
+  public var reasonAgainstEncryption: String? { nil }
+
   /// Has every site measure the global model.
   ///
   /// - Throws: ``FederationError`` with code ``FederationError/Code/tooFewSites`` if no site did.

@@ -16,6 +16,11 @@ public struct InitialWeights: Workflow {
   /// - Parameter site: Its name; the first in the list that has a usable model if `nil`.
   public init(from site: String? = nil) { self.site = site }
 
+  /// The server checks the model.
+  public var reasonAgainstEncryption: String? {
+    "initial weights are checked by the server, which it cannot if they are encrypted"
+  }
+
   /// Asks one site after the other until there is a model.
   ///
   /// If there is a global model already, the site's must have its tensors.

@@ -38,6 +38,11 @@ public struct Swarm: Workflow {
     self.aggregators = aggregators
   }
 
+  /// The aggregator reads every update.
+  public var reasonAgainstEncryption: String? {
+    "a swarm's aggregator reads every update, and the sites' key would hide them from no site"
+  }
+
   /// Asks for training, and has one site after the other try to aggregate.
   ///
   /// - Throws: ``FederationError`` with code ``FederationError/Code/tooFewSites`` if no site could.

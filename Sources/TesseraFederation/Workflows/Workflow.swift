@@ -19,6 +19,12 @@ public protocol Workflow: Sendable {
   /// About which share of the sites is asked in a round: for estimates of the time left.
   var participation: Double { get }
 
+  /// Why the workflow cannot do its work with models that the server cannot read (``Federation/encryption``), or `nil` if it can.
+  ///
+  /// A federation with encryption refuses to begin with a workflow that has such a reason, before any site is asked. Unless a
+  /// workflow says otherwise, it has.
+  var reasonAgainstEncryption: String? { get }
+
   /// Carries out one round.
   ///
   /// - Parameters:
@@ -31,6 +37,17 @@ public protocol Workflow: Sendable {
 extension Workflow {
   /// All sites.
   public var participation: Double { 1 }
+
+  /// That the workflow does not say that it can.
+  public var reasonAgainstEncryption: String? {
+    "'\(type(of: self))' does not work with models that the server cannot read"
+  }
+
+  /// The workflow, or those that it is a chain of.
+  var steps: [any Workflow] { (self as? WorkflowChain)?.workflows ?? [self] }
+
+  /// Whether sums that nobody sees the parts of are taken in it.
+  var isSecurelyAggregated: Bool { steps.contains { ($0 as? FedAvg)?.secure != nil } }
 }
 
 /// Where a workflow stands between rounds.

@@ -43,6 +43,11 @@ public struct WorkflowChain: Workflow {
     self.workflows = flat
   }
 
+  /// That of the first workflow that has one.
+  public var reasonAgainstEncryption: String? {
+    workflows.lazy.compactMap(\.reasonAgainstEncryption).first
+  }
+
   /// Carries out the next round of the workflow whose turn it is.
   public func run(_ state: inout WorkflowState, with controller: Controller) async throws {
     var position = try state.document(Self.document, as: Position.self) ?? Position()

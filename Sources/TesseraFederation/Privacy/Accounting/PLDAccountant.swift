@@ -42,18 +42,23 @@ public struct PLDAccountant: PrivacyAccountant {
   /// Adds an event; a failure changes nothing.
   ///
   /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration``, also for a sample without
-  ///   replacement, whose loss has no known distribution.
+  ///   replacement and for a concentrated mechanism, whose losses have no known distribution.
   public mutating func compose(_ event: PrivacyEvent) throws {
-    if case .gaussianWithoutReplacement = event.mechanism {
-      throw FederationError(
-        code: .invalidConfiguration,
-        message: """
-          a sample without replacement cannot be accounted for by '\(AccountantKind.pld.rawValue)', only by \
-          '\(AccountantKind.rdp.rawValue)'
-          """
-      )
+    switch event.mechanism {
+    case .gaussianWithoutReplacement: throw Self.unknownLoss("a sample without replacement")
+    case .concentrated: throw Self.unknownLoss("noise that is known to be concentrated only")
+    default: try tally.add(event)
     }
-    try tally.add(event)
+  }
+
+  private static func unknownLoss(_ what: String) -> FederationError {
+    FederationError(
+      code: .invalidConfiguration,
+      message: """
+        \(what) cannot be accounted for by '\(AccountantKind.pld.rawValue)', only by \
+        '\(AccountantKind.rdp.rawValue)'
+        """
+    )
   }
 
   /// The smallest ε that the grid proves, for a δ in `0...1`.

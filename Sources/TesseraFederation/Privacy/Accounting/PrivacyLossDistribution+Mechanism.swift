@@ -13,7 +13,7 @@ extension PrivacyLossDistribution {
   /// positive; the tails of a Gaussian, 1.6e-23 in all, count as an infinite loss.
   ///
   /// - Parameters:
-  ///   - mechanism: Anything but a sample without replacement.
+  ///   - mechanism: Anything but a sample without replacement and a concentrated mechanism.
   ///   - removing: Whether *P* is with the one record and *Q* without it, or the other way round. It matters for samples
   ///     only; the other mechanisms are symmetric.
   ///   - interval: The distance between the losses of the grid, above 0.
@@ -110,12 +110,12 @@ extension PrivacyLossDistribution {
       // Randomised response is the worst of all ε-DP mechanisms (Kairouz, Oh & Viswanath, 2015).
       let likely = 1 / (1 + exp(-epsilon))
       return .atoms([(epsilon, likely), (-epsilon, 1 - likely)])
-    case .gaussianWithoutReplacement:
+    case .gaussianWithoutReplacement, .concentrated:
       throw FederationError(
         code: .invalidConfiguration,
         message: """
-          the privacy loss of a sample without replacement has no known distribution; account for it with \
-          '\(AccountantKind.rdp.rawValue)'
+          the privacy loss of a sample without replacement, or of a concentrated mechanism, has no known \
+          distribution; account for it with '\(AccountantKind.rdp.rawValue)'
           """
       )
     }

@@ -32,6 +32,13 @@ public enum PrivacyMechanism: Codable, Sendable, Hashable {
   /// Anything that is `epsilon`-DP with δ = 0, such as the sparse vector technique.
   case pure(epsilon: Double)
 
+  /// Anything that is ρ-zero-concentrated DP (Bun & Steinke, 2016, definition 1.1): the Rényi divergence of order α is at most
+  /// ρ·α for every α above 1.
+  ///
+  /// Noise that sites add together is, which is no normal distribution, only near one: ``SecureAggregation``. Nothing more is
+  /// known about such a mechanism's privacy loss, so ``RDPAccountant`` accounts for it and ``PLDAccountant`` refuses it.
+  case concentrated(rho: Double)
+
   /// Which datasets count as neighbours.
   public enum Neighbors: String, Codable, Sendable {
     /// One record more or less.
@@ -43,7 +50,7 @@ public enum PrivacyMechanism: Codable, Sendable, Hashable {
   /// The neighbours that this mechanism's noise multiplier is meant for, or `nil` where its sensitivity decides.
   public var neighbors: Neighbors? {
     switch self {
-    case .gaussian, .laplace, .pure: nil
+    case .gaussian, .laplace, .pure, .concentrated: nil
     case .subsampledGaussian: .addOrRemove
     case .gaussianWithoutReplacement: .replace
     }
@@ -57,13 +64,14 @@ public enum PrivacyMechanism: Codable, Sendable, Hashable {
     case .subsampledGaussian(_, let rate), .gaussianWithoutReplacement(_, let rate):
       rate == 0 ? 0 : .infinity
     case .pure(let epsilon): epsilon
+    case .concentrated(let rho): rho == 0 ? 0 : .infinity
     }
   }
 
   /// Checks the numbers: values decoded from a file may be anything.
   ///
   /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration`` if a noise multiplier is not
-  ///   above 0, a sampling rate not in `0...1`, or an ε negative; NaN and infinity are none of these.
+  ///   above 0, a sampling rate not in `0...1`, or an ε or ρ negative; NaN and infinity are none of these.
   public func validate() throws {
     switch self {
     case .gaussian(let multiplier), .laplace(let multiplier):
@@ -82,6 +90,13 @@ public enum PrivacyMechanism: Codable, Sendable, Hashable {
         throw FederationError(
           code: .invalidConfiguration,
           message: "the epsilon of a mechanism must be at least 0 and finite, not \(epsilon)"
+        )
+      }
+    case .concentrated(let rho):
+      guard rho >= 0, rho.isFinite else {
+        throw FederationError(
+          code: .invalidConfiguration,
+          message: "the rho of a mechanism must be at least 0 and finite, not \(rho)"
         )
       }
     }

@@ -11,6 +11,8 @@ enum RenyiDivergence {
       orders.map { laplace(order: $0, epsilon: 1 / scale) }
     case .pure(let epsilon):
       orders.map { pure(order: $0, epsilon: epsilon) }
+    case .concentrated(let rho):
+      orders.map { rho * $0 }
     case .subsampledGaussian(let sigma, let rate):
       orders.map { subsampledGaussian(order: $0, sigma: sigma, rate: rate) }
     case .gaussianWithoutReplacement(let sigma, let rate):

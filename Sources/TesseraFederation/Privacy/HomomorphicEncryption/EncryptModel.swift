@@ -30,35 +30,92 @@ public struct EncryptModel: Filter {
     }
     self.key = key
     isReproducible = reproducibly
-    let exponent = Double(examples).exponent + (Double(examples).significand > 1 ? 1 : 0)
-    weightUnit = Double(sign: .plus, exponent: -exponent, significand: 1)
+    weightUnit = Self.weightUnit(examples: examples)
   }
 
-  /// The exchange with its model encrypted.
+  /// What one example weighs: a power of two of which all examples come to at most 1.
+  static func weightUnit(examples: Int) -> Double {
+    let count = Double(max(examples, 1))
+    return Double(
+      sign: .plus,
+      exponent: -(Int(count.exponent) + (count.significand > 1 ? 1 : 0)),
+      significand: 1
+    )
+  }
+
+  /// The exchange with all its models encrypted, those of parts too.
+  ///
+  /// A tensor that the site left out on purpose is encrypted as the task brought it, so that the sum keeps the receiver's own.
+  ///
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/rejectedUpdate`` if a model is coded already, or lacks a tensor.
   public func apply(to exchange: Exchange, in context: FilterContext) throws -> Exchange {
-    guard exchange.kind.isModel, let site = context.site else { return exchange }
-    if let last = exchange.metadata.processing.last {
-      throw FederationError.rejected(
-        site,
-        "its model is \(last.algorithm), and cannot be encrypted"
-      )
+    guard let site = context.site else { return exchange }
+    return try exchange.mapModels(in: context) { model, place in
+      if let last = model.metadata.processing.last {
+        throw place.refusal("it is \(last.algorithm), and cannot be encrypted")
+      }
+      guard let reference = place.reference else {
+        throw place.refusal("there is nothing that it is an answer to, and it cannot be encrypted")
+      }
+      return try sealed(model, answering: reference, in: place, of: site)
     }
-    guard let reference = context.reference else {
-      throw FederationError.rejected(site, "there is nothing that its model is an answer to")
+  }
+
+  private func sealed(
+    _ model: Exchange,
+    answering reference: ModelState,
+    in place: FilteredModel,
+    of site: Site
+  ) throws -> Exchange {
+    let excluded = Set(model.metadata.excluded)
+    let whole = try reference.mapTensors { name, own in
+      if let tensor = model.tensors[name] {
+        guard model.kind == .weightDifference else { return tensor }
+        return try (place.counterpart(of: tensor, name) + tensor).to(tensor.dtype)
+      }
+      guard excluded.contains(name) else { throw place.refusal("it is missing", tensor: name) }
+      return own
     }
-    let weights = try exchange.asWeights(from: reference)
+    if let unknown = model.tensors.names.first(where: { reference[$0] == nil }) {
+      throw place.refusal("the task came without it", tensor: unknown)
+    }
     let encrypted = try key.encryption(
-      weight: exchange.weight(from: site) * weightUnit,
-      randomness: isReproducible ? .insecureReproducible(context.key["ckks"]) : .secure
-    ).encrypt(weights.tensors)
+      weight: model.weight(from: site) * weightUnit,
+      randomness: isReproducible
+        ? .insecureReproducible(place.context.key["ckks"][place.path]) : .secure
+    ).encrypt(whole)
     var result = try Self.exchange(encrypted)
-    result.metrics = exchange.metrics
-    result.headers = exchange.headers
+    result.metrics = model.metrics
+    result.headers = model.headers
     let processing = result.metadata.processing
-    result.metadata = exchange.metadata
+    result.metadata = model.metadata
+    result.metadata.excluded = []
     result.metadata.processing = processing
     return result
   }
+
+  /// Refuses an answer with a tensor in it that is not encrypted.
+  ///
+  /// Measurements, headers and metadata are in the clear.
+  ///
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/rejectedUpdate``.
+  func requireSealed(_ answer: Exchange, at site: Site) throws {
+    if !answer.tensors.names.isEmpty {
+      guard answer.kind == .weights,
+        answer.metadata.processing.last?.algorithm == Self.algorithm,
+        (try? EncryptedModel(answer.tensors, in: key.context)) != nil
+      else {
+        throw FederationError.rejected(
+          site,
+          "its answer holds \(answer.kind.name) in the clear, and it sends encrypted models alone"
+        )
+      }
+    }
+    for part in answer.parts.values { try requireSealed(part, at: site) }
+  }
+
+  /// A task with its models in the clear.
+  func opened(_ task: Exchange) throws -> Exchange { try DecryptModel(key: key).opened(task) }
 
   /// An encrypted model as it travels.
   static func exchange(_ model: EncryptedModel) throws -> Exchange {
@@ -93,6 +150,10 @@ public struct DecryptModel: Filter {
 
   /// The exchange with its models in the clear.
   public func apply(to exchange: Exchange, in context: FilterContext) throws -> Exchange {
+    try opened(exchange)
+  }
+
+  func opened(_ exchange: Exchange) throws -> Exchange {
     try exchange.mapModels { model in
       guard model.metadata.processing.last?.algorithm == EncryptModel.algorithm else {
         return model

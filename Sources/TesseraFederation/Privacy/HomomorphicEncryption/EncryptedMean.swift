@@ -8,10 +8,17 @@ internal import TesseraCore
 public struct EncryptedMean: AggregationRule {
   /// The public side of the sites' key.
   public let context: CKKSContext
+  private let weightUnit: Double
 
   /// A mean under a key that the aggregator has not.
-  public init(context: CKKSContext) {
+  ///
+  /// - Parameters:
+  ///   - context: The public side of the sites' key.
+  ///   - examples: How many examples all sites have together: an update whose ciphertexts weigh more than the examples of its site
+  ///     is refused, whatever it says about itself.
+  public init(context: CKKSContext, examples: Int) {
     self.context = context
+    weightUnit = EncryptModel.weightUnit(examples: examples)
   }
 
   /// A sum that has taken nothing yet.
@@ -22,7 +29,7 @@ public struct EncryptedMean: AggregationRule {
     let layout =
       EncryptedModel.isState(reference)
       ? try EncryptedModel(reference, in: context).layout : ModelLayout(of: reference)
-    return try EncryptedAggregation(of: layout, in: context)
+    return try EncryptedAggregation(of: layout, in: context, weightUnit: weightUnit)
   }
 }
 
@@ -31,8 +38,10 @@ private struct EncryptedAggregation: Aggregation {
   private let layout: ModelLayout
   private let context: CKKSContext
   private let blocks: [CiphertextSums]
+  private let weightUnit: Double
 
-  init(of layout: ModelLayout, in context: CKKSContext) throws {
+  init(of layout: ModelLayout, in context: CKKSContext, weightUnit: Double) throws {
+    self.weightUnit = weightUnit
     self.layout = layout
     self.context = context
     blocks = try EncryptedModel.emptySums(of: layout, in: context)
@@ -41,6 +50,12 @@ private struct EncryptedAggregation: Aggregation {
   mutating func fold(_ update: Exchange, from site: Site) throws -> Double {
     let weight = try update.weight(from: site)
     let model = try model(of: update, from: site)
+    guard model.addends == 1, model.weight <= weight * weightUnit * (1 + 1e-9) else {
+      throw FederationError.rejected(
+        site,
+        "its ciphertexts are of \(model.addends) models, or weigh more than it says they do"
+      )
+    }
     var done = 0
     do {
       for (sum, block) in zip(blocks, model.blocks) {

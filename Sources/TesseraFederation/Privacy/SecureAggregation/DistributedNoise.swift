@@ -76,7 +76,7 @@ public struct DistributedNoise: Sendable, Hashable {
 
   /// The deviation of the noise in the sum of so many sites' vectors, in units of the vector.
   public func deviation(survivors: Int) -> Double {
-    (Double(shareVariance) * Double(survivors)).squareRoot()
+    (Double(shareVariance) * Double(max(survivors, 0))).squareRoot()
   }
 
   /// Adds one site's share to its vector, modulo 2^64.
@@ -107,9 +107,17 @@ public struct DistributedNoise: Sendable, Hashable {
   /// - Parameters:
   ///   - sensitivity: The largest Euclidean norm of a contribution in units, ``FixedPointEncoding/sensitivity(ofNorm:)``.
   ///   - dimension: How many elements get noise.
-  /// - Returns: ε, for the sum over ``minimumSurvivors`` honest sites.
-  public func concentratedEpsilon(sensitivity: Double, dimension: Int) -> Double {
-    let ratio = sensitivity / deviation(survivors: minimumSurvivors)
+  ///   - survivors: How many honest sites' shares are in the sum; ``minimumSurvivors`` if `nil`.
+  /// - Returns: ε; infinity for no survivors.
+  public func concentratedEpsilon(
+    sensitivity: Double,
+    dimension: Int,
+    survivors: Int? = nil
+  ) -> Double {
+    let survivors = max(survivors ?? minimumSurvivors, 0)
+    guard survivors > 0 else { return .infinity }
+    let ratio = sensitivity / deviation(survivors: survivors)
+    let excess = excess(survivors: survivors)
     let dimension = Double(dimension)
     // Order 1 is where the additive bound is worst in proportion, so it covers all orders from 1.
     return min(
@@ -119,9 +127,9 @@ public struct DistributedNoise: Sendable, Hashable {
   }
 
   /// τ: how far the sum of the shares is from a discrete Gaussian.
-  private var excess: Double {
+  private func excess(survivors: Int) -> Double {
     let exponent = -2 * Double.pi * Double.pi * Double(shareVariance)
-    return (1..<max(minimumSurvivors, 1)).reduce(0) { sum, k in
+    return (1..<max(survivors, 1)).reduce(0) { sum, k in
       sum + 10 * exp(exponent * Double(k) / Double(k + 1))
     }
   }

@@ -44,7 +44,20 @@ public struct NeighbourhoodBounds: Sendable, Hashable, Codable {
   }
 
   /// How many of some sites may drop out.
-  public func dropouts(of sites: Int) -> Int { Int(dropoutFraction * Double(sites)) }
+  ///
+  /// None if the fraction is outside what is allowed.
+  public func dropouts(of sites: Int) -> Int { Int(Self.share(dropoutFraction, of: sites)) }
+
+  /// How many of some sites may work together with the server; rounded up, unless nobody is assumed to.
+  ///
+  /// None if the fraction is outside what is allowed.
+  public func corrupt(of sites: Int) -> Int {
+    Int(Self.share(corruptFraction, of: sites).rounded(.up))
+  }
+
+  private static func share(_ fraction: Double, of sites: Int) -> Double {
+    (0..<1).contains(fraction) ? fraction * Double(max(sites, 0)) : 0
+  }
 
   /// The smallest neighbourhood that will do.
   ///

@@ -87,7 +87,9 @@ public struct SecureAggregationClient: Sendable {
     switch secrets {
     case .system: self.secrets = .system
     case .reproducible(let key):
-      self.secrets = .reproducible(key["secure aggregation"][configuration.round][site])
+      self.secrets = .reproducible(
+        key["secure aggregation"][configuration.session][configuration.round][site]
+      )
     }
     keys = SecureAggregationKeys(configuration)
   }
@@ -155,6 +157,9 @@ public struct SecureAggregationClient: Sendable {
       throw refusal
     }
   }
+
+  /// Whether the next request should be for the vector.
+  var expectsVectorRequest: Bool { if case .shared = phase { true } else { false } }
 
   func violation(_ message: String) -> FederationError {
     FederationError(

@@ -3,17 +3,27 @@ internal import TesseraCore
 
 /// A site's part in secure aggregation: keeps the protocol's state from phase to phase, and masks what the site's work gives.
 ///
-/// The state lives as long as the process: if that ends, the round begins anew with new keys.
+/// Each sum is a session, whose keys no other has. A session answers one request at a time, each of them once, and none after it
+/// has refused one or failed at one. The state lives as long as the process: if that ends, what is asked of the session later is
+/// refused, and the round begins anew as another session with new keys.
 final class SecureSite: Sendable {
   private struct Session {
     var client: SecureAggregationClient
     var terms: SecureTerms
   }
   private let secrets: SecretSource
-  private let sessions = Mutex<[Int: Session]>([:])
+  private let policy: SecureAggregationPolicy
+  private let identities: [Int: SiteIdentity]
+  private let sessions = Mutex<[Int: SessionTable<Session>]>([:])
 
-  init(secrets: SecretSource) {
+  init(
+    secrets: SecretSource,
+    policy: SecureAggregationPolicy = SecureAggregationPolicy(),
+    identities: [Int: SiteIdentity] = [:]
+  ) {
     self.secrets = secrets
+    self.policy = policy
+    self.identities = identities
   }
 
   /// Answers a phase's request.
@@ -22,57 +32,74 @@ final class SecureSite: Sendable {
   ///   - task: The request.
   ///   - work: Carries out the task whose result is masked.
   /// - Returns: What the protocol has the site answer.
-  /// - Throws: ``FederationError`` with code ``FederationError/Code/protocolViolation`` if the request breaks the rules, and what
-  ///   `work` throws.
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/protocolViolation`` if the request breaks the rules or the
+  ///   site's policy, and what `work` throws.
   func answer(
     _ task: SiteTask,
     work: (SiteTask) async throws -> Exchange
   ) async throws -> Exchange {
+    let site = task.site.index
     let request = try task.data.secureRequest()
+    let name = try task.data.secureSession()
     var session: Session
     if case .advertiseKeys(let configuration) = request {
-      guard let terms = try task.data.secureTerms(), terms.agreement == configuration.agreement
-      else {
-        throw FederationError(
-          code: .protocolViolation,
-          message: "secure aggregation: the terms are not those of the configuration"
-        )
-      }
-      session = Session(
-        client: try SecureAggregationClient(
-          site: task.site.index,
-          configuration: configuration,
-          secrets: secrets
-        ),
-        terms: terms
-      )
+      session = try open(configuration, name, for: task)
+      try sessions.withLock { try $0[site, default: SessionTable()].begin(name) }
     } else {
-      guard let open = sessions.withLock({ $0[task.site.index] }) else {
-        throw FederationError(
-          code: .protocolViolation,
-          message: "secure aggregation: a request before the keys were made"
-        )
-      }
-      session = open
+      // Out of the table while it is at work: two requests at once must not both mask with its keys.
+      session = try sessions.withLock { try $0[site, default: SessionTable()].take(name) }
     }
-    var vector: [UInt64] = []
-    if case .maskVector = request {
-      guard let (name, data) = task.data.secureTask() else {
-        throw FederationError(
-          code: .protocolViolation,
-          message: "secure aggregation: a request for a vector without its task"
-        )
+    do {
+      var vector: [UInt64] = []
+      if case .maskVector = request {
+        // Before anything is computed that would not be used.
+        guard session.client.expectsVectorRequest else {
+          throw SessionTable<Session>.violation("a request for a vector out of turn")
+        }
+        guard let (name, data) = task.data.secureTask() else {
+          throw SessionTable<Session>.violation("a request for a vector without its task")
+        }
+        var own = task
+        own.name = name
+        own.data = data
+        let update = try await work(own)
+        vector = try encode(update, of: own, session)
       }
-      var own = task
-      own.name = name
-      own.data = data
-      let update = try await work(own)
-      vector = try encode(update, of: own, session)
+      let answer = try Exchange(session.client.answer(request) { vector })
+      if case .unmask = request {
+        sessions.withLock { $0[site]?.end(name) }
+      } else {
+        sessions.withLock { [session] in $0[site]?.putBack(session, name) }
+      }
+      return answer
+    } catch {
+      sessions.withLock { $0[site]?.end(name) }
+      throw error
     }
-    let answer = try session.client.answer(request) { vector }
-    let next: Session? = if case .unmask = request { nil } else { session }
-    sessions.withLock { $0[task.site.index] = next }
-    return try Exchange(answer)
+  }
+
+  /// A session as the server wants it, if the site takes part in such.
+  private func open(
+    _ configuration: SecureAggregationConfiguration,
+    _ name: String,
+    for task: SiteTask
+  ) throws -> Session {
+    guard let terms = try task.data.secureTerms(), terms.agreement == configuration.agreement,
+      configuration.session == name, configuration.vectorLength == terms.encoding.vectorLength
+    else {
+      throw SessionTable<Session>.violation("the terms are not those of the configuration")
+    }
+    let identity = identities[task.site.index]
+    try policy.check(configuration, terms, at: task.site, identity: identity)
+    return Session(
+      client: try SecureAggregationClient(
+        site: task.site.index,
+        configuration: configuration,
+        identity: identity,
+        secrets: secrets
+      ),
+      terms: terms
+    )
   }
 
   private static func squaredNorm(of tensor: Tensor) throws -> Double {
@@ -88,11 +115,11 @@ final class SecureSite: Sendable {
     guard update.returnCode == .ok, update.kind.isModel else {
       throw FederationError.rejected(
         task.site,
-        update.reason ?? "it has no update to be summed"
+        update.headers["reason"] ?? "it has no update to be summed"
       )
     }
     let terms = session.terms
-    guard let noise = terms.noise else {
+    guard let noise = terms.noise, let distributed = try terms.distributedNoise() else {
       let update = try update.asWeights(from: task.data)
       return try terms.encoding.encode(
         update.tensors,
@@ -106,15 +133,12 @@ final class SecureSite: Sendable {
       squares += try Self.squaredNorm(of: tensor)
     }
     let factor = min(1, noise.clipNorm / max(squares.squareRoot(), .leastNormalMagnitude))
+    // In full precision: rounded to the tensor's own, the clipped update could be longer than the norm again.
     let clipped = try difference.mapTensors { _, tensor in
-      tensor.dtype.isFloatingPoint && factor < 1 ? try (tensor * factor).to(tensor.dtype) : tensor
+      tensor.dtype.isFloatingPoint ? try tensor.to(.float64) * factor : tensor
     }
     var vector = try terms.encoding.encode(clipped, weight: 1, clipping: terms.clips)
-    try DistributedNoise(
-      deviation: noise.multiplier * noise.clipNorm,
-      of: terms.encoding,
-      minimumSurvivors: session.client.configuration.minimumSurvivors
-    ).addShare(
+    distributed.addShare(
       to: &vector,
       first: terms.encoding.elementCount,
       secrets: secrets.derived(for: task)
@@ -130,34 +154,5 @@ extension SecretSource {
     case .system: .system
     case .reproducible(let key): .reproducible(key["noise"][task.step][task.site.index])
     }
-  }
-}
-
-extension Exchange {
-  /// A model's weights, whatever form it has.
-  func asWeights(from reference: Exchange) throws -> Exchange {
-    guard kind == .weightDifference else { return self }
-    var result = try reference.adding(self)
-    result.kind = .weights
-    result.metadata = metadata
-    result.metrics = metrics
-    return result
-  }
-
-  /// A model's difference from what the task came with, whatever form it has.
-  func asDifference(from reference: Exchange) throws -> Exchange {
-    guard kind == .weights else { return self }
-    var result = self
-    result.kind = .weightDifference
-    result.tensors = try tensors.mapTensors { name, tensor in
-      guard let own = reference.tensors[name] else {
-        throw FederationError(
-          code: .rejectedUpdate,
-          message: "the model has no tensor '\(name)' to take a difference from"
-        )
-      }
-      return try (tensor - own).to(tensor.dtype)
-    }
-    return result
   }
 }

@@ -10,6 +10,9 @@ public struct SiteIdentity: Sendable {
   /// The Ed25519 keys of the other sites.
   public var peers: [Int: Curve25519.Signing.PublicKey]
 
+  /// What the others know the site by.
+  public var publicKey: Curve25519.Signing.PublicKey { privateKey.publicKey }
+
   /// An identity.
   public init(
     privateKey: Curve25519.Signing.PrivateKey,
