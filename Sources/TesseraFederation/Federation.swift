@@ -29,8 +29,15 @@ public struct Federation: Sendable {
   ///
   /// Sites know each other's keys by themselves (``SiteIdentity``).
   public var identities: [Int: Curve25519.Signing.PublicKey]?
-  /// Where the server's secrets come from.
+  /// Where the server's secrets come from: noise that protects, which sites are drawn, masks.
+  ///
+  /// ``key`` is no secret: sites can compute it from what they are sent.
   public var secrets = SecretSource.system
+  /// How much privacy the job may spend by what the server, or all sites together, make private; not counted if `nil`.
+  ///
+  /// With a budget nothing is aggregated or passed on that nothing makes private. The ledger is the state's document
+  /// ``WorkflowState/privacyLedgerName``.
+  public var budget: PrivacyBudget?
   /// The run ends when the global model's accuracy is this good.
   public var targetAccuracy: Double?
   /// The run pauses after this round, as if it had been interrupted there.
@@ -131,6 +138,7 @@ public struct Federation: Sendable {
         round: round,
         rounds: workflow.rounds,
         step: state.step,
+        ledger: try budget.map { try state.privacyLedger(for: $0) },
         federation: self,
         observe: observe,
         journal: journal,
@@ -143,6 +151,9 @@ public struct Federation: Sendable {
       let record = try controller.takeRecord()
       next.round = round
       next.step = record.step
+      if let ledger = record.ledger {
+        try next.setDocument(WorkflowState.privacyLedgerName, to: ledger)
+      }
       let evaluation = try await evaluate?(next.global)
       try Task.checkCancellation()
       try await finishRound(

@@ -17,12 +17,20 @@ public struct AggregationRound: Sendable {
   public var reference: ModelState
   /// The sites that were asked.
   public var sites: [Site]
-  /// Seeds what the rule draws; `nil` where nobody but the sites themselves takes the aggregate.
-  public var key: RandomKey?
+  /// Where noise that protects comes from; `nil` where nobody but the sites themselves takes the aggregate.
+  public var secrets: SecretSource?
+  /// What a sum of updates that count the same is divided by, if their number must not show.
+  public var divisor: Double?
 
   /// A round of these sites.
-  public init(reference: ModelState, sites: [Site], key: RandomKey? = nil) {
-    self.key = key
+  public init(
+    reference: ModelState,
+    sites: [Site],
+    secrets: SecretSource? = nil,
+    divisor: Double? = nil
+  ) {
+    self.secrets = secrets
+    self.divisor = divisor
     self.reference = reference
     self.sites = sites
   }

@@ -82,7 +82,7 @@ struct BoundedMean: Aggregation {
 
   mutating func result() throws -> Exchange { try mean.result() }
 
-  private func scale(of update: Exchange, from site: Site) throws -> Double {
+  func scale(of update: Exchange, from site: Site) throws -> Double {
     let tensors = try update.tensors(matching: model, from: site)
     let isDifference = update.kind == .weightDifference
     let norm = try Self.norm(of: tensors, from: model.tensors.map { isDifference ? nil : $0 })

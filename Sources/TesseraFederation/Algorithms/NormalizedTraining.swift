@@ -37,6 +37,8 @@ public struct NormalizedTraining: SiteAlgorithm {
     answer.kind = .weightDifference
     answer.tensors = direction
     answer.metrics[FedNova.reachMetric] = reach
+    // It follows from the number of steps and their learning rates.
+    site.declareFreeOfData(measurements: [FedNova.reachMetric])
     answer.metadata.excluded = trained.state.names.filter { numbers[$0] == nil }
     return SiteUpdate(answer, model: trained.state)
   }

@@ -1,18 +1,30 @@
 internal import TesseraCore
 
-/// Scales a model's change down to a length: `Δ · min(1, C / ‖Δ‖₂)` (McMahan et al., 2018, "Learning differentially private
+/// Scales a model's change down to a length: `Δ · min(1, C / ‖Δ‖)` (McMahan et al., 2018, "Learning differentially private
 /// recurrent language models", section 2).
 ///
-/// The length is that of all floating-point tensors together, or of each for itself. Weights are treated by their difference
+/// The length is the Euclidean one, as ``GaussianNoise`` needs it, or the sum of magnitudes, as ``LaplaceNoise`` does. It is that
+/// of all floating-point tensors together, or of each for itself. Weights are treated by their difference
 /// from the task's. Tensors of whole numbers stay as they are and do not count.
-public struct ClipNorm: Filter {
+public struct ClipNorm: ShorteningFilter {
+  /// How a change's length is measured.
+  public enum Measure: String, Sendable, Hashable, CaseIterable {
+    /// The sum of magnitudes, ‖Δ‖₁.
+    case l1
+    /// The Euclidean length, ‖Δ‖₂.
+    case l2
+  }
+
   /// The name in configurations.
   public static let name = "clip-norm"
   /// The measurement under which the factor is reported.
   public static let factorMetric = "clip factor"
   /// The greatest length, `C`.
   public let norm: Double
-  /// Whether each tensor is clipped for itself, so that all have the length `C · √tensors` together.
+  /// How it is measured.
+  public let measure: Measure
+  /// Whether each tensor is clipped for itself, so that all have the length `C · √tensors` together, or `C · tensors` in
+  /// ``Measure/l1``.
   public let isPerTensor: Bool
   /// Whether the factor travels with the answer.
   public let reportsFactor: Bool
@@ -21,13 +33,20 @@ public struct ClipNorm: Filter {
   ///
   /// - Parameters:
   ///   - norm: The greatest length, above 0.
+  ///   - measure: How it is measured.
   ///   - perTensor: Whether each tensor is clipped for itself.
   ///   - reportsFactor: Whether the factor, the least one of several, is added to the measurements. It tells the receiver the
   ///     length before clipping, which noise added later does not hide: leave it off where privacy is accounted for.
   /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration``.
-  public init(norm: Double = 1, perTensor: Bool = false, reportsFactor: Bool = false) throws {
+  public init(
+    norm: Double = 1,
+    measure: Measure = .l2,
+    perTensor: Bool = false,
+    reportsFactor: Bool = false
+  ) throws {
     try FederationError.requirePositive(Self.name, "norm", norm)
     self.norm = norm
+    self.measure = measure
     isPerTensor = perTensor
     self.reportsFactor = reportsFactor
   }
@@ -42,11 +61,11 @@ public struct ClipNorm: Filter {
       _,
       differences,
       place in
-      let squares = try differences.tensors.map(Self.squaredNorm)
-      let total = squares.reduce(0, +)
+      let sums = try differences.tensors.map(sum)
+      let total = sums.reduce(0, +)
       // `float64` has numbers whose squares are beyond it.
       guard total.isFinite else { throw place.refusal("its norm is too large to be computed") }
-      let factors = squares.map { factor((isPerTensor ? $0 : total).squareRoot()) }
+      let factors = sums.map { factor(length(isPerTensor ? $0 : total)) }
       guard let smallest = factors.min() else { return nil }
       least = min(least, smallest)
       guard smallest < 1 else { return nil }
@@ -58,8 +77,19 @@ public struct ClipNorm: Filter {
 
   private func factor(_ length: Double) -> Double { length > norm ? norm / length : 1 }
 
-  /// The square of the Euclidean length, summed in `float64`: single precision would lose digits over millions of elements.
-  private static func squaredNorm(of tensor: Tensor) throws -> Double {
-    try tensor.pieces().reduce(0) { try $0 + $1.to(.float64).squared().sum().item() }
+  /// What of several tensors adds up, in `float64`: single precision would lose digits over millions of elements.
+  private func sum(of tensor: Tensor) throws -> Double {
+    try tensor.pieces().reduce(0) { sum, piece in
+      let wide = try piece.to(.float64)
+      return try sum + (measure == .l2 ? wide.squared() : abs(wide)).sum().item()
+    }
+  }
+
+  private func length(_ sum: Double) -> Double { measure == .l2 ? sum.squareRoot() : sum }
+
+  /// How long the change of a model of so many tensors is afterwards, at most.
+  func length(tensors: Int) -> Double {
+    let count = Double(tensors)
+    return norm * (isPerTensor ? (measure == .l2 ? count.squareRoot() : count) : 1)
   }
 }

@@ -3,7 +3,7 @@ internal import TesseraCore
 /// Turns a model's weights into their difference from what the task came with, or back.
 ///
 /// A model that is what it should be already passes as it is.
-public struct ConvertWeights: Filter {
+public struct ConvertWeights: ShorteningFilter {
   /// The name in configurations.
   public static let name = "convert-weights"
   /// What models become.

@@ -6,7 +6,7 @@ internal import TesseraCore
 ///
 /// What is left out is listed in ``Exchange/Metadata-swift.struct/excluded``, so that an aggregate takes the tensor from those
 /// updates that have it.
-public struct ExcludeTensors: Filter {
+public struct ExcludeTensors: ShorteningFilter {
   /// The name in configurations.
   public static let name = "exclude-tensors"
   /// Which tensors stay behind.

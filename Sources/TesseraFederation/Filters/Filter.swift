@@ -56,6 +56,10 @@ public struct FilterContext: Sendable {
   public var reference: Exchange?
   /// What the site keeps from task to task; at the server, nothing that lasts.
   public var memory: SiteMemory
+  /// Where noise that protects comes from: secrets of the one whose filter it is.
+  public var secrets: SecretSource
+  /// What makes the site's task different from all others.
+  var identity: TaskIdentity?
 
   /// A place to work at.
   public init(
@@ -66,7 +70,8 @@ public struct FilterContext: Sendable {
     site: Site?,
     key: RandomKey,
     reference: Exchange? = nil,
-    memory: SiteMemory = SiteMemory()
+    memory: SiteMemory = SiteMemory(),
+    secrets: SecretSource = .system
   ) {
     self.side = side
     self.direction = direction
@@ -76,8 +81,15 @@ public struct FilterContext: Sendable {
     self.key = key
     self.reference = reference
     self.memory = memory
+    self.secrets = secrets
   }
 }
+
+/// A filter that never makes a model's change from the task's longer, in any measure: between ``ClipNorm`` and noise, the bound
+/// holds on.
+///
+/// It may leave elements out, shrink them, or write the change in another way.
+public protocol ShorteningFilter: Filter {}
 
 /// The filters of a site: those that tasks pass when they arrive, and those that answers pass before they leave.
 public struct SiteFilters: Sendable {
@@ -127,6 +139,9 @@ extension [any Filter] {
     for (position, filter) in enumerated() where filter.scope.contains(context.task) {
       var own = context
       own.key = context.key[context.side.rawValue][context.direction.rawValue][position]
+      own.secrets = context.secrets.derived(
+        "\(context.side.rawValue)/\(context.direction.rawValue)/\(position)"
+      )
       let filter = filter.unscoped
       try visiting(filter, exchange, own, earlier)
       do {

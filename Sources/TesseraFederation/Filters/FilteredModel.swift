@@ -26,6 +26,18 @@ struct FilteredModel {
     context.key[purpose][path][tensor]
   }
 
+  /// Noise for one tensor, from the secrets of the one whose filter it is.
+  ///
+  /// It follows from the secret, the task and the values that it is added to: a task that is repeated gives the same bits, and
+  /// no two different values ever get the same noise, which their difference would be without.
+  func noise(_ purpose: String, tensor: String, over values: [Tensor]) throws -> SecretNoise {
+    let own = context.secrets.derived("\(purpose)/\(path)/\(tensor)")
+    guard own != .system else { return SecretNoise(own) }
+    return try SecretNoise(
+      own.derived(context.identity?.digest() ?? "").derived(SecretNoise.digest(of: values))
+    )
+  }
+
   /// A name in the site's memory for this model.
   func memoryName(_ purpose: String) -> String {
     path.isEmpty ? purpose : "\(purpose)/\(path)"

@@ -5,6 +5,8 @@ internal import TesseraCore
 ///     let filters = SiteFilters(results: [
 ///       try ClipNorm(norm: 1), try GaussianNoise(noiseMultiplier: 0.8, clipNorm: 1),
 ///     ])
+///
+/// The noise comes from ``FilterContext/secrets``.
 public struct GaussianNoise: Filter {
   /// The name in configurations.
   public static let name = "gaussian-noise"
@@ -16,20 +18,16 @@ public struct GaussianNoise: Filter {
   public let clipNorm: Double?
   /// What becomes of tensors without fractions.
   public let nonFloating: NonFloatingTensors
-  /// Where the noise comes from.
-  public let source: NoiseSource
 
   /// Noise of a standard deviation.
   ///
   /// - Parameters:
   ///   - standardDeviation: In the unit of the weights, at least 0.
   ///   - nonFloating: What becomes of tensors without fractions.
-  ///   - source: Where the noise comes from.
   /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration``.
   public init(
     standardDeviation: Double,
-    nonFloating: NonFloatingTensors = .excluded,
-    source: NoiseSource = .key
+    nonFloating: NonFloatingTensors = .excluded
   ) throws {
     guard standardDeviation >= 0, standardDeviation.isFinite else {
       throw FederationError.invalid(
@@ -43,7 +41,6 @@ public struct GaussianNoise: Filter {
     noiseMultiplier = nil
     clipNorm = nil
     self.nonFloating = nonFloating
-    self.source = source
   }
 
   /// Noise in proportion to the length that changes are clipped to.
@@ -52,13 +49,11 @@ public struct GaussianNoise: Filter {
   ///   - noiseMultiplier: The standard deviation divided by the length, at least 0.
   ///   - clipNorm: The length, above 0.
   ///   - nonFloating: What becomes of tensors without fractions.
-  ///   - source: Where the noise comes from.
   /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration``.
   public init(
     noiseMultiplier: Double = 1,
     clipNorm: Double = 1,
-    nonFloating: NonFloatingTensors = .excluded,
-    source: NoiseSource = .key
+    nonFloating: NonFloatingTensors = .excluded
   ) throws {
     guard noiseMultiplier >= 0, (noiseMultiplier * clipNorm).isFinite else {
       throw FederationError.invalid(
@@ -73,7 +68,6 @@ public struct GaussianNoise: Filter {
     self.noiseMultiplier = noiseMultiplier
     self.clipNorm = clipNorm
     self.nonFloating = nonFloating
-    self.source = source
   }
 
   /// The models with noise on every element.
@@ -84,14 +78,9 @@ public struct GaussianNoise: Filter {
       name,
       tensor,
       place in
-      let generator = try source.generator(place.key(Self.name, tensor: name))
-      let noise = try Tensor.normal(
-        tensor.shape,
-        deviation: standardDeviation,
-        dtype: tensor.dtype.computing,
-        using: generator
-      )
-      return try (tensor.to(noise.dtype) + noise).to(tensor.dtype)
+      var noise = try place.noise(Self.name, tensor: name, over: [tensor])
+      return try (tensor.to(.float64) + noise.normal(tensor.shape, deviation: standardDeviation))
+        .to(tensor.dtype)
     }
   }
 }

@@ -2,6 +2,13 @@ internal import TesseraCore
 
 /// Adds Laplace noise to models: the Laplace mechanism (Dwork, McSherry, Nissim and Smith, 2006), if the sum of the magnitudes of
 /// a change is bounded.
+///
+///     let filters = SiteFilters(results: [
+///       try ClipNorm(norm: 1, measure: .l1), try LaplaceNoise(epsilon: 0.5, sensitivity: 2),
+///     ])
+///
+/// Two changes whose magnitudes sum up to at most *C* are at most 2*C* apart. The noise comes from
+/// ``FilterContext/secrets``.
 public struct LaplaceNoise: Filter {
   /// The name in configurations.
   public static let name = "laplace-noise"
@@ -13,20 +20,16 @@ public struct LaplaceNoise: Filter {
   public let sensitivity: Double?
   /// What becomes of tensors without fractions.
   public let nonFloating: NonFloatingTensors
-  /// Where the noise comes from.
-  public let source: NoiseSource
 
   /// Noise of a scale.
   ///
   /// - Parameters:
   ///   - scale: In the unit of the weights, at least 0; the standard deviation is `√2 · scale`.
   ///   - nonFloating: What becomes of tensors without fractions.
-  ///   - source: Where the noise comes from.
   /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration``.
   public init(
     scale: Double,
-    nonFloating: NonFloatingTensors = .excluded,
-    source: NoiseSource = .key
+    nonFloating: NonFloatingTensors = .excluded
   ) throws {
     guard scale >= 0, scale.isFinite else {
       throw FederationError.invalid(Self.name, "scale", scale, "a number of at least 0")
@@ -35,7 +38,6 @@ public struct LaplaceNoise: Filter {
     epsilon = nil
     sensitivity = nil
     self.nonFloating = nonFloating
-    self.source = source
   }
 
   /// Noise of the scale `sensitivity / epsilon`.
@@ -44,13 +46,11 @@ public struct LaplaceNoise: Filter {
   ///   - epsilon: The privacy loss of one answer, above 0.
   ///   - sensitivity: How far two answers may be apart in the sum of magnitudes, above 0.
   ///   - nonFloating: What becomes of tensors without fractions.
-  ///   - source: Where the noise comes from.
   /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration``.
   public init(
     epsilon: Double = 1,
     sensitivity: Double = 1,
-    nonFloating: NonFloatingTensors = .excluded,
-    source: NoiseSource = .key
+    nonFloating: NonFloatingTensors = .excluded
   ) throws {
     try FederationError.requirePositive(Self.name, "epsilon", epsilon)
     try FederationError.requirePositive(Self.name, "sensitivity", sensitivity)
@@ -61,7 +61,6 @@ public struct LaplaceNoise: Filter {
     self.epsilon = epsilon
     self.sensitivity = sensitivity
     self.nonFloating = nonFloating
-    self.source = source
   }
 
   /// The models with noise on every element.
@@ -72,24 +71,9 @@ public struct LaplaceNoise: Filter {
       name,
       tensor,
       place in
-      let generator = try source.generator(place.key(Self.name, tensor: name))
-      let noise = try Tensor.laplace(tensor.shape, scale: scale, using: generator)
-      return try (tensor.to(.float64) + noise).to(tensor.dtype)
+      var noise = try place.noise(Self.name, tensor: name, over: [tensor])
+      return try (tensor.to(.float64) + noise.laplace(tensor.shape, scale: scale))
+        .to(tensor.dtype)
     }
-  }
-}
-
-extension Tensor {
-  /// Laplace noise as the difference of two exponential draws, `float64`: finite whatever is drawn.
-  static func laplace(
-    _ shape: [Int],
-    scale: Double,
-    using generator: Generator
-  ) throws -> Tensor {
-    func exponential() throws -> Tensor {
-      try log1p(-uniform(shape, dtype: .float64, using: generator))
-    }
-    let negative = try exponential()
-    return try (negative - exponential()) * scale
   }
 }

@@ -7,7 +7,7 @@ internal import TesseraCore
 /// are clamped to `-gamma...gamma`; the result is multiplied by the number of steps
 /// (``Exchange/Metadata-swift.struct/steps``, 1 if unknown). Weights are treated by their difference from the task's. The
 /// filter adds no noise, and so promises no differential privacy.
-public struct PercentilePrivacy: Filter {
+public struct PercentilePrivacy: ShorteningFilter {
   /// The name in configurations.
   public static let name = "percentile-privacy"
   /// Elements below this percentile are not shared, in `0...100`.

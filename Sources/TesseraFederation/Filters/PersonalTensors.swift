@@ -11,7 +11,7 @@ internal import TesseraCore
 /// The same filter belongs in both lists of a site. Answers leave without the tensors, and the site remembers them; tasks of
 /// any name get them back before they reach the executor. Before the site has trained, tasks keep those that they came with.
 /// At the server, the filter lets tasks pass, and takes the tensors out of answers of sites that lack it.
-public struct PersonalTensors: Filter {
+public struct PersonalTensors: ShorteningFilter {
   /// The name in configurations.
   public static let name = "personal-tensors"
   /// Which tensors stay at the site.

@@ -11,8 +11,9 @@ internal import TesseraCore
 /// those of one pass are asked at once, and if too many reach the threshold, a random choice of them is the same as having
 /// stopped in time. After ``passes`` the filter is content with fewer.
 ///
-/// The privacy loss of one answer is ε₁ + ε₂ + *c* · ε₃ (``epsilon(elements:)``), for answers that differ in one element: a
-/// great number for the usual settings, which say how much noise there is rather than promise much.
+/// The privacy loss of one answer is ε₁ + ε₂ + *c* · ε₃ (``epsilon(elements:)``), whatever two updates may be: clamping keeps any
+/// two within 2γ of each other in every element. For the usual settings that is a great number, which says how much noise there
+/// is rather than promise much. The noise comes from ``FilterContext/secrets``.
 public struct SVTPrivacy: Filter {
   /// The name in configurations.
   public static let name = "svt-privacy"
@@ -32,8 +33,6 @@ public struct SVTPrivacy: Filter {
   public let replacement: Bool
   /// What becomes of tensors without fractions.
   public let nonFloating: NonFloatingTensors
-  /// Where the noise comes from.
-  public let source: NoiseSource
 
   /// The sparse vector technique.
   ///
@@ -45,7 +44,6 @@ public struct SVTPrivacy: Filter {
   ///   - tau: The threshold before noise.
   ///   - replacement: Whether the accepted elements are drawn with replacement, so that about 63 % of them are shared.
   ///   - nonFloating: What becomes of tensors without fractions.
-  ///   - source: Where the noise comes from.
   /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration``.
   public init(
     fraction: Double = 0.1,
@@ -54,8 +52,7 @@ public struct SVTPrivacy: Filter {
     gamma: Double = 1e-5,
     tau: Double = 1e-6,
     replacement: Bool = true,
-    nonFloating: NonFloatingTensors = .excluded,
-    source: NoiseSource = .key
+    nonFloating: NonFloatingTensors = .excluded
   ) throws {
     guard fraction > 0, fraction <= 1 else {
       throw FederationError.invalid(Self.name, "fraction", fraction, "above 0 and at most 1")
@@ -73,7 +70,6 @@ public struct SVTPrivacy: Filter {
     self.tau = tau
     self.replacement = replacement
     self.nonFloating = nonFloating
-    self.source = source
   }
 
   /// *c*, how many of so many elements are shared at most.
@@ -115,14 +111,15 @@ public struct SVTPrivacy: Filter {
       place in
       guard differences.parameterCount > 0 else { return nil }
       let steps = try model.stepCount(in: place)
-      let generator = try source.generator(place.key(Self.name, tensor: ""))
+      var noise = try place.noise(Self.name, tensor: "", over: differences.tensors)
       let flat = try concatenate(
         differences.tensors.map { try $0.to(.float64).flattened() }
       )
       let clamped = try (flat / steps).clamped(from: -gamma, to: gamma)
-      let positions = try shared(abs(clamped), using: generator)
-      let noise = try Tensor.laplace(positions.shape, scale: releaseScale, using: generator)
-      let values = try (clamped.gathered(positions) + noise).clamped(from: -gamma, to: gamma)
+      let positions = try shared(abs(clamped), using: &noise)
+      let values = try
+        (clamped.gathered(positions)
+        + noise.laplace(positions.shape, scale: releaseScale)).clamped(from: -gamma, to: gamma)
       let result = try Tensor.zeros(like: flat).replacing(at: [positions], with: values * steps)
       return try zip(result.split(into: differences.tensors.map(\.count)), differences.tensors).map
       {
@@ -132,23 +129,23 @@ public struct SVTPrivacy: Filter {
   }
 
   /// The positions of the elements that are shared, `int64`, ascending.
-  private func shared(_ magnitudes: Tensor, using generator: Generator) throws -> Tensor {
+  private func shared(_ magnitudes: Tensor, using noise: inout SecretNoise) throws -> Tensor {
     let count = magnitudes.count
     let wanted = sharedCount(elements: count)
     let scale = queryScale(elements: count)
     let threshold =
-      tau + (try Tensor.laplace([], scale: thresholdScale, using: generator).item())
+      tau + (try noise.laplace([], scale: thresholdScale).item())
     let pieces = try magnitudes.pieces()
     var isAccepted = try Tensor.zeros([count], dtype: .bool)
     var accepted = 0
     for _ in 0..<Self.passes where accepted < wanted {
       let reaches = try pieces.map { piece in
-        try (piece + Tensor.laplace(piece.shape, scale: scale, using: generator))
+        try (piece + noise.laplace(piece.shape, scale: scale))
           .isAtLeast(threshold)
       }
       var new = try concatenate(reaches).and(isAccepted.not()).positionsOfNonzero().flattened()
       if new.count > wanted - accepted {
-        let order = try Tensor.permutation(of: new.count, using: generator)
+        let order = try Tensor(Array(0..<new.count).shuffled(using: &noise.numbers))
         new = try new.gathered(order.slices(in: 0..<wanted - accepted))
       }
       isAccepted = try isAccepted.replacing(
@@ -159,7 +156,9 @@ public struct SVTPrivacy: Filter {
     }
     let positions = try isAccepted.positionsOfNonzero().flattened()
     guard replacement, accepted > 0 else { return positions }
-    let drawn = try Tensor.randomIntegers([accepted], in: 0..<accepted, using: generator)
+    let drawn = try Tensor(
+      (0..<accepted).map { _ in Int.random(in: 0..<accepted, using: &noise.numbers) }
+    )
     let isDrawn = try Tensor.zeros([accepted], dtype: .bool)
       .replacing(at: [drawn], with: Tensor.full(1, shape: [], dtype: .bool))
     return try positions.elements(where: isDrawn)

@@ -16,7 +16,8 @@ extension Job {
   ///   - record: The run.
   ///   - manifest: What it did.
   ///   - components: What the job's files can name.
-  /// - Throws: `ConfigurationError` if the files are damaged; `RunError` if the record does not say where they came from.
+  /// - Throws: `ConfigurationError` if the files are damaged; `RunError` if the record does not say where they came from, or
+  ///   the secret that its noise came from is gone.
   public init(
     recordedIn record: RunRecord,
     _ manifest: RunManifest,
@@ -33,5 +34,15 @@ extension Job {
       relativeTo: FilePath(base),
       components: components
     )
+    guard noise == .secret else { return }
+    secret = try HeldSecret.read(at: NoiseOrigin.file(in: record.folder))
+    guard secret != nil || manifest.roundCount == 0 else {
+      throw RunError(
+        code: .cannotResume,
+        message: """
+          the noise of \(record.folder) came from a secret, and \(NoiseOrigin.fileName) is no longer there
+          """
+      )
+    }
   }
 }

@@ -39,6 +39,10 @@ public struct Job: Sendable {
   public var targetAccuracy: Double?
   /// How much privacy each site may spend, and the job where the server adds the noise; not counted if `nil`.
   public var privacy: PrivacyBudget?
+  /// Where noise that protects comes from.
+  public var noise = NoiseOrigin.seed
+  /// The secret of an earlier run of the job that is gone on with or repeated.
+  public var secret: HeldSecret?
   /// Where the data are.
   public var data: DataMapping
   /// The files themselves, and what they say as JSON, for the record.
@@ -143,21 +147,15 @@ public struct Job: Sendable {
     data = DataMapping(source: .none)
     files = []
     base = ""
-    privacy = try job.optional("privacy", .privacyBudget)
     try checkProtection(job)
-    if let privacy {
-      if var fedAvg = workflow as? FedAvg, fedAvg.rule is GaussianMean, fedAvg.secure == nil {
-        fedAvg.budget = privacy
-        workflow = fedAvg
-      } else if !sitesSpendPrivacy {
-        throw job.error(at: "privacy", "nothing in the job makes what it releases private")
+    if let settings = try job.optional("privacy", .privacy) {
+      (privacy, noise) = settings
+      do {
+        try checkPrivacy()
+      } catch let error as FederationError {
+        throw job.error(at: "privacy", error.message)
       }
     }
-  }
-
-  /// Whether something at the sites makes their answers private, and can be counted.
-  var sitesSpendPrivacy: Bool {
-    executor.spendsPrivacy || siteFilters.results.contains { $0.unscoped is any PrivacySpending }
   }
 }
 
@@ -218,14 +216,17 @@ extension Schema where Value == Duration {
   }
 }
 
-extension Schema where Value == PrivacyBudget {
-  /// An ε, a δ, and who counts.
-  fileprivate static var privacyBudget: Schema {
-    .mapping { budget in
-      try PrivacyBudget(
-        epsilon: budget.required("epsilon", .number),
-        delta: budget.required("delta", .number),
-        accountant: budget.optional("accountant", .choice, default: .rdp)
+extension Schema where Value == (PrivacyBudget, NoiseOrigin) {
+  /// An ε, a δ, who counts, and where noise comes from.
+  fileprivate static var privacy: Schema {
+    .mapping { settings in
+      try (
+        PrivacyBudget(
+          epsilon: settings.required("epsilon", .number),
+          delta: settings.required("delta", .number),
+          accountant: settings.optional("accountant", .choice, default: .rdp)
+        ),
+        settings.optional("noise", .choice, default: .seed)
       )
     }
   }

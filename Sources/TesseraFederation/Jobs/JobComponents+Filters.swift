@@ -24,6 +24,7 @@ extension JobComponents {
     filters.register(ClipNorm.name) { arguments in
       try ClipNorm(
         norm: arguments.optional("norm", .number, default: 1),
+        measure: arguments.optional("measure", .choice, default: .l2),
         perTensor: arguments.optional("per_tensor", .boolean, default: false)
       )
     }

@@ -46,7 +46,8 @@ extension JobComponents {
     rules.register(GaussianMean.name) { arguments in
       try .gaussianMean(
         clipNorm: arguments.required("clip_norm", .number),
-        noiseMultiplier: arguments.required("noise_multiplier", .number)
+        noiseMultiplier: arguments.required("noise_multiplier", .number),
+        adaptive: arguments.optional("clip", .clipping, default: nil)
       )
     }
     rules.register("norm-bound") { arguments in
@@ -68,6 +69,7 @@ extension JobComponents {
         serverOptimizer: common.optimizer
       )
       workflow.secure = try arguments.optional("secure_aggregation", .secureAggregation)
+      workflow.sampling = try arguments.optional("sampling", .choice, default: .fixed)
       do {
         try workflow.checkSecureAggregation()
       } catch let error as FederationError {
@@ -286,6 +288,27 @@ private struct FedAvgPlan {
       rule: arguments.optional("aggregation", .component(from: rules), default: WeightedMean()),
       optimizer: arguments.optional("server_optimizer", .component(from: optimizers))
     )
+  }
+}
+
+extension Schema where Value == GaussianMean.Adaptation? {
+  /// `fixed`, or `adaptive` with or without its settings.
+  fileprivate static var clipping: Schema {
+    var kinds = Registry<GaussianMean.Adaptation?>(of: "kind of clipping")
+    kinds.register("fixed") { _ in nil }
+    kinds.register("adaptive") { settings in
+      let standard = GaussianMean.Adaptation()
+      return try GaussianMean.Adaptation(
+        targetQuantile: settings.optional(
+          "quantile",
+          .number(in: 0...1),
+          default: standard.targetQuantile
+        ),
+        learningRate: settings.optional("learning_rate", .number, default: standard.learningRate),
+        countDeviation: settings.optional("count_deviation", .number)
+      )
+    }
+    return .component(from: kinds)
   }
 }
 

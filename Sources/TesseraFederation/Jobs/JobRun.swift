@@ -94,7 +94,9 @@ public struct JobRun: Experiment {
     var manifest = RunManifest(
       kind: "federation",
       configuration: job.files.reduce(
-        into: ["name": job.name, "lanes": "\(lanes)", "folder": job.base.string]
+        into: ["name": job.name, "lanes": "\(lanes)", "folder": job.base.string].merging(
+          job.privacyNotes
+        ) { $1 }
       ) { $0[$1.name] = $1.json },
       seed: job.seed,
       versions: Versions.current,
@@ -178,8 +180,11 @@ public struct JobRun: Experiment {
         examples: data.sites.reduce(0) { $0 + $1.exampleCount },
         key: key["encryption"]
       ) : nil
-    // A simulation's secrets follow from its key, so that its bits repeat.
-    let secrets = SecretSource.reproducible(key["secrets"])
+    let secrets = try job.secrets(in: record, key: key["secrets"])
+    let ledgers: any PrivacyLedgerStore =
+      job.sitesSpendPrivacy && job.privacy != nil
+      ? try FilePrivacyLedgers(at: record.folder.appending(Job.ledgerFileName))
+      : VolatilePrivacyLedgers()
     let identities =
       job.workflow.isSecurelyAggregated
       ? try SiteIdentity.simulated(for: data.sites, key: key["identities"]) : [:]
@@ -189,10 +194,12 @@ public struct JobRun: Experiment {
       filters: job.siteFilters,
       memories: memories,
       encryption: encryption?.encrypt,
-      secrets: secrets,
+      secrets: secrets.derived("sites"),
       policy: job.sitePolicy,
       identities: identities,
-      budget: job.sitesSpendPrivacy ? job.privacy : nil
+      budget: job.sitesSpendPrivacy ? job.privacy : nil,
+      ledgers: ledgers,
+      job: job.name
     )
     var federation = Federation(
       workflow: job.workflow,
@@ -200,7 +207,8 @@ public struct JobRun: Experiment {
       key: key["federated"]
     )
     federation.encryption = encryption?.context
-    federation.secrets = secrets
+    federation.secrets = secrets.derived("server")
+    federation.budget = job.serverSpendsPrivacy ? job.privacy : nil
     if !identities.isEmpty {
       federation.identities = identities.mapValues(\.publicKey)
     }
@@ -229,11 +237,15 @@ public struct JobRun: Experiment {
     recorded.passes = job.executor.passes
     recorded.memories = memories
     recorded.open = open
-    if job.privacy != nil {
+    if let budget = job.privacy {
       // Of very many sites nobody looks at each.
       let sites = data.sites.count <= 1000 ? data.sites : []
       recorded.epsilon = { state in
-        var spent = try SitePrivacy.epsilon(of: sites, in: memories, after: state.step)
+        var spent: [String: Double] = [:]
+        for site in sites {
+          let ledger = try ledgers.ledger(of: site.name)
+          if !ledger.releases.isEmpty { spent[site.name] = try ledger.spent(under: budget) }
+        }
         spent["job"] = try state.privacyLedger()?.spent()
         return spent
       }

@@ -77,11 +77,21 @@ struct AnswerFold: AnswerSink {
   }
   private let parts: Parts
 
-  init(_ parts: [String: AggregatedPart], sites: [Site], key: RandomKey) throws {
+  init(
+    _ parts: [String: AggregatedPart],
+    sites: [Site],
+    secrets: SecretSource,
+    divisor: Double?
+  ) throws {
     var begun: [String: any Aggregation] = [:]
     for (name, part) in parts {
       begun[name] = try part.rule.begin(
-        AggregationRound(reference: part.reference, sites: sites, key: key[name])
+        AggregationRound(
+          reference: part.reference,
+          sites: sites,
+          secrets: secrets.derived(name),
+          divisor: divisor
+        )
       )
     }
     self.parts = Parts(begun)

@@ -68,7 +68,8 @@ extension Controller {
       task: purpose ?? name,
       round: round,
       site: nil,
-      key: key["filters"]
+      key: key["filters"],
+      secrets: federation.secrets.derived("tasks \(step)")
     )
     let sent = try federation.filters.tasks.applied(
       to: federation.callbacks.willSend?(name, data, sites) ?? data,
@@ -93,7 +94,8 @@ extension Controller {
   }
 
   // Sends a task to sites and takes their answers until the quorum is there. Sites draw by the given key, or that of the task
-  // itself; `wrap` makes of the filtered data what a site is sent; what is not recorded is no contribution to the round.
+  // itself; `wrap` makes of the filtered data what a site is sent; what is not recorded is no contribution to the round; what is
+  // protected is charged to the job's budget by who asks.
   func ask<Sink: AnswerSink>(
     _ name: TaskName,
     _ data: Exchange,
@@ -103,9 +105,11 @@ extension Controller {
     as purpose: TaskName? = nil,
     key: RandomKey? = nil,
     wrap: ((Exchange, Site) throws -> Exchange)? = nil,
-    isRecorded: Bool = true
+    isRecorded: Bool = true,
+    isProtected: Bool = false
   ) async throws -> AnswerCollector<Sink>.State {
     try Task.checkCancellation()
+    if !isProtected { try requireNoBudget(for: name) }
     try quorum.validate(for: sites)
     let sending = try prepare(name, data, for: sites, as: purpose, key: key, wrap: wrap)
     let step = sending.step
@@ -208,6 +212,7 @@ extension Controller {
   private func open(_ sendings: [Sending]) -> @Sendable (Exchange, Site) throws -> Received {
     let filters = federation.filters.results
     let (limits, callbacks) = (federation.limits, federation.callbacks)
+    let secrets = federation.secrets
     var positions: [Int: Int] = [:]
     if sendings.count > 1 {
       for (position, sending) in sendings.enumerated() {
@@ -230,7 +235,8 @@ extension Controller {
         round: sending.data.metadata.round ?? 1,
         site: site,
         key: sending.key["filters"][site.index],
-        reference: sending.data
+        reference: sending.data,
+        secrets: secrets.derived("answers \(sending.step)/\(site.index)")
       )
       // A site that says why it has no answer is not asked to have one that filters can read.
       let filtered =

@@ -65,6 +65,7 @@ extension Controller {
   ///
   /// - Throws: ``FederationError`` with code ``FederationError/Code/badTask`` if a site is at work already; what filters throw.
   public func dispatch(_ dispatches: [Dispatch]) throws {
+    for dispatch in dispatches { try requireNoBudget(for: dispatch.task) }
     let generation = try flights.add(dispatches.flatMap(\.flights))
     var sendings: [Sending] = []
     for dispatch in dispatches where !dispatch.flights.isEmpty {

@@ -27,6 +27,7 @@ extension Controller {
     quorum: Quorum? = nil
   ) async throws -> Aggregate {
     try requireSecureGathering()
+    try charge(settings, of: data.tensors, from: sites, quorum: quorum ?? self.quorum, for: task)
     let quorum = quorum ?? self.quorum
     let (configuration, terms) = try settings.agreed(
       session: Self.newSession(),
@@ -38,8 +39,12 @@ extension Controller {
     )
     let taskKey = taskKey(for: task)
     var graphKey = key["secure aggregation"][nextStep]
-    if case .system = federation.secrets {
-      graphKey = RandomKey(seed: .random(in: .min ... .max))
+    switch federation.secrets {
+    case .system: graphKey = RandomKey(seed: .random(in: .min ... .max))
+    case .held(let secret):
+      var numbers = SecretSource.held(secret).numbers("graph \(nextStep)")
+      graphKey = RandomKey(seed: numbers.next())
+    case .reproducible: break
     }
     var sink = SecureSink(
       server: SecureAggregationServer(
@@ -92,7 +97,8 @@ extension Controller {
             data: sent
           )
         },
-        isRecorded: false
+        isRecorded: false,
+        isProtected: true
       )
       sink = outcome.sink
       actions = sink.actions

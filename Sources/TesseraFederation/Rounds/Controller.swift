@@ -32,6 +32,8 @@ public final class Controller: Sendable {
     /// What came of tasks that were dispatched by themselves, by their numbers: they are done in any order.
     var dispatched: [(step: Int, site: Int, contribution: Contribution?, refusal: Refusal?)] = []
     var traffic = Traffic()
+    /// What the job has released, if that is counted.
+    var ledger: BudgetLedger?
     var journalFailure: (any Error)?
   }
 
@@ -39,6 +41,7 @@ public final class Controller: Sendable {
     round: Int,
     rounds: Int,
     step: Int,
+    ledger: BudgetLedger? = nil,
     federation: Federation,
     observe: @escaping @Sendable (FederationEvent) -> Void,
     journal: @escaping @Sendable (JournalEvent) throws -> Void,
@@ -54,7 +57,7 @@ public final class Controller: Sendable {
     self.journal = journal
     self.background = background
     self.flights = flights
-    record = Mutex(Record(step: step))
+    record = Mutex(Record(step: step, ledger: ledger))
     firstStep = step
   }
 
@@ -71,7 +74,9 @@ public final class Controller: Sendable {
   ///   - reference: The model that updates are changes of; the tensors of `data` if `nil`.
   ///   - quorum: Which answers are needed; the federation's quorum if `nil`.
   /// - Returns: The aggregate, and who is in it.
-  /// - Throws: ``FederationError`` with code ``FederationError/Code/tooFewSites`` if there are too few usable answers;
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/tooFewSites`` if there are too few usable answers; with code
+  ///   ``FederationError/Code/budgetExhausted`` if the job has a privacy budget, and the aggregate would overspend it; with code
+  ///   ``FederationError/Code/invalidConfiguration`` if the job has one, and the rule makes nothing private;
   ///   `CancellationError` if the run was stopped.
   public func gather(
     _ task: TaskName = .train,
@@ -81,13 +86,45 @@ public final class Controller: Sendable {
     reference: ModelState? = nil,
     quorum: Quorum? = nil
   ) async throws -> Aggregate {
+    try await gather(
+      task,
+      data,
+      from: known(sites),
+      by: rule,
+      reference: reference,
+      quorum: quorum
+    )
+  }
+
+  /// Sends a task to sites that were drawn, and folds their answers: a rule that makes the aggregate private takes into account
+  /// how they were drawn.
+  ///
+  /// The parameters are those of ``gather(_:_:from:by:reference:quorum:)``. Of a secret draw, the quorum's minimum and mandatory
+  /// sites count as far as they were drawn.
+  public func gather(
+    _ task: TaskName = .train,
+    _ data: Exchange,
+    from draw: SiteDraw,
+    by rule: any AggregationRule,
+    reference: ModelState? = nil,
+    quorum: Quorum? = nil
+  ) async throws -> Aggregate {
     let part = AggregatedPart(reference: reference ?? data.tensors, rule: rule)
     return try await gather(
       task,
       data,
-      from: sites,
+      from: draw,
       parts: [Aggregate.modelPart: part],
       quorum: quorum
+    )
+  }
+
+  /// Sites of which everybody may know that they take part.
+  private func known(_ drawn: [Site]) -> SiteDraw {
+    SiteDraw(
+      drawn,
+      rate: Double(drawn.count) / Double(max(sites.count, 1)),
+      population: sites.count
     )
   }
 
@@ -108,8 +145,40 @@ public final class Controller: Sendable {
     parts: [String: AggregatedPart],
     quorum: Quorum? = nil
   ) async throws -> Aggregate {
-    let fold = try AnswerFold(encrypted(parts), sites: sites, key: key["aggregation"][nextStep])
-    var outcome = try await ask(task, data, sites, quorum: quorum ?? self.quorum, into: fold)
+    try await gather(task, data, from: known(sites), parts: parts, quorum: quorum)
+  }
+
+  private func gather(
+    _ task: TaskName,
+    _ data: Exchange,
+    from draw: SiteDraw,
+    parts: [String: AggregatedPart],
+    quorum: Quorum?
+  ) async throws -> Aggregate {
+    // Before anything is asked for: what would overspend does not begin.
+    try charge(parts, of: draw, for: task)
+    var fold = try AnswerFold(
+      encrypted(parts),
+      sites: draw.sites,
+      secrets: federation.secrets.derived("aggregation \(nextStep)"),
+      divisor: draw.divisor
+    )
+    var quorum = quorum ?? self.quorum
+    if draw.method != .fixed {
+      quorum.minimum = min(quorum.minimum, draw.sites.count)
+      quorum.mandatory.formIntersection(draw.sites.map(\.name))
+      if draw.sites.isEmpty {
+        return Aggregate(parts: try fold.results(), contributions: [], refusals: [])
+      }
+    }
+    var outcome = try await ask(
+      task,
+      data,
+      draw.sites,
+      quorum: quorum,
+      into: fold,
+      isProtected: true
+    )
     return Aggregate(
       parts: try outcome.sink.results(),
       contributions: outcome.contributions,

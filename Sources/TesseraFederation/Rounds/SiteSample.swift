@@ -23,8 +23,17 @@ public enum SiteSample {
   ///
   /// Floyd's method: the work is that of the numbers drawn, not of all there are (Bentley and Floyd, 1987).
   static func draw(_ count: Int, below limit: Int, key: RandomKey) -> [Int] {
-    guard count < limit else { return Array(0..<limit) }
     var numbers = KeyedRandomNumbers(key: key)
+    return draw(count, below: limit, using: &numbers)
+  }
+
+  /// So many different numbers below a limit, from a stream.
+  static func draw(
+    _ count: Int,
+    below limit: Int,
+    using numbers: inout some RandomNumberGenerator
+  ) -> [Int] {
+    guard count < limit else { return Array(0..<limit) }
     var chosen: Set<Int> = []
     for last in limit - count..<limit {
       let candidate = Int.random(in: 0...last, using: &numbers)

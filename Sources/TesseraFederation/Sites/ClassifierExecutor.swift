@@ -65,6 +65,7 @@ public struct ClassifierExecutor: Executor {
         on: validation.map { try images(in: $0, of: task.site) } ?? indices
       )
     case .initialize:
+      site.declareFreeOfData()
       return .weights(try training.initialState(key: task.key), samples: indices.count)
     case .submitModel where keepsLocalModel:
       guard let model = site.memory[Self.modelMemoryName] else {
@@ -100,6 +101,7 @@ public struct ClassifierExecutor: Executor {
         epochs: epochs,
         key: key,
         correction: correction,
+        secrets: site.secrets(for: "training \(trainings)"),
         rates: { _ in training.learningRate.rate(at: max(task.round, 1) - 1) },
         finishEpoch: { _, _ in site.progress() }
       )

@@ -16,10 +16,10 @@ extension ClassifierTraining {
     epochs: Int,
     key: RandomKey,
     correction: (any GradientCorrection)?,
+    secrets: SecretSource,
     rates: (_ epoch: Int) -> Double,
     finishEpoch: (_ epoch: Int, _ model: any Layer) throws -> Void
   ) throws -> LocalTraining {
-    let key = sgd.key(key)
     let model = try makeModel(Generator(key: key["weights"]))
     try model.load(state)
     try model.useChannelsLast()
@@ -45,7 +45,8 @@ extension ClassifierTraining {
       for number in 0..<count {
         try Task.checkCancellation()
         let step = key["private"][epoch][number]
-        let chosen = sgd.sample(indices, rate: rate, key: step["sample"])
+        let secret = secrets.derived("step \(epoch)/\(number)")
+        let chosen = sgd.sample(indices, rate: rate, secrets: secret)
         // One example a batch: its gradient is to be clipped for itself.
         let plan = try dataset.batches(
           of: 1,
@@ -57,7 +58,7 @@ extension ClassifierTraining {
           for: parameters,
           of: chosen.count,
           over: rate * Double(indices.count),
-          key: step["noise"]
+          secrets: secret
         ) { example in
           try Task.checkCancellation()
           let batch = try plan.batch(example)

@@ -66,6 +66,7 @@ public struct ClassifierTraining: Sendable {
   ///   - epochs: How often each is used.
   ///   - key: Shuffles, and seeds transforms and dropout.
   ///   - correction: What changes the gradients of each step, after they are clipped.
+  ///   - secrets: Where noise and batches come from if training is private.
   ///   - rates: The step size of each epoch, from 0.
   ///   - finishEpoch: Is called after each epoch, with the model in training mode.
   /// - Returns: The trained state, the steps, and the mean loss over all of them.
@@ -76,6 +77,7 @@ public struct ClassifierTraining: Sendable {
     epochs: Int,
     key: RandomKey,
     correction: (any GradientCorrection)? = nil,
+    secrets: SecretSource = .system,
     rates: (_ epoch: Int) -> Double,
     finishEpoch: (_ epoch: Int, _ model: any Layer) throws -> Void = { _, _ in }
   ) throws -> LocalTraining {
@@ -87,6 +89,7 @@ public struct ClassifierTraining: Sendable {
         epochs: epochs,
         key: key,
         correction: correction,
+        secrets: secrets,
         rates: rates,
         finishEpoch: finishEpoch
       )

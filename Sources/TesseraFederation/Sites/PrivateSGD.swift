@@ -11,25 +11,19 @@ public struct PrivateSGD: Sendable, Hashable {
   public let clipNorm: Double
   /// The noise's standard deviation over *C*, *z*.
   public let noiseMultiplier: Double
-  /// Where the noise and the choice of the batches come from.
-  ///
-  /// The server knows what follows from the job's key.
-  public let source: NoiseSource
 
   /// Private SGD.
   ///
   /// - Parameters:
   ///   - clipNorm: The greatest norm of one example's gradient, above 0.
   ///   - noiseMultiplier: The noise's standard deviation over it, above 0.
-  ///   - source: Where the noise and the choice of the batches come from.
   /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration``.
-  public init(clipNorm: Double, noiseMultiplier: Double, source: NoiseSource = .key) throws {
+  public init(clipNorm: Double, noiseMultiplier: Double) throws {
     try FederationError.check(clipNorm, "clip_norm", above: 0)
     try FederationError.check(noiseMultiplier, "noise_multiplier", above: 0)
     try FederationError.check(clipNorm * noiseMultiplier, "clip_norm · noise_multiplier", above: 0)
     self.clipNorm = clipNorm
     self.noiseMultiplier = noiseMultiplier
-    self.source = source
   }
 
   /// The probability with which a step uses an example.
@@ -64,18 +58,11 @@ public struct PrivateSGD: Sendable, Hashable {
   /// - Parameters:
   ///   - indices: All examples.
   ///   - rate: The probability of each.
-  ///   - key: Seeds the choice.
+  ///   - secrets: Where the choice comes from: whoever knows it takes the sampling out of the account.
   /// - Returns: The chosen ones, in their order.
-  public func sample(_ indices: [Int], rate: Double, key: RandomKey) -> [Int] {
-    var numbers = KeyedRandomNumbers(key: key)
+  public func sample(_ indices: [Int], rate: Double, secrets: SecretSource) -> [Int] {
+    var numbers = secrets.numbers("sample")
     return indices.filter { _ in rate >= 1 || Double.random(in: 0..<1, using: &numbers) < rate }
-  }
-
-  /// The key that a training draws from.
-  func key(_ key: RandomKey) -> RandomKey {
-    guard source == .secret else { return key }
-    var system = SystemRandomNumberGenerator()
-    return RandomKey(seed: system.next())
   }
 
   /// `(Σ clip(gᵢ) + N(0, z²C²)) / size`.
@@ -86,7 +73,7 @@ public struct PrivateSGD: Sendable, Hashable {
   ///   - parameters: What is trained.
   ///   - examples: How many there are in the batch, which may be none.
   ///   - size: The expected number.
-  ///   - key: Seeds the noise.
+  ///   - secrets: Where the noise comes from.
   ///   - gradients: Those of one example by its number, in the order of the parameters.
   /// - Returns: The gradient of a step.
   /// - Throws: What `gradients` throws.
@@ -94,23 +81,24 @@ public struct PrivateSGD: Sendable, Hashable {
     for parameters: [Parameter],
     of examples: Int,
     over size: Double,
-    key: RandomKey,
+    secrets: SecretSource,
     by gradients: (_ example: Int) throws -> [Tensor]
   ) throws -> [Tensor] {
-    var sum = try parameters.enumerated().map { index, parameter in
-      let value = parameter.value
-      return try Tensor.normal(
-        value.shape,
-        deviation: noiseMultiplier * clipNorm,
-        dtype: value.dtype,
-        using: Generator(key: key[index])
-      )
-    }
+    var sum = try parameters.map { try Tensor.zeros(like: $0.value) }
     for example in 0..<examples {
       let clipped = try gradients(example).clipped(toNorm: clipNorm)
       guard clipped.norm.isFinite else { continue }
       sum = try zip(sum, clipped.gradients).map { try $0 + $1 }
     }
-    return try sum.map { try $0 / size }
+    // Follows from the sum, too: two sums never get the same noise.
+    var noise = SecretNoise(
+      secrets == .system ? secrets : secrets.derived(try SecretNoise.digest(of: sum))
+    )
+    return try sum.map {
+      let noisy =
+        try $0.to(.float64)
+        + noise.normal($0.shape, deviation: noiseMultiplier * clipNorm)
+      return try (noisy / size).to($0.dtype)
+    }
   }
 }

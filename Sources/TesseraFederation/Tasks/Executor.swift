@@ -25,30 +25,62 @@ public struct SiteContext: Sendable {
   /// Changes last if the task is answered, and only then.
   public let memory: SiteMemory
   private let report: @Sendable () -> Void
+  private let secrets: SecretSource
   var privacy: SitePrivacy?
+  var identity: TaskIdentity?
 
   /// A context for one task.
   public init(
     site: Site,
     memory: SiteMemory = SiteMemory(),
+    secrets: SecretSource = .system,
     progress: @escaping @Sendable () -> Void = {}
   ) {
     self.site = site
     self.memory = memory
+    self.secrets = secrets
     report = progress
   }
 
-  /// Enters into the site's privacy ledger what the answer will cost, before anything is computed that it is about.
+  /// Says what the answer will cost, before anything is computed that it is about.
   ///
-  /// Does nothing at a site without a budget.
+  /// Does nothing at a site without a budget. At one with a budget, the executor promises that these events are all that the
+  /// answer's tensors tell of the data; they go into the site's ledger before the answer leaves, if it does.
   ///
   /// - Parameters:
   ///   - events: What makes the answer private.
-  ///   - purpose: What it is, unique within the task.
+  ///   - purpose: What it is, for a person.
+  ///   - measurements: The names of measurements that are covered too; others do not leave the site.
   /// - Throws: ``FederationError`` with code ``FederationError/Code/budgetExhausted`` naming the site, the round and the amounts
   ///   if it would overspend.
-  public func charge(_ events: [PrivacyEvent], for purpose: String) throws {
-    try privacy?.charge(events, for: purpose)
+  public func charge(
+    _ events: [PrivacyEvent],
+    for purpose: String,
+    covering measurements: Set<String> = []
+  ) throws {
+    try privacy?.charge(events, for: purpose, covering: measurements)
+  }
+
+  /// Promises that nothing in the answer depends on the site's data: it may leave a site with a budget, and costs nothing.
+  ///
+  /// Such are a model of random weights, and what is computed from the task alone.
+  public func declareFreeOfData() { privacy?.declareFreeOfData(nil) }
+
+  /// Promises that measurements of these names do not depend on the site's data beyond its number of examples.
+  public func declareFreeOfData(measurements: Set<String>) {
+    privacy?.declareFreeOfData(measurements)
+  }
+
+  /// The site's secrets for a purpose within this task, for noise that protects.
+  ///
+  /// Where secrets can be repeated, they follow from all that the task came with and the site remembered: a task that is
+  /// repeated draws the same, and another task of the same number does not.
+  ///
+  /// - Throws: `TensorError` if the task's tensors cannot be read.
+  public func secrets(for purpose: String) throws -> SecretSource {
+    let own = secrets.derived(purpose)
+    guard own != .system else { return own }
+    return try own.derived(identity?.digest() ?? "")
   }
 
   /// Says that the work goes on: the clock that measures the controller's patience starts anew.

@@ -14,7 +14,8 @@ public struct SiteWorker: Sendable {
   private let encryption: EncryptModel?
   /// Whose promise it is that no tensor leaves the site in the clear.
   private let promise: EncryptModel?
-  private let budget: PrivacyBudget?
+  private let secrets: SecretSource
+  private let allowance: SiteAllowance?
   private let failed: @Sendable (SiteTask, any Error) -> Void
 
   /// The worker of one site, or of several in one process.
@@ -26,13 +27,15 @@ public struct SiteWorker: Sendable {
   ///   - limits: What a task may hold.
   ///   - encryption: Encrypts models last of all, after all filters, and decrypts those of tasks before them. Then no tensor
   ///     leaves the site in the clear: an answer that holds one is an error.
-  ///   - secrets: Where the site's secrets come from: masks, and the noise that goes with them.
+  ///   - secrets: Where the sites' secrets come from: masks, and noise.
   ///   - policy: What the site demands of secure aggregation before it takes part.
   ///   - identities: Who the sites are, by their indices, for signed secure aggregation; a site that has an identity takes part in
   ///     no other.
-  ///   - budget: How much privacy each site may spend. Its ledger is charged before an answer leaves; an answer that would
-  ///     overspend, or holds tensors that nothing makes private, does not. Measurements of training stay at the site: they
-  ///     are exact. Those that a task of measuring asks for are sent, and not counted, and so is the number of examples.
+  ///   - budget: How much privacy each site may spend, with all that its ledger holds. What an answer costs is entered before
+  ///     it leaves; an answer that would overspend, or that nothing makes private, does not leave. Measurements that nothing
+  ///     covers are taken out of answers, and so are headers; numbers of examples and steps are sent, and not counted.
+  ///   - ledgers: Where sites note what they have released: the sites' own, for all their jobs.
+  ///   - job: The name under which this job's releases stand in the ledgers.
   ///   - failed: Is told what kept the site from answering, as it was thrown, for the site's own log: others are told no more
   ///     than errors of Tessera's own say, which never hold data.
   public init(
@@ -45,6 +48,8 @@ public struct SiteWorker: Sendable {
     policy: SecureAggregationPolicy = SecureAggregationPolicy(),
     identities: [Int: SiteIdentity] = [:],
     budget: PrivacyBudget? = nil,
+    ledgers: any PrivacyLedgerStore = VolatilePrivacyLedgers(),
+    job: String = "job",
     failed: @escaping @Sendable (SiteTask, any Error) -> Void = { _, _ in }
   ) {
     self.failed = failed
@@ -55,7 +60,8 @@ public struct SiteWorker: Sendable {
     promise = encryption ?? filters.results.lazy.compactMap { $0.unscoped as? EncryptModel }.first
     self.memories = memories
     self.limits = limits
-    self.budget = budget
+    self.secrets = secrets
+    allowance = budget.map { SiteAllowance(budget: $0, ledgers: ledgers, job: job) }
     secure = SecureSite(secrets: secrets, policy: policy, identities: identities)
   }
 
@@ -101,7 +107,10 @@ public struct SiteWorker: Sendable {
     _ task: SiteTask,
     _ progress: @escaping @Sendable () -> Void
   ) async throws -> Exchange {
-    let memory = SiteMemory(try memories.contents(of: task.site, before: task.step))
+    let remembered = try memories.contents(of: task.site, before: task.step)
+    let memory = SiteMemory(remembered)
+    let identity = TaskIdentity(task, memory: remembered)
+    let own = secrets.derived("site \(task.site.index)")
     var context = FilterContext(
       side: .site,
       direction: .task,
@@ -109,36 +118,46 @@ public struct SiteWorker: Sendable {
       round: task.round,
       site: task.site,
       key: task.key["filters"],
-      memory: memory
+      memory: memory,
+      secrets: own.derived("filters")
     )
+    context.identity = identity
+    let privacy = allowance.map { SitePrivacy($0, task: task, identity: identity) }
     var task = task
     if let encryption { task.data = try encryption.opened(task.data) }
     let received = encryption == nil ? nil : task.data
     task.data = try filters.tasks.applied(to: task.data, in: context)
     context.direction = .result
     context.reference = task.data
-    let privacy = budget.map { SitePrivacy(budget: $0, task: task, memory: memory) }
-    var site = SiteContext(site: task.site, memory: memory, progress: progress)
+    var site = SiteContext(
+      site: task.site,
+      memory: memory,
+      secrets: own.derived("executor"),
+      progress: progress
+    )
     site.privacy = privacy
+    site.identity = identity
     var answer = try await executor.execute(task, at: site)
     if answer.returnCode != .ok { answer = answer.withoutContent() }
     answer.metadata.round = task.round
     answer.metadata.contributor = task.site.name
     if answer.returnCode == .ok {
-      if privacy != nil, answer.modelCount > 0 { answer.removeMetrics() }
-      var events: [PrivacyEvent] = []
+      privacy?.withhold(from: &answer)
       answer = try filters.results.applied(to: answer, in: context) {
         filter,
         exchange,
         context,
         earlier in
-        guard privacy != nil, let filter = filter as? any PrivacySpending else { return }
-        events += try filter.privacyEvents(for: exchange, in: context, after: earlier)
+        try privacy?.visit(filter, exchange, context, after: earlier)
       }
-      try privacy?.charge(events, for: "answer")
-      try privacy?.requireCharge(for: answer)
       // A filter may have refused by return code.
-      if answer.returnCode != .ok { answer = answer.withoutContent() }
+      if answer.returnCode != .ok {
+        answer = answer.withoutContent()
+      } else {
+        // A filter may have measured something, too.
+        privacy?.withhold(from: &answer)
+        try privacy?.release(answer)
+      }
     }
     if let encryption, answer.returnCode == .ok {
       // What the server has, and not what the site's filters made of it: with its own tensors, for example.
@@ -151,15 +170,6 @@ public struct SiteWorker: Sendable {
     return answer
   }
 }
-
-extension Exchange {
-  /// Removes all measurements, those of parts too.
-  fileprivate mutating func removeMetrics() {
-    metrics = [:]
-    for name in parts.keys { parts[name]?.removeMetrics() }
-  }
-}
-
 extension Exchange {
   /// How long a reason may be that travels in place of an answer, in characters.
   private static let largestReason = 1000

@@ -17,8 +17,10 @@ public struct FedAvg: Workflow {
   public let serverOptimizer: (any ServerOptimizer)?
   /// How updates are summed so that nobody sees a single one, in place of ``rule``; each is sent as it is if `nil`.
   public var secure: SecureAggregation?
-  /// How much privacy the rounds may spend if ``rule`` is a ``GaussianMean``; not counted if `nil`.
-  public var budget: PrivacyBudget?
+  /// How the sites of a round are drawn: what a rule that makes the aggregate private may assume.
+  public var sampling = SiteDraw.Method.fixed
+  /// Where the norm of adaptive clipping lies among the state's documents.
+  public static let clippingDocument = "clipping norm"
 
   /// Federated averaging.
   ///
@@ -81,18 +83,33 @@ public struct FedAvg: Workflow {
   ///   ``secure`` hides; what asking throws.
   public func run(_ state: inout WorkflowState, with controller: Controller) async throws {
     try checkSecureAggregation()
-    // Before anything is asked for: a round that would overspend does not begin.
-    if let budget, let mean = rule as? GaussianMean, secure == nil {
-      try state.charge(mean.events, against: budget, round: controller.round, for: "mean")
+    if let secure {
+      let aggregate = try await controller.gather(
+        .train,
+        state.global,
+        from: controller.sample(fraction),
+        securelyBy: secure
+      )
+      try state.move(to: aggregate.exchange, by: serverOptimizer)
+      return
     }
-    let sites = controller.sample(fraction)
-    let aggregate =
-      if let secure {
-        try await controller.gather(.train, state.global, from: sites, securelyBy: secure)
-      } else {
-        try await controller.gather(.train, state.global, from: sites, by: rule)
-      }
-    try state.move(to: aggregate.exchange, by: serverOptimizer)
+    let draw = controller.draw(fraction, by: sampling)
+    guard let mean = rule as? GaussianMean, mean.adaptive != nil else {
+      let aggregate = try await controller.gather(.train, state.global, from: draw, by: rule)
+      try state.move(to: aggregate.exchange, by: serverOptimizer)
+      return
+    }
+    let norm = try state.document(Self.clippingDocument, as: Double.self) ?? mean.clipNorm
+    let rule = try mean.clipping(to: norm)
+    var next = try await controller.gather(.train, state.global, from: draw, by: rule).exchange
+    let updates = draw.divisor ?? Double(draw.sites.count)
+    if let sum = next.metrics.removeValue(forKey: GaussianMean.bitsMetric),
+      var clipping = try rule.clipping(expecting: updates)
+    {
+      try clipping.adapt(toNoisedSum: sum, of: updates)
+      try state.setDocument(Self.clippingDocument, to: clipping.bound)
+    }
+    try state.move(to: next, by: serverOptimizer)
   }
 }
 

@@ -107,6 +107,8 @@ public struct SwarmSite: Executor {
   /// Aggregates, if that is the task; updates that do not fit are left out.
   public func execute(_ task: SiteTask, at site: SiteContext) async throws -> Exchange {
     guard task.name == .aggregate else { return try await executor.execute(task, at: site) }
+    // Updates that their sites have let go, and nothing of this site's data.
+    site.declareFreeOfData()
     let known = task.data.parts.keys.compactMap { sites[$0] }.sorted { $0.index < $1.index }
     var aggregation = try rule.begin(AggregationRound(reference: task.model, sites: known))
     var (count, refused) = (0, task.data.parts.count - known.count)

@@ -9,28 +9,18 @@ extension WorkflowState {
     try document(Self.privacyLedgerName, as: BudgetLedger.self)
   }
 
-  /// Enters what a round is about to release.
+  /// The ledger to go on with.
   ///
-  /// The entry counts once the round is done, as all else of a state: a round that is repeated makes the same release.
-  ///
-  /// - Throws: ``FederationError`` with code ``FederationError/Code/budgetExhausted`` naming the round and the amounts if it would
-  ///   overspend.
-  public mutating func charge(
-    _ events: [PrivacyEvent],
-    against budget: PrivacyBudget,
-    round: Int,
-    for purpose: String
-  ) throws {
-    var ledger = try privacyLedger() ?? BudgetLedger(owner: "job", budget: budget)
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/cannotResume`` if it cannot be read, or was kept for another
+  ///   budget.
+  func privacyLedger(for budget: PrivacyBudget) throws -> BudgetLedger {
+    let ledger = try privacyLedger() ?? BudgetLedger(owner: "job", budget: budget)
     guard ledger.budget == budget else {
       throw FederationError(
         code: .cannotResume,
         message: "the job's privacy ledger was kept for another budget"
       )
     }
-    try ledger.charge(
-      BudgetLedger.Entry(id: "\(round)/\(purpose)", round: round, purpose: purpose, events: events)
-    )
-    try setDocument(Self.privacyLedgerName, to: ledger)
+    return ledger
   }
 }

@@ -7,12 +7,20 @@ import Testing
     Site(index: $0, name: "site-\($0 + 1)", exampleCount: 10 * ($0 + 1))
   }
 
+  private static let five = Simulation(workflow: InitialWeights()).sites
+
   private static func aggregation(
     _ rule: GaussianMean,
     _ model: ModelState,
     seed: UInt64 = 1
   ) throws -> any Aggregation {
-    try rule.begin(AggregationRound(reference: model, sites: sites, key: RandomKey(seed: seed)))
+    try rule.begin(
+      AggregationRound(
+        reference: model,
+        sites: sites,
+        secrets: .reproducible(RandomKey(seed: seed))
+      )
+    )
   }
 
   @Test func updatesAreClippedAndCountTheSame() throws {
@@ -87,11 +95,10 @@ import Testing
     var cost = RDPAccountant()
     try cost.compose(.gaussian(noiseMultiplier: 2), count: 3)
     let budget = try PrivacyBudget(epsilon: cost.epsilon(delta: 1e-5), delta: 1e-5)
-    var workflow = try FedAvg(
+    let workflow = try FedAvg(
       rounds: 5,
       rule: .gaussianMean(clipNorm: 1, noiseMultiplier: 2)
     )
-    workflow.budget = budget
     let start = WorkflowState(model: try Sample.state(("a", Tensor.zeros([50]))))
     let echo = Doing { task, _ in .weights(task.model) }
     func run(
@@ -100,8 +107,10 @@ import Testing
     ) async -> (states: [WorkflowState], error: (any Error)?) {
       var states: [WorkflowState] = []
       do {
-        _ = try await Simulation(workflow: workflow, lanes: lanes).federation(echo)
-          .run(from: state) { states.append($0.state) }
+        var federation = Simulation(workflow: workflow, lanes: lanes).federation(echo)
+        federation.budget = budget
+        federation.secrets = .reproducible(RandomKey(seed: 6))
+        _ = try await federation.run(from: state) { states.append($0.state) }
         return (states, nil)
       } catch {
         return (states, error)
@@ -120,5 +129,152 @@ import Testing
     #expect(rest.states.count == 2)
     #expect(rest.states.last?.documents == last.documents)
     #expect(try rest.states.last?.model.isIdentical(to: last.model) == true)
+  }
+
+  @Test func noSiteCanComputeTheNoise() async throws {
+    let start = WorkflowState(model: try Sample.state(("a", Tensor.zeros([50]))))
+    let workflow = try FedAvg(rounds: 1, rule: .gaussianMean(clipNorm: 1, noiseMultiplier: 1))
+    let echo = Doing { task, _ in .weights(task.model) }
+    func model(_ secrets: SecretSource) async throws -> ModelState {
+      var federation = Simulation(workflow: workflow).federation(echo)
+      federation.secrets = secrets
+      return try await federation.run(from: start).state.model
+    }
+    // All runs have one key, which the sites have too.
+    let kept = SecretSource.held(HeldSecret())
+    let first = try await model(kept)
+    #expect(try await model(kept).isIdentical(to: first))
+    #expect(try await !model(.held(HeldSecret())).isIdentical(to: first))
+    #expect(try await !model(.system).isIdentical(to: model(.system)))
+  }
+
+  @Test func aJobWithABudgetPassesNothingOnWithoutNoise() async throws {
+    let start = WorkflowState(model: try Sample.state(("a", Tensor.zeros([5]))))
+    let echo = Doing { task, _ in .weights(task.model, metrics: ["accuracy": 0.5]) }
+    func message(_ workflow: any Workflow) async throws -> String {
+      var federation = Simulation(workflow: workflow).federation(echo)
+      federation.budget = try PrivacyBudget(epsilon: 100, delta: 1e-5)
+      let error = await #expect(throws: FederationError.self) {
+        _ = try await federation.run(from: start)
+      }
+      #expect(error?.code == .invalidConfiguration)
+      return error?.message ?? ""
+    }
+    #expect(try await message(FedAvg(rounds: 1)).contains("'WeightedMean'"))
+    for workflow in [
+      try CyclicTransfer(rounds: 1) as any Workflow, try Swarm(rounds: 1), CrossSiteEvaluation(),
+      GlobalModelEvaluation(), try FedBuff(rounds: 1, concurrency: 2),
+    ] {
+      #expect(try await message(workflow).contains("the job has a privacy budget"))
+    }
+    // A first model comes from no data, and the rest is charged.
+    let chain = try WorkflowChain([
+      InitialWeights(), FedAvg(rounds: 2, rule: .gaussianMean(clipNorm: 1, noiseMultiplier: 4)),
+    ])
+    var federation = Simulation(workflow: chain).federation(echo)
+    federation.budget = try PrivacyBudget(epsilon: 100, delta: 1e-5)
+    let ledger = try await federation.run(from: start).state.privacyLedger()
+    #expect(
+      ledger?.entries.flatMap(\.events)
+        == [
+          PrivacyEvent(.gaussian(noiseMultiplier: 4)), PrivacyEvent(.gaussian(noiseMultiplier: 4)),
+        ]
+    )
+    #expect(
+      try chain.plannedEvents(for: .empty, sites: Self.five, quorum: Quorum())
+        == [PrivacyEvent(.gaussian(noiseMultiplier: 4), count: 2)]
+    )
+    expectRefusal(.invalidConfiguration, naming: "CyclicTransfer") {
+      _ = try WorkflowChain([CyclicTransfer(rounds: 1)]).plannedEvents(
+        for: .empty,
+        sites: Self.five,
+        quorum: Quorum()
+      )
+    }
+  }
+
+  @Test func whoIsDrawnInSecretIsCreditedAndItsNumberDoesNotShow() async throws {
+    let mean = try GaussianMean(clipNorm: 1, noiseMultiplier: 2)
+    let planned = try [SiteDraw.Method.fixed, .poisson, .withoutReplacement].map { method in
+      var workflow = try FedAvg(rounds: 3, fraction: 0.4, rule: mean)
+      workflow.sampling = method
+      return try workflow.plannedEvents(for: .empty, sites: Self.five, quorum: Quorum())
+    }
+    #expect(planned[0] == [PrivacyEvent(.gaussian(noiseMultiplier: 2), count: 3)])
+    #expect(
+      planned[1]
+        == [PrivacyEvent(.subsampledGaussian(noiseMultiplier: 2, samplingRate: 0.4), count: 3)]
+    )
+    #expect(
+      planned[2]
+        == [
+          PrivacyEvent(.gaussianWithoutReplacement(noiseMultiplier: 1, samplingRate: 0.4), count: 3)
+        ]
+    )
+
+    let start = WorkflowState(model: try Sample.state(("a", Tensor.zeros([1]))))
+    var workflow = try FedAvg(
+      rounds: 60,
+      fraction: 0.3,
+      rule: .gaussianMean(clipNorm: 1, noiseMultiplier: 1e-9)
+    )
+    workflow.sampling = .poisson
+    var federation = Simulation(workflow: workflow).federation(
+      Doing { task, _ in .weights(try task.model.mapTensors { try $1 + 1 }) }
+    )
+    federation.secrets = .reproducible(RandomKey(seed: 2))
+    federation.quorum = Quorum(minimum: 2, mandatory: ["site-3"])
+    var steps: [(sites: Int, step: Double)] = []
+    var last = 0.0
+    _ = try await federation.run(from: start) { round in
+      let value = try #require(round.model["a"]).item()
+      steps.append((round.contributions.count, value - last))
+      last = value
+    }
+    // Each update moves the model by 1 over the expected number of sites, however many were drawn, and be it none.
+    for (sites, step) in steps { #expect(abs(step - Double(sites) / 1.5) < 1e-4) }
+    #expect(Set(steps.map(\.sites)).isSuperset(of: [0, 1, 2]))
+    let mean5 = Double(steps.map(\.sites).reduce(0, +)) / 60
+    // 1.5 of 5, with a standard error of 0.13.
+    #expect(abs(mean5 - 1.5) < 0.5)
+  }
+
+  @Test func theNormFollowsAQuantileOfTheUpdates() async throws {
+    // Norms of 1 to 5: the median is 3.
+    let start = WorkflowState(model: try Sample.state(("a", Tensor.zeros([1]))))
+    let walk = Doing { task, _ in
+      let length = Double(task.site.index + 1)
+      return .weights(try task.model.mapTensors { try $1 + length })
+    }
+    let workflow = try FedAvg(
+      rounds: 120,
+      rule: .gaussianMean(
+        clipNorm: 0.1,
+        noiseMultiplier: 0.01,
+        adaptive: .init(countDeviation: 0.02)
+      )
+    )
+    var federation = Simulation(workflow: workflow).federation(walk)
+    federation.budget = try PrivacyBudget(epsilon: 1e9, delta: 1e-5)
+    federation.secrets = .reproducible(RandomKey(seed: 3))
+    var norms: [Double] = []
+    let state = try await federation.run(from: start) { round in
+      norms.append(try #require(try round.state.document(FedAvg.clippingDocument)))
+      #expect(round.state.global.metrics.isEmpty)
+    }.state
+    #expect(norms[0] > 0.1 && norms[0] < 0.12)
+    for norm in norms.suffix(20) { #expect(norm > 1.9 && norm < 3.5, "\(norm)") }
+    // Both kinds of noise together cost one Gaussian.
+    #expect(
+      try state.privacyLedger()?.entries.first?.events
+        == [PrivacyEvent(.gaussian(noiseMultiplier: 0.01))]
+    )
+    expectRefusal(.invalidConfiguration, naming: "above half the noise multiplier") {
+      _ = try GaussianMean(
+        clipNorm: 1,
+        noiseMultiplier: 4,
+        adaptive: .init(countDeviation: 1)
+      )
+    }
   }
 }

@@ -83,26 +83,56 @@ import Testing
     #expect(try !normal["x"].slices(in: 0..<1000).isIdentical(to: normal["y"]))
   }
 
-  @Test func noiseFollowsFromTheKeyUnlessItIsSecret() throws {
+  @Test func noiseFollowsFromTheSecretAndFromWhatItIsAddedTo() throws {
     let change = Exchange.difference(try Sample.change())
-    func noisy(_ filter: any Filter, seed: UInt64) throws -> ModelState {
-      try filter.apply(to: change, in: Sample.context(seed: seed)).tensors
+    func noisy(
+      _ filter: any Filter,
+      _ secrets: SecretSource,
+      seed: UInt64 = 1,
+      _ exchange: Exchange? = nil
+    ) throws -> ModelState {
+      try filter.apply(to: exchange ?? change, in: Sample.context(seed: seed, secrets: secrets))
+        .tensors
     }
+    let kept = SecretSource.held(HeldSecret())
     for filter in [
-      try GaussianNoise(standardDeviation: 1) as any Filter, try LaplaceNoise(scale: 1),
+      try GaussianNoise() as any Filter, try LaplaceNoise(),
+      try SVTPrivacy(fraction: 1, gamma: 1, replacement: false),
     ] {
-      let first = try noisy(filter, seed: 1)
-      #expect(try noisy(filter, seed: 1).isIdentical(to: first))
-      #expect(try !noisy(filter, seed: 2).isIdentical(to: first))
+      let first = try noisy(filter, kept)
+      // Whoever knows the task's key knows nothing of the noise.
+      #expect(try noisy(filter, kept, seed: 2).isIdentical(to: first))
+      #expect(try !noisy(filter, .held(HeldSecret())).isIdentical(to: first))
+      #expect(try !noisy(filter, .system).isIdentical(to: noisy(filter, .system)))
+      let one = try noisy(filter, .reproducible(RandomKey(seed: 1)))
+      #expect(try noisy(filter, .reproducible(RandomKey(seed: 1))).isIdentical(to: one))
+      #expect(try !noisy(filter, .reproducible(RandomKey(seed: 2))).isIdentical(to: one))
     }
-    for filter in [
-      try GaussianNoise(source: .secret) as any Filter, try LaplaceNoise(source: .secret),
-      try SVTPrivacy(fraction: 1, gamma: 1, source: .secret),
-    ] {
-      #expect(try !noisy(filter, seed: 1).isIdentical(to: noisy(filter, seed: 1)))
+    // Asked for two changes under one key, a site does not give their difference away.
+    let shifted = Exchange.difference(try change.tensors.mapTensors { try $1 + 1 })
+    let filter = try GaussianNoise(standardDeviation: 1)
+    let (a, b) = (try noisy(filter, kept), try noisy(filter, kept, shifted))
+    for (name, tensor) in a.entries {
+      let difference = try #require(b[name]) - tensor - 1
+      #expect(try abs(difference).maximum().item() > 0.1, "\(name)")
     }
-    let silent = try noisy(GaussianNoise(standardDeviation: 0), seed: 1)
+    let silent = try noisy(GaussianNoise(standardDeviation: 0), kept)
     #expect(try silent.isIdentical(to: change.tensors))
+  }
+
+  @Test func magnitudesAreClippedByTheirSum() throws {
+    let change = Exchange.difference(
+      try Sample.state(("a", Tensor([3, -1] as [Float])), ("b", Tensor([4] as [Float])))
+    )
+    let clipped = try ClipNorm(norm: 2, measure: .l1).apply(to: change, in: Sample.context())
+    #expect(try clipped["a"].array(of: Float.self) == [0.75, -0.25])
+    #expect(try clipped["b"].array(of: Float.self) == [1])
+    let each = try ClipNorm(norm: 2, measure: .l1, perTensor: true)
+      .apply(to: change, in: Sample.context())
+    #expect(try each["a"].array(of: Float.self) == [1.5, -0.5])
+    #expect(try each["b"].array(of: Float.self) == [2])
+    let short = try ClipNorm(norm: 8, measure: .l1).apply(to: change, in: Sample.context())
+    #expect(try short.tensors.isIdentical(to: change.tensors))
   }
 
   @Test func argumentsOutOfRangeAreNamed() {

@@ -14,7 +14,8 @@ enum Sample {
     round: Int = 1,
     reference: Exchange? = nil,
     memory: SiteMemory = SiteMemory(),
-    seed: UInt64 = 1
+    seed: UInt64 = 1,
+    secrets: SecretSource? = nil
   ) -> FilterContext {
     FilterContext(
       side: side,
@@ -24,7 +25,8 @@ enum Sample {
       site: site,
       key: RandomKey(seed: seed),
       reference: reference,
-      memory: memory
+      memory: memory,
+      secrets: secrets ?? .reproducible(RandomKey(seed: seed))
     )
   }
 

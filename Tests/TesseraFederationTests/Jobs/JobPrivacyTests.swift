@@ -1,4 +1,6 @@
+import Foundation
 import SystemPackage
+import TesseraCore
 import TesseraFederation
 import TesseraRun
 import TesseraTesting
@@ -23,7 +25,11 @@ import Testing
 
   private static let mean =
     "{type: fedavg, rounds: 3, aggregation: {type: gaussian-mean, clip_norm: 1, noise_multiplier: 4}}"
-  private static let laplace = "filters: {site: {results: [{type: laplace-noise, epsilon: 1}]}}"
+  private static let laplace = """
+    filters:
+      site:
+        results: [{type: clip-norm, measure: l1}, {type: laplace-noise, sensitivity: 2}]
+    """
 
   private func epsilons(_ job: String) async throws -> [[String: Double]] {
     let folder = try JobFolder(job)
@@ -74,6 +80,82 @@ import Testing
     }
     #expect(error?.code == .tooFewSites)
     #expect(error?.message.contains("round 1: 'training 1' would overspend") == true)
+  }
+
+  @Test(arguments: ["secret", "seed"])
+  func aRunGoesOnAndIsVerifiedWithTheNoiseThatItBeganWith(_ noise: String) async throws {
+    let executor =
+      "{type: classifier, batch: 8, private_sgd: {clip_norm: 1, noise_multiplier: 2}}"
+    let rest = "privacy: {epsilon: 1000, delta: 1e-5, noise: \(noise)}"
+    // Noise of the sites and of the server.
+    let folder = try JobFolder(Self.job(workflow: Self.mean, executor: executor, rest: rest))
+    func record(_ name: String) throws -> RunRecord {
+      let run = try folder.run()
+      let record = try RunRecord.create(at: folder.folder.path.appending(name), run.newManifest())
+      try run.job.write(to: record)
+      return record
+    }
+    func models(_ manifest: RunManifest) -> [String] { manifest.trainings[0].rounds.map(\.model) }
+    let whole = try record("whole")
+    let undisturbed = try await folder.run().run(in: whole)
+    #expect(undisturbed.configuration["noise"]?.contains(noise) == true)
+    #expect(undisturbed.configuration["withheld"]?.contains("training") == true)
+    let file = whole.folder.appending(NoiseOrigin.fileName)
+    if noise == "secret" {
+      let mode = try FileManager.default.attributesOfItem(atPath: file.string)[.posixPermissions]
+      #expect(mode as? Int == 0o600)
+    } else {
+      #expect(!FileManager.default.fileExists(atPath: file.string))
+    }
+
+    let broken = try record("broken")
+    struct Stop: Error {}
+    await #expect(throws: Stop.self) {
+      try await folder.run().run(
+        in: broken,
+        checkRound: { if $0.roundCount == 1 { throw Stop() } }
+      )
+    }
+    let again = try JobRun(Job(recordedIn: broken, broken.manifest()), lanes: 1)
+    let manifest = try await again.run(in: broken)
+    #expect((models(manifest) == models(undisturbed)) == (noise == "seed"))
+    #expect(manifest.trainings[0].rounds.map(\.epsilon.count) == [5, 5, 5])
+    #expect(
+      manifest.trainings[0].rounds.last?.epsilon == undisturbed.trainings[0].rounds.last?.epsilon
+    )
+    for finished in [whole, broken] {
+      let recorded = try JobRun(Job(recordedIn: finished, finished.manifest()))
+      #expect(try await recorded.verify(finished) == nil)
+    }
+    guard noise == "secret" else { return }
+    try Data("abc\n".utf8).write(to: URL(filePath: file.string))
+    expectRefusal(.cannotResume, naming: "noise.secret") {
+      _ = try Job(recordedIn: whole, whole.manifest())
+    }
+    try FileManager.default.removeItem(atPath: file.string)
+    let error = #expect(throws: RunError.self) { try Job(recordedIn: whole, whole.manifest()) }
+    #expect(error?.message.contains("noise.secret") == true)
+  }
+
+  @Test func whatNothingMakesPrivateIsRefusedBeforeTheRun() throws {
+    func complaint(workflows: String, _ rest: String) throws -> String {
+      let job = Self.job(rest: "\(rest)\nprivacy: {epsilon: 3, delta: 1e-5}")
+        .replacing("workflow: {type: fedavg, rounds: 3}", with: "workflows: [\(workflows)]")
+      return try JobFolder(job).complaint()
+    }
+    for workflow in ["cross-site-evaluation", "global-evaluation"] {
+      let complaint = try complaint(
+        workflows: "{type: fedavg, rounds: 1}, \(workflow)",
+        Self.laplace
+      )
+      #expect(complaint.contains("privacy") && complaint.contains("makes private"), "\(complaint)")
+    }
+    for other in [
+      "{type: cyclic, rounds: 1}", "{type: fedavg, rounds: 1}", "cross-site-evaluation",
+    ] {
+      let complaint = try complaint(workflows: "\(Self.mean), \(other)", "")
+      #expect(complaint.contains("the job has a privacy budget, and its workflow"), "\(complaint)")
+    }
   }
 
   @Test func budgetsThatMeanNothingAreRefused() throws {

@@ -18,7 +18,7 @@ import Testing
       for: parameters,
       of: examples.count,
       over: 2,
-      key: RandomKey(seed: 1)
+      secrets: .reproducible(RandomKey(seed: 1))
     ) { example in try examples[example].map { try Tensor($0).to(.float32) } }
     // (3/5 + 0) / 2, and ([4/5, 0] + [0.3, 0.4]) / 2.
     let values = try gradients.flatMap { try $0.array(of: Float.self) }
@@ -33,9 +33,7 @@ import Testing
       try Parameter(Tensor.zeros([200, 500])), try Parameter(Tensor.zeros([200, 500])),
     ]
     let sgd = try PrivateSGD(clipNorm: 3, noiseMultiplier: 2)
-    let noise = try sgd.gradients(for: parameters, of: 0, over: 4, key: RandomKey(seed: 5)) { _ in
-      []
-    }
+    let noise = try sgd.gradients(for: parameters, of: 0, over: 4, secrets: .system) { _ in [] }
     for tensor in noise {
       // Over 100,000 draws the estimate is off by 0.2 %, one standard deviation.
       let deviation = try tensor.squared().mean().item().squareRoot()
@@ -67,7 +65,9 @@ import Testing
   @Test func examplesAreDrawnEachForItself() throws {
     let sgd = try PrivateSGD(clipNorm: 1, noiseMultiplier: 1)
     let all = Array(0..<100)
-    let draws = (0..<400).map { sgd.sample(all, rate: 0.3, key: RandomKey(seed: 1)[$0]) }
+    let draws = (0..<400).map {
+      sgd.sample(all, rate: 0.3, secrets: .reproducible(RandomKey(seed: 1)[$0]))
+    }
     let counts = draws.map { Double($0.count) }
     let mean = counts.reduce(0, +) / 400
     let variance = counts.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 399
@@ -75,8 +75,8 @@ import Testing
     #expect(abs(mean - 30) < 1)
     #expect(abs(variance - 21) < 6)
     #expect(Set(draws.joined()) == Set(all))
-    #expect(sgd.sample(all, rate: 1, key: RandomKey(seed: 1)) == all)
-    #expect(sgd.sample(all, rate: 0, key: RandomKey(seed: 1)).isEmpty)
+    #expect(sgd.sample(all, rate: 1, secrets: .system) == all)
+    #expect(sgd.sample(all, rate: 0, secrets: .system).isEmpty)
   }
 
   private static func training(
@@ -107,7 +107,8 @@ import Testing
     _ training: ClassifierTraining,
     epsilon: Double,
     epochs: Int = 2,
-    memories: VolatileSiteMemories = VolatileSiteMemories()
+    secrets: SecretSource = .reproducible(RandomKey(seed: 3)),
+    ledgers: VolatilePrivacyLedgers = VolatilePrivacyLedgers()
   ) throws -> SiteWorker {
     SiteWorker(
       executor: ClassifierExecutor(
@@ -115,8 +116,9 @@ import Testing
         partition: [Array(0..<20)],
         epochs: epochs
       ),
-      memories: memories,
-      budget: try PrivacyBudget(epsilon: epsilon, delta: 1e-5)
+      secrets: secrets,
+      budget: try PrivacyBudget(epsilon: epsilon, delta: 1e-5),
+      ledgers: ledgers
     )
   }
 
@@ -132,8 +134,8 @@ import Testing
 
   @Test func trainingIsChargedAndLearns() async throws {
     let training = try Self.training(noiseMultiplier: 0.5)
-    let memories = VolatileSiteMemories()
-    let worker = try Self.worker(training, epsilon: 1000, epochs: 10, memories: memories)
+    let ledgers = VolatilePrivacyLedgers()
+    let worker = try Self.worker(training, epsilon: 1000, epochs: 10, ledgers: ledgers)
     let answer = try await worker.answer(Self.task(training))
     #expect(answer.metadata.steps == 30)
     // An exact loss would tell of the examples.
@@ -145,9 +147,9 @@ import Testing
       .subsampledGaussian(noiseMultiplier: 0.5, samplingRate: 0.4),
       count: 30
     )
+    let budget = try PrivacyBudget(epsilon: 1000, delta: 1e-5)
     #expect(
-      try SitePrivacy.epsilon(of: [Self.site], in: memories, after: 1)
-        == ["site-1": accountant.epsilon(delta: 1e-5)]
+      try ledgers.ledger(of: "site-1").spent(under: budget) == accountant.epsilon(delta: 1e-5)
     )
     let score = try ClassifierScore(
       of: training.model(with: answer.tensors),
@@ -169,14 +171,27 @@ import Testing
     _ = try await worker.answer(Self.task(training))
     let begins = try Self.training(noiseMultiplier: 2) { _ in throw Begun() }
     let start = try Self.task(training, step: 2)
-    let memories = VolatileSiteMemories()
-    _ = try await Self.worker(training, epsilon: budget, memories: memories)
+    let ledgers = VolatilePrivacyLedgers()
+    _ = try await Self.worker(training, epsilon: budget, ledgers: ledgers)
       .answer(Self.task(training))
     let error = await #expect(throws: FederationError.self) {
-      try await Self.worker(begins, epsilon: budget, memories: memories).answer(start)
+      try await Self.worker(begins, epsilon: budget, ledgers: ledgers).answer(start)
     }
     #expect(error?.code == .budgetExhausted)
     #expect(error?.message.contains("site-1: round 2: 'training 1'") == true)
+  }
+
+  @Test func neitherNoiseNorBatchesFollowFromTheTasksKey() async throws {
+    let training = try Self.training(noiseMultiplier: 0.5)
+    func answer(_ secrets: SecretSource) async throws -> ModelState {
+      try await Self.worker(training, epsilon: 1000, secrets: secrets)
+        .answer(Self.task(training)).tensors
+    }
+    let kept = SecretSource.held(HeldSecret())
+    let first = try await answer(kept)
+    #expect(try await answer(kept).isIdentical(to: first))
+    #expect(try await !answer(.held(HeldSecret())).isIdentical(to: first))
+    #expect(try await !answer(.system).isIdentical(to: answer(.system)))
   }
 
   @Test func aNetworkWithStatisticsOfTheDataIsRefused() async throws {

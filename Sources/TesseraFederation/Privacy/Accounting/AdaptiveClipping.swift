@@ -115,18 +115,18 @@ public struct AdaptiveClipping: Codable, Sendable, Hashable {
   ///
   /// - Parameters:
   ///   - sum: The sum of the sites' centred bits with its noise, `Σ (bᵢ - ½) + N(0, σ_b²)`.
-  ///   - sites: How many sites there were to be, *m*, at least 1. With Poisson sampling it is the expected number, since the
+  ///   - sites: How many sites there were to be, *m*, above 0. With Poisson sampling it is the expected number, since the
   ///     true one would betray who took part.
   /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration`` if the sum is not finite, or the bound
   ///   would leave the range of numbers; the bound then stays.
-  public mutating func adapt(toNoisedSum sum: Double, of sites: Int) throws {
-    guard sites >= 1, sum.isFinite else {
+  public mutating func adapt(toNoisedSum sum: Double, of sites: Double) throws {
+    guard sites > 0, sites.isFinite, sum.isFinite else {
       throw FederationError(
         code: .invalidConfiguration,
         message: "a clipping bound cannot adapt to \(sites) sites, or to a sum that is not finite"
       )
     }
-    let share = 0.5 + sum / Double(sites)
+    let share = 0.5 + sum / sites
     let next = bound * exp(-learningRate * (share - targetQuantile))
     guard next.isNormal else {
       throw FederationError(

@@ -67,13 +67,7 @@ public struct BudgetLedger: Codable, Sendable, Hashable {
   /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration`` if an event is impossible, or the
   ///   accountant does not know its mechanism.
   public func spent(with events: [PrivacyEvent]) throws -> Double {
-    var accountant = budget.accountant.makeAccountant()
-    // Each mechanism once: an accountant's work is for each, not for each use.
-    var tally = EventTally()
-    for entry in entries { for event in entry.events { try tally.add(event) } }
-    for event in events { try tally.add(event) }
-    try accountant.compose(tally.events)
-    return try accountant.epsilon(delta: budget.delta)
+    try budget.epsilon(of: entries.flatMap(\.events) + events)
   }
 
   /// Enters a release if it keeps within the budget; a refusal changes nothing.
@@ -97,25 +91,13 @@ public struct BudgetLedger: Codable, Sendable, Hashable {
       }
       return false
     }
-    let after: Double
-    do {
-      after = try spent(with: entry.events)
-    } catch let error as FederationError {
-      throw FederationError(
-        code: error.code,
-        message: "\(owner): round \(entry.round): \(error.message)"
-      )
-    }
-    guard after <= budget.epsilon else {
-      throw FederationError(
-        code: .budgetExhausted,
-        message: """
-          \(owner): round \(entry.round): '\(entry.purpose)' would overspend the privacy budget: epsilon spent \
-          \(Self.amount(try spent())), with it \(Self.amount(after)), allowed \(budget.epsilon), at delta \
-          \(budget.delta)
-          """
-      )
-    }
+    try budget.requireRoom(
+      for: entry.events,
+      after: entries.flatMap(\.events),
+      of: owner,
+      round: entry.round,
+      purpose: entry.purpose
+    )
     positions[entry.id] = entries.count
     entries.append(entry)
     return true
@@ -130,12 +112,6 @@ public struct BudgetLedger: Codable, Sendable, Hashable {
     entries.remove(at: position)
     positions = Self.positions(of: entries)
     return true
-  }
-
-  /// Rounded up, so that an amount above what is allowed also reads so.
-  private static func amount(_ epsilon: Double) -> Double {
-    guard epsilon < 1e9 else { return epsilon }
-    return (epsilon * 1e6).rounded(.up) / 1e6
   }
 
   private static func positions(of entries: [Entry]) -> [String: Int] {

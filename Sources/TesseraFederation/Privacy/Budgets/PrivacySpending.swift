@@ -6,12 +6,13 @@ internal import TesseraCore
 ///       func privacyEvents(
 ///         for exchange: Exchange, in context: FilterContext, after earlier: [any Filter]
 ///       ) throws -> [PrivacyEvent] {
-///         [PrivacyEvent(.laplace(noiseMultiplier: 20), count: exchange.modelCount)]
+///         [PrivacyEvent(.pure(epsilon: 0.05), count: exchange.modelCount)]
 ///       }
 ///     }
 ///
-/// A site with a budget charges its ledger with these events before the answer leaves. Neighbours are here the same site
-/// with one record replaced, so that its update may become any other that the filter lets through.
+/// A site with a budget charges its ledger with these events before the answer leaves; filters behind the first that has a cost
+/// work on what may be known, and cost nothing. Neighbours are here the same site with one record replaced, so that its update
+/// may become any other that the filter lets through.
 public protocol PrivacySpending: Filter {
   /// What the release of an exchange costs.
   ///
@@ -39,70 +40,134 @@ extension Exchange {
 extension GaussianNoise: PrivacySpending {
   /// A Gaussian mechanism for each model.
   ///
-  /// Two updates that are clipped to *C* can be 2*C* apart, so the multiplier over the sensitivity is half that over *C*.
+  /// Two updates that are clipped to *C* can be 2*C* apart: the multiplier is the standard deviation over that.
   ///
-  /// - Throws: ``FederationError`` if the noise was given without a clipping norm, or no earlier ``ClipNorm`` keeps all
-  ///   tensors of a change together within it.
+  /// - Throws: ``FederationError`` if no earlier ``ClipNorm`` bounds the change, or a filter behind it can make it longer.
   public func privacyEvents(
     for exchange: Exchange,
     in context: FilterContext,
     after earlier: [any Filter]
   ) throws -> [PrivacyEvent] {
-    guard exchange.modelCount > 0 else { return [] }
-    guard let noiseMultiplier, let clipNorm else {
-      throw FederationError.uncounted(Self.name, "needs a noise multiplier and a clipping norm")
+    try exchange.models(in: context).map { model, place in
+      try model.requireCovered(by: Self.name, nonFloating, in: place)
+      guard standardDeviation > 0 else {
+        throw FederationError.uncounted(Self.name, "needs noise of more than 0")
+      }
+      let bound = try earlier.bound(of: model, before: Self.name, in: [.l2, .l1])
+      return PrivacyEvent(.gaussian(noiseMultiplier: standardDeviation / (2 * bound)))
     }
-    let isClipped = earlier.contains { filter in
-      guard let clip = filter as? ClipNorm else { return false }
-      return !clip.isPerTensor && clip.norm <= clipNorm
-    }
-    guard isClipped else {
-      throw FederationError.uncounted(
-        Self.name,
-        "needs '\(ClipNorm.name)' with a norm of at most \(clipNorm) before it"
-      )
-    }
-    return [
-      PrivacyEvent(.gaussian(noiseMultiplier: noiseMultiplier / 2), count: exchange.modelCount)
-    ]
   }
 }
 
 extension LaplaceNoise: PrivacySpending {
-  /// A Laplace mechanism for each model, of the sensitivity that the filter was told.
+  /// A Laplace mechanism for each model.
   ///
-  /// - Throws: ``FederationError`` if it was told none.
+  /// Two updates whose magnitudes sum up to at most *C* can be 2*C* apart in that sum: the multiplier is the scale over that.
+  ///
+  /// - Throws: ``FederationError`` if no earlier ``ClipNorm`` of ``ClipNorm/Measure/l1`` bounds the change, or a filter behind it
+  ///   can make it longer.
   public func privacyEvents(
     for exchange: Exchange,
     in context: FilterContext,
     after earlier: [any Filter]
   ) throws -> [PrivacyEvent] {
-    guard exchange.modelCount > 0 else { return [] }
-    guard let sensitivity else {
-      throw FederationError.uncounted(Self.name, "needs an epsilon and a sensitivity")
+    try exchange.models(in: context).map { model, place in
+      try model.requireCovered(by: Self.name, nonFloating, in: place)
+      guard scale > 0 else {
+        throw FederationError.uncounted(Self.name, "needs noise of more than 0")
+      }
+      let bound = try earlier.bound(of: model, before: Self.name, in: [.l1])
+      return PrivacyEvent(.laplace(noiseMultiplier: scale / (2 * bound)))
     }
-    return [
-      PrivacyEvent(.laplace(noiseMultiplier: scale / sensitivity), count: exchange.modelCount)
-    ]
   }
 }
 
 extension SVTPrivacy: PrivacySpending {
-  /// The sparse vector technique, once for each model.
+  /// The sparse vector technique, once for each model; it clamps by itself.
+  ///
+  /// - Throws: ``FederationError`` if whole numbers would travel with the model.
   public func privacyEvents(
     for exchange: Exchange,
     in context: FilterContext,
     after earlier: [any Filter]
   ) throws -> [PrivacyEvent] {
-    guard exchange.kind.isModel else {
-      return try exchange.parts.sorted { $0.key < $1.key }.flatMap {
-        try privacyEvents(for: $0.value, in: context, after: earlier)
+    try exchange.models(in: context).map { model, place in
+      try model.requireCovered(by: Self.name, nonFloating, in: place)
+      let elements = model.tensors.tensors.reduce(0) {
+        $0 + ($1.dtype.isFloatingPoint ? $1.count : 0)
+      }
+      return PrivacyEvent(.pure(epsilon: epsilon(elements: elements)))
+    }
+  }
+}
+
+extension [any Filter] {
+  /// How long a model's change is at most after these filters.
+  ///
+  /// - Parameters:
+  ///   - model: Has the number of tensors.
+  ///   - noise: The filter that must know.
+  ///   - measures: In which the bound may be given, the one that is asked for first.
+  /// - Returns: The bound of its length.
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration`` if there is none.
+  fileprivate func bound(
+    of model: Exchange,
+    before noise: String,
+    in measures: [ClipNorm.Measure]
+  ) throws -> Double {
+    let tensors = model.tensors.tensors.count { $0.dtype.isFloatingPoint }
+    var bound: Double?
+    var loosening: (any Filter)?
+    for filter in self {
+      if let clip = filter as? ClipNorm, measures.contains(clip.measure) {
+        bound = Swift.min(bound ?? .infinity, clip.length(tensors: tensors))
+      } else if !(filter is any ShorteningFilter), bound != nil {
+        bound = nil
+        loosening = filter
       }
     }
-    let elements = exchange.tensors.tensors.reduce(0) {
-      $0 + ($1.dtype.isFloatingPoint ? $1.count : 0)
+    guard let bound else {
+      let measure = measures[0].rawValue
+      throw FederationError.uncounted(
+        noise,
+        loosening.map {
+          "needs '\(ClipNorm.name)' right before it: \(type(of: $0)) between them can make changes longer"
+        } ?? "needs '\(ClipNorm.name)' with measure '\(measure)' before it"
+      )
     }
-    return [PrivacyEvent(.pure(epsilon: epsilon(elements: elements)))]
+    return bound
+  }
+}
+
+extension Exchange {
+  /// Its models, also those among its parts, each beside what the task came with in its place.
+  fileprivate func models(
+    in context: FilterContext
+  ) -> [(model: Exchange, place: FilteredModel)] {
+    var models: [(model: Exchange, place: FilteredModel)] = []
+    _ = mapModels(in: context) { model, place in
+      models.append((model, place))
+      return model
+    }
+    // Parts are a dictionary.
+    return models.sorted { $0.place.path < $1.place.path }
+  }
+
+  /// Refuses whole numbers that travel without noise, unless they are the task's own.
+  fileprivate func requireCovered(
+    by filter: String,
+    _ rule: NonFloatingTensors,
+    in place: FilteredModel
+  ) throws {
+    guard rule == .kept else { return }
+    for (name, tensor) in tensors.entries where !tensor.dtype.isFloatingPoint {
+      guard let own = place.reference?[name], try own.isIdentical(to: tensor) else {
+        throw FederationError.uncounted(
+          filter,
+          "lets the whole numbers of tensor '\(name)' pass without noise: leave the tensor out"
+        )
+      }
+    }
   }
 }
 
@@ -110,7 +175,7 @@ extension FederationError {
   fileprivate static func uncounted(_ filter: String, _ reason: String) -> FederationError {
     FederationError(
       code: .invalidConfiguration,
-      message: "'\(filter)' \(reason) to be counted against a privacy budget"
+      message: "'\(filter)' \(reason), to be counted against a privacy budget"
     )
   }
 }

@@ -1,114 +1,189 @@
-internal import Foundation
-public import TesseraCore
+internal import Synchronization
+internal import TesseraCore
 
-/// What one site has spent of its privacy budget, kept in its memory: it survives a kill, and a task that is repeated finds
-/// its charges there, or not yet, and is counted once.
+/// How much privacy a site may spend, and where it notes what it has spent.
+struct SiteAllowance: Sendable {
+  var budget: PrivacyBudget
+  var ledgers: any PrivacyLedgerStore
+  var job: String
+}
+
+/// What one answer of a site costs, and whether it may leave.
 ///
-/// That is right as long as a repetition makes the same release, whose noise follows from the task's key. With
-/// ``NoiseSource/secret`` noise a repetition after a kill is another release, which this ledger does not see.
-public struct SitePrivacy: Sendable {
-  /// Where the ledger lies in the site's memory.
-  public static let memoryName = "privacy ledger"
-  private static let tensorName = "json"
-
-  private let budget: PrivacyBudget
+/// Charges of the executor and of the filters are collected while the answer is made. Then the answer is entered into the
+/// site's ledger as a whole, and only then does it leave. The ledger knows a release by the task, what the site remembered,
+/// and the answer: if all of it is the same, because a task is repeated after a crash, the same bits leave once more and cost
+/// nothing. Whatever differs is another release.
+final class SitePrivacy: Sendable {
+  private struct State {
+    var events: [PrivacyEvent] = []
+    var isCharged = false
+    var isFreeOfData = false
+    var covered: Set<String> = []
+    /// A filter has made all models of the answer private: what follows is computed from what may be known.
+    var modelsArePrivate = false
+  }
+  private let allowance: SiteAllowance
   private let task: SiteTask
-  private let memory: SiteMemory
+  private let identity: TaskIdentity
+  private let state = Mutex(State())
 
-  init(budget: PrivacyBudget, task: SiteTask, memory: SiteMemory) {
-    self.budget = budget
+  /// The header that names the measurements that were kept back.
+  static let withheldHeader = "withheld measurements"
+
+  init(_ allowance: SiteAllowance, task: SiteTask, identity: TaskIdentity) {
+    self.allowance = allowance
     self.task = task
-    self.memory = memory
+    self.identity = identity
   }
 
-  /// The entries of one task have ids that begin so.
-  private var prefix: String { "\(task.step)/" }
-
-  /// Enters what is about to be released.
-  ///
-  /// - Parameters:
-  ///   - events: What makes it private; nothing happens if there are none.
-  ///   - purpose: What it is, unique within the task.
-  /// - Throws: ``FederationError`` with code ``FederationError/Code/budgetExhausted`` naming the site, the round and the amounts
-  ///   if it would overspend; with code ``FederationError/Code/cannotResume`` if the ledger cannot be read.
-  func charge(_ events: [PrivacyEvent], for purpose: String) throws {
-    guard !events.isEmpty else { return }
-    var ledger =
-      try Self.ledger(in: memory.contents, of: task.site)
-      ?? BudgetLedger(owner: task.site.name, budget: budget)
-    guard ledger.budget == budget else {
-      throw FederationError(
-        code: .cannotResume,
-        message: "\(task.site.name): its privacy ledger was kept for another budget"
-      )
+  /// Notes a charge of the executor, and refuses it at once if there is no room for it.
+  func charge(
+    _ events: [PrivacyEvent],
+    for purpose: String,
+    covering measurements: Set<String>
+  ) throws {
+    let all = state.withLock { state in
+      state.events += events
+      state.isCharged = true
+      state.covered.formUnion(measurements)
+      return state.events
     }
-    try ledger.charge(
-      BudgetLedger.Entry(
-        id: prefix + purpose,
-        round: task.round,
-        purpose: purpose,
-        events: events
-      )
+    let ledger = try allowance.ledgers.ledger(of: task.site.name)
+    // A task that is repeated may be there already, whatever is left.
+    let request = try identity.digest()
+    guard !ledger.releases.contains(where: { $0.request == request }) else { return }
+    try allowance.budget.requireRoom(
+      for: all,
+      after: ledger.releases.flatMap(\.events),
+      of: task.site.name,
+      round: task.round,
+      purpose: purpose
     )
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys]
-    memory[Self.memoryName] = try ModelState([
-      (name: Self.tensorName, tensor: try Tensor([UInt8](encoder.encode(ledger))))
-    ])
   }
 
-  /// Refuses an answer with tensors in it for which this task was charged nothing.
-  ///
-  /// A first model comes from no data, and statistics have guards of their own, which are not counted.
-  func requireCharge(for answer: Exchange) throws {
-    guard answer.byteCount > 0, answer.kind != .statistics, task.name != .initialize else {
-      return
+  /// Notes that the answer, or some of its measurements, say nothing of the data.
+  func declareFreeOfData(_ measurements: Set<String>?) {
+    state.withLock { state in
+      if let measurements {
+        state.covered.formUnion(measurements)
+      } else {
+        state.isFreeOfData = true
+      }
     }
-    let ledger = try Self.ledger(in: memory.contents, of: task.site)
-    guard ledger?.entries.contains(where: { $0.id.hasPrefix(prefix) }) == true else {
-      throw FederationError(
-        code: .invalidConfiguration,
-        message: """
-          \(task.site.name): round \(task.round): the site has a privacy budget, and nothing makes its \
-          answer to '\(task.name)' private
-          """
+  }
+
+  /// Looks at a filter that the answer is about to pass.
+  func visit(
+    _ filter: any Filter,
+    _ exchange: Exchange,
+    _ context: FilterContext,
+    after earlier: [any Filter]
+  ) throws {
+    let isDone = state.withLock { $0.isCharged || $0.isFreeOfData || $0.modelsArePrivate }
+    guard !isDone, let filter = filter as? any PrivacySpending else { return }
+    let events = try filter.privacyEvents(for: exchange, in: context, after: earlier)
+    guard !events.isEmpty else { return }
+    guard exchange.hasTensorsInModelsAlone else {
+      throw uncovered("has tensors beside its models, which no filter makes private")
+    }
+    state.withLock { state in
+      state.events += events
+      state.modelsArePrivate = true
+    }
+  }
+
+  /// Takes out of an answer what nothing makes private: measurements, and free text.
+  func withhold(from answer: inout Exchange) {
+    let (isFree, covered) = state.withLock { ($0.isFreeOfData, $0.covered) }
+    guard !isFree else { return }
+    var withheld = Set(
+      (answer.headers[Self.withheldHeader] ?? "").split(separator: ", ").map(String.init)
+    )
+    answer.withholdMeasurements(except: covered, names: &withheld)
+    if !withheld.isEmpty {
+      answer.headers = [Self.withheldHeader: withheld.sorted().joined(separator: ", ")]
+    }
+  }
+
+  /// Enters the answer into the ledger, or refuses that it leaves.
+  ///
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/budgetExhausted`` naming the site, the round and the amounts
+  ///   if it would overspend; ``FederationError/Code/invalidConfiguration`` if nothing makes it private.
+  func release(_ answer: Exchange) throws {
+    let state = state.withLock { $0 }
+    guard !state.isFreeOfData else { return }
+    guard state.isCharged || state.modelsArePrivate else {
+      // Measurements that something covers are all that may leave uncharged.
+      if answer.isEmpty, answer.headers[Self.withheldHeader] == nil { return }
+      if !answer.hasTensors, answer.hasMeasurements { return }
+      throw uncovered("needs something that makes it private, and nothing does")
+    }
+    guard state.isCharged || answer.hasTensorsInModelsAlone else {
+      throw uncovered("has tensors beside its models, which no filter makes private")
+    }
+    let release = SiteLedger.Release(
+      site: task.site.name,
+      job: allowance.job,
+      step: task.step,
+      round: task.round,
+      task: task.name.description,
+      events: state.events,
+      request: try identity.digest(),
+      answer: try answer.digest()
+    )
+    try allowance.ledgers.enter(release) { ledger in
+      try allowance.budget.requireRoom(
+        for: state.events,
+        after: ledger.releases.flatMap(\.events),
+        of: task.site.name,
+        round: task.round,
+        purpose: "answer"
       )
     }
   }
 
-  /// The ledger that a site's memory holds, or `nil` if the site has released nothing.
-  ///
-  /// - Throws: ``FederationError`` with code ``FederationError/Code/cannotResume`` if it cannot be read.
-  public static func ledger(
-    in memory: [String: ModelState],
-    of site: Site
-  ) throws -> BudgetLedger? {
-    guard let state = memory[memoryName] else { return nil }
-    guard let bytes = try? state[tensorName]?.array(of: UInt8.self),
-      let ledger = try? JSONDecoder().decode(BudgetLedger.self, from: Data(bytes)),
-      ledger.owner == site.name
-    else {
-      throw FederationError(
-        code: .cannotResume,
-        message: "\(site.name): its privacy ledger cannot be read"
-      )
-    }
-    return ledger
+  private func uncovered(_ reason: String) -> FederationError {
+    FederationError(
+      code: .invalidConfiguration,
+      message: """
+        \(task.site.name): round \(task.round): the site has a privacy budget, and its answer to \
+        '\(task.name)' \(reason)
+        """
+    )
+  }
+}
+
+extension Exchange {
+  /// Whether it has tensors, also in parts.
+  fileprivate var hasTensors: Bool {
+    !tensors.names.isEmpty || parts.values.contains { $0.hasTensors }
   }
 
-  /// The ε that sites have spent by a step, by name; those that have released nothing are left out.
-  ///
-  /// - Throws: ``FederationError`` if a ledger cannot be read.
-  public static func epsilon(
-    of sites: [Site],
-    in memories: any SiteMemoryStore,
-    after step: Int
-  ) throws -> [String: Double] {
-    var spent: [String: Double] = [:]
-    for site in sites {
-      let memory = try memories.contents(of: site, before: step + 1)
-      spent[site.name] = try ledger(in: memory, of: site)?.spent()
+  /// Whether it has measurements, also in parts.
+  fileprivate var hasMeasurements: Bool {
+    !metrics.isEmpty || parts.values.contains { $0.hasMeasurements }
+  }
+
+  /// Whether there is nothing in it.
+  fileprivate var isEmpty: Bool { !hasTensors && !hasMeasurements }
+
+  /// Whether all its tensors belong to models: those are what filters make private.
+  fileprivate var hasTensorsInModelsAlone: Bool {
+    if kind.isModel { return !parts.values.contains { $0.hasTensors } }
+    return tensors.names.isEmpty && parts.values.allSatisfy(\.hasTensorsInModelsAlone)
+  }
+
+  /// Removes measurements and free text, those of parts too.
+  fileprivate mutating func withholdMeasurements(
+    except covered: Set<String>,
+    names: inout Set<String>
+  ) {
+    for name in metrics.keys where !covered.contains(name) {
+      metrics[name] = nil
+      names.insert(name)
     }
-    return spent
+    headers = [:]
+    for name in parts.keys { parts[name]?.withholdMeasurements(except: covered, names: &names) }
   }
 }

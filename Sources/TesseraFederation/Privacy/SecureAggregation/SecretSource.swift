@@ -2,7 +2,7 @@ internal import Crypto
 internal import Foundation
 public import TesseraCore
 
-/// Where the keys, seeds and noise of secure aggregation come from.
+/// Where what must stay secret comes from: keys and seeds of secure aggregation, noise that protects, and who is drawn by chance.
 public enum SecretSource: Sendable, Hashable {
   /// The operating system's secure generator: the choice of every deployment.
   case system
@@ -10,6 +10,8 @@ public enum SecretSource: Sendable, Hashable {
   ///
   /// Whoever knows the key, or tries its 64 bits, knows every secret: for simulations and tests alone.
   case reproducible(RandomKey)
+  /// Derived from 256 bits that somebody keeps: it can be repeated by whoever has them, and by no one else.
+  case held(HeldSecret)
 
   /// 32 secret bytes for a purpose.
   ///
@@ -17,6 +19,7 @@ public enum SecretSource: Sendable, Hashable {
   func secret(_ purpose: String) -> SymmetricKey {
     switch self {
     case .system: SymmetricKey(size: .bits256)
+    case .held(let secret): secret.secret(purpose)
     case .reproducible(let key):
       SymmetricKey(
         data: SHA256.hash(
@@ -24,6 +27,15 @@ public enum SecretSource: Sendable, Hashable {
             + Data("tessera reproducible secret".utf8)
         )
       )
+    }
+  }
+
+  /// A source of its own for a purpose: what is drawn from it tells nothing of what others draw.
+  public func derived(_ purpose: String) -> SecretSource {
+    switch self {
+    case .system: .system
+    case .reproducible(let key): .reproducible(key[purpose])
+    case .held(let secret): .held(secret.derived(purpose))
     }
   }
 

@@ -90,6 +90,10 @@ public struct SecureAggregationClient: Sendable {
       self.secrets = .reproducible(
         key["secure aggregation"][configuration.session][configuration.round][site]
       )
+    case .held:
+      self.secrets = secrets.derived(
+        "secure aggregation/\(configuration.session)/\(configuration.round)/\(site)"
+      )
     }
     keys = SecureAggregationKeys(configuration)
   }

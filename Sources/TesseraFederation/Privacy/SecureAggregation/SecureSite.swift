@@ -153,6 +153,7 @@ extension SecretSource {
     switch self {
     case .system: .system
     case .reproducible(let key): .reproducible(key["noise"][task.step][task.site.index])
+    case .held: derived("noise/\(task.step)/\(task.site.index)")
     }
   }
 }

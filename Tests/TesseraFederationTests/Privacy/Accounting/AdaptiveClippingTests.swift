@@ -109,7 +109,8 @@ import Testing
 
   @Test func anOddSumLeavesTheBoundAsItWas() throws {
     var clipping = try AdaptiveClipping(bound: 1, noiseMultiplier: 1, countDeviation: 5)
-    for (sum, sites) in [(Double.nan, 10), (.infinity, 10), (1, 0), (1, -5), (1e9, 1), (-1e9, 1)] {
+    for (sum, sites) in [(Double.nan, 10.0), (.infinity, 10), (1, 0), (1, -5), (1e9, 1), (-1e9, 1)]
+    {
       let error = #expect(throws: FederationError.self) {
         try clipping.adapt(toNoisedSum: sum, of: sites)
       }
