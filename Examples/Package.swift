@@ -18,6 +18,14 @@ let package = Package(
       ]
     ),
     .executableTarget(
+      name: "OwnJobs",
+      dependencies: [
+        core, .product(name: "TesseraConfiguration", package: "tessera"),
+        .product(name: "TesseraFederation", package: "tessera"),
+        .product(name: "TesseraRun", package: "tessera"),
+      ]
+    ),
+    .executableTarget(
       name: "Guide",
       dependencies: [core, .product(name: "TesseraFederation", package: "tessera")]
     ),

@@ -66,6 +66,7 @@ struct Quickstart: AsyncParsableCommand {
   var minimumSites: Limited<SiteLimit> = .init(1)
 
   @Option(
+    name: [.long, .customLong("target-accuracy")],
     parsing: .unconditional,
     help: .limited(
       "The accuracy in percent at which training ends before its last round.",

@@ -17,6 +17,9 @@ struct RecordedRun: ParsableArguments {
   )
   var lanes: Limited<LaneLimit>?
 
+  @Flag(help: "Print the result as JSON; progress goes to standard error.")
+  var json = false
+
   /// The run's record.
   func record() throws -> RunRecord { try RunRecord.open(at: FilePath(run)) }
 

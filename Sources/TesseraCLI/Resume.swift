@@ -21,11 +21,12 @@ struct Resume: AsyncParsableCommand {
     try await Session.reportingErrors {
       let record = try recorded.record()
       let manifest = try record.manifest()
-      let session = Session()
+      let session = Session(json: recorded.json)
       guard manifest.status != .finished else {
         // A kill may have come between the end of the run and its report.
         try session.writeReport(manifest, record)
         session.output.line("\(record.folder) is finished. Report: \(record.reportFile)")
+        if recorded.json { try session.finish(manifest, record) }
         return
       }
       let isSame = Versions.decisive.allSatisfy {

@@ -123,6 +123,8 @@ struct RunProgress {
       lanes: work.lanes,
       secondsEach: secondsEach
     )
+    // Of less than a second nobody wants to know.
+    guard federation + comparisons >= 1 else { return "" }
     return "\(TimeLeft.text(federation + comparisons)) left"
   }
 

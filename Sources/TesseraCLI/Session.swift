@@ -7,8 +7,21 @@ internal import TesseraRun
 
 /// A run that someone watches: progress, the table at the end, and stopping on Ctrl-C.
 final class Session: Sendable {
-  let output = ProgressOutput()
+  let output: ProgressOutput
+  private let isJSON: Bool
   private let progress = Mutex(RunProgress())
+
+  /// A run that someone watches.
+  ///
+  /// - Parameter json: Whether standard output is for a program: what is for people then goes to standard error.
+  init(json: Bool = false) {
+    isJSON = json
+    output =
+      json
+      ? ProgressOutput(.plain) { text in
+        try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+      } : ProgressOutput()
+  }
 
   /// Reads data, with progress where there are many files.
   func reading<Result>(
@@ -57,7 +70,7 @@ final class Session: Sendable {
         try await experiment.run(in: record, observe: observe)
       }
       try writeReport(manifest, record)
-      finish(manifest, record)
+      try finish(manifest, record)
     } catch let error as RunError where error.code == .inUse {
       throw error
     } catch {
@@ -82,6 +95,7 @@ final class Session: Sendable {
         throw error
       }
       try writeReport(manifest, record)
+      if isJSON { print(try JSONText.of(RunSummary(manifest, of: record))) }
       throw ExitCode(130)
     }
   }
@@ -97,13 +111,12 @@ final class Session: Sendable {
     if let status { output.status(status) }
   }
 
-  private func finish(_ manifest: RunManifest, _ record: RunRecord) {
-    let width = manifest.results.map(\.name.count).max() ?? 0
+  /// Says what came of a run.
+  func finish(_ manifest: RunManifest, _ record: RunRecord) throws {
+    let summary = RunSummary(manifest, of: record)
+    if isJSON { return print(try JSONText.of(summary)) }
     output.line("")
-    for result in manifest.results {
-      let name = result.name.padding(toLength: width, withPad: " ", startingAt: 0)
-      output.line("  \(name)  \(String(format: "%5.1f %%", result.accuracy * 100))")
-    }
+    for line in summary.lines { output.line(line) }
     output.line("")
     output.line(
       "Trained in \(TimeLeft.text(manifest.trainingSeconds)). Report: \(record.reportFile)"

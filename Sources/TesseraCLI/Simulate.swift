@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import SystemPackage
+internal import TesseraConfiguration
 internal import TesseraFederation
 internal import TesseraRun
 
@@ -35,8 +36,14 @@ struct Simulate: AsyncParsableCommand {
   )
   var lanes: Limited<LaneLimit>?
 
-  @Flag(help: "Only say whether the job's files are right.")
+  @Flag(help: "Only say whether the job is right, with all that is wrong with it.")
   var check = false
+
+  @Flag(
+    help:
+      "Print the result, or what is wrong with the job, as JSON; progress goes to standard error."
+  )
+  var json = false
 
   func validate() throws {
     for (option, path) in [("output", output), ("job", job)] where path == "" {
@@ -46,14 +53,16 @@ struct Simulate: AsyncParsableCommand {
 
   func run() async throws {
     try await Session.reportingErrors {
-      let session = Session()
-      if let output { try RunRecord.checkIsFree(FilePath(output)) }
-      let job = try Job(contentsOf: FilePath(job))
-      let run = try session.reading("the data of \(job.name)") {
-        try JobRun(job, lanes: lanes?.value, progress: $0)
-      }
+      let session = Session(json: json)
+      if let output, !check { try RunRecord.checkIsFree(FilePath(output)) }
+      let (job, run) = try read(session)
       if check {
-        session.output.line("\(job.name) is right: \(counted(run.data.sites.count, "site")).")
+        let sites = run.data.sites.count
+        guard json else {
+          session.output.line("\(job.name) is right: \(counted(sites, "site")).")
+          return
+        }
+        print(try JSONText.of(CheckResult(job: job.name, sites: sites, problems: [])))
         return
       }
       let manifest = try run.newManifest()
@@ -64,4 +73,42 @@ struct Simulate: AsyncParsableCommand {
       try await session.run(run, in: record)
     }
   }
+
+  private func read(_ session: Session) throws -> (Job, JobRun) {
+    do {
+      let job = try Job(contentsOf: FilePath(job))
+      let run = try session.reading("the data of \(job.name)") {
+        try JobRun(job, lanes: lanes?.value, progress: $0)
+      }
+      return (job, run)
+    } catch let error as ConfigurationError where json {
+      print(try JSONText.of(CheckResult(problems: error.problems.map(CheckResult.Problem.init))))
+      throw ExitCode(1)
+    }
+  }
+}
+
+/// What is wrong with a job, for a program.
+private struct CheckResult: Encodable {
+  struct Problem: Encodable {
+    var file: String
+    var line: Int?
+    var column: Int?
+    var keyPath: String
+    var code: String
+    var message: String
+
+    init(_ problem: ConfigurationError.Problem) {
+      file = problem.file.string
+      line = problem.position?.line
+      column = problem.position?.column
+      keyPath = problem.keyPath
+      code = "\(problem.code)"
+      message = problem.message
+    }
+  }
+
+  var job: String?
+  var sites: Int?
+  var problems: [Problem]
 }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import SystemPackage
 internal import TesseraFederation
 internal import TesseraRun
 
@@ -15,14 +16,27 @@ struct Verify: AsyncParsableCommand {
     try await Session.reportingErrors {
       let record = try recorded.record()
       let manifest = try record.manifest()
-      let session = Session()
+      let session = Session(json: recorded.json)
       let experiment = try recorded.experiment(of: manifest, session)
       let work = experiment.work(of: manifest, isRepetition: true)
       do {
         let difference = try await session.watch(work) { observe in
           try await experiment.verify(record, observe: observe)
         }
-        guard let difference else {
+        if recorded.json {
+          print(
+            try JSONText.of(
+              VerificationResult(
+                folder: record.folder.string,
+                isIdentical: difference == nil,
+                difference: difference.map { "\($0)\(Session.versionNote(manifest))" },
+                notCompared: manifest.notCompared
+              )
+            )
+          )
+        } else if let difference {
+          session.output.line("not identical: \(difference)\(Session.versionNote(manifest))")
+        } else {
           session.output.line("identical")
           let missing = manifest.notCompared
           if !missing.isEmpty {
@@ -33,14 +47,20 @@ struct Verify: AsyncParsableCommand {
               """
             )
           }
-          return
         }
-        session.output.line("not identical: \(difference)\(Session.versionNote(manifest))")
-        throw ExitCode(2)
+        if difference != nil { throw ExitCode(2) }
       } catch is CancellationError {
         session.output.line("Stopped before the end: nothing is proved or disproved.")
         throw ExitCode(130)
       }
     }
   }
+}
+
+/// Whether a run could be repeated, for a program.
+private struct VerificationResult: Encodable {
+  var folder: String
+  var isIdentical: Bool
+  var difference: String?
+  var notCompared: [String]
 }

@@ -22,6 +22,21 @@ public struct ConfigurationError: Error, Sendable, Hashable, CustomStringConvert
     return (shown + (rest > 0 ? ["… and \(rest) more"] : [])).joined(separator: "\n")
   }
 
+  /// The same problems, file by file in the order of their lines.
+  public var inOrder: ConfigurationError {
+    let files = problems.map(\.file)
+    let order = Dictionary(zip(files, files.indices)) { first, _ in first }
+    let sorted = problems.enumerated().sorted { a, b in
+      let (first, second) = (order[a.element.file] ?? 0, order[b.element.file] ?? 0)
+      guard first == second else { return first < second }
+      guard let left = a.element.position, let right = b.element.position, left != right else {
+        return a.offset < b.offset
+      }
+      return left < right
+    }
+    return ConfigurationError(problems: sorted.map(\.element))
+  }
+
   /// Something that is wrong in one place.
   public struct Problem: Sendable, Hashable, CustomStringConvertible {
     /// What kind of problem it is, for code that wants to react.
@@ -34,6 +49,21 @@ public struct ConfigurationError: Error, Sendable, Hashable, CustomStringConvert
     public var keyPath: String
     /// What is wrong, for a person.
     public var message: String
+
+    /// A problem.
+    public init(
+      code: Code,
+      file: FilePath,
+      position: Position? = nil,
+      keyPath: String = "",
+      message: String
+    ) {
+      self.code = code
+      self.file = file
+      self.position = position
+      self.keyPath = keyPath
+      self.message = message
+    }
 
     /// `job.yaml:3:9: rounds: must be in 1...100, not 0`.
     public var description: String {

@@ -67,24 +67,100 @@ public struct ConfigurationFile: Sendable {
   ///
   /// - Parameter body: Reads the keys that it knows; those that it does not read are errors, here and in all mappings within.
   /// - Returns: What `body` makes of it.
-  /// - Throws: ``ConfigurationError`` with every unknown key, and with the first other problem of each mapping that could be
-  ///   looked into. Errors of `body` of other types become such problems.
+  /// - Throws: ``ConfigurationError`` with all that is wrong with the file's keys and values. Errors of `body` of other types
+  ///   become such problems.
   public func decode<Value>(_ body: (Mapping) throws -> Value) throws -> Value {
+    let (value, problems) = examine(body)
+    guard let value, problems.isEmpty else { throw ConfigurationError(problems: problems) }
+    return value
+  }
+
+  /// Reads what the file says as far as possible.
+  ///
+  /// - Parameter body: As of ``decode(_:)``.
+  /// - Returns: What `body` makes of the file, with allowed values in the place of wrong ones, and all that is wrong, in the
+  ///   order of the file; no value if too much is.
+  public func examine<Value>(
+    _ body: (Mapping) throws -> Value
+  ) -> (value: Value?, problems: [ConfigurationError.Problem]) {
     let entry = Entry(node: root, file: path)
     var problems: [ConfigurationError.Problem] = []
+    var value: Value?
     do {
-      let value = try entry.mapping(body)
-      if entry.unknown.problems.isEmpty { return value }
+      _ = try entry.mapping { mapping in value = try body(mapping) }
     } catch let error as ConfigurationError {
       problems = error.problems
+    } catch {
+      // `mapping` gives all errors a place.
+      problems = entry.problem(.invalid, "\(error)").problems
     }
     problems += entry.unknown.problems
-    throw ConfigurationError(
-      problems: problems.sorted { a, b in
-        guard let a = a.position, let b = b.position else { return false }
-        return a < b
+    return (value, ConfigurationError(problems: problems).inOrder.problems)
+  }
+
+  /// A problem with a value that is right for itself, but does not fit others.
+  ///
+  /// - Parameters:
+  ///   - keyPath: The keys that lead to the value, as `filters.site.results[0]`; of keys that are not there, the place of the
+  ///     last one that is.
+  ///   - message: What is wrong.
+  /// - Returns: The problem, with file and line.
+  public func problem(at keyPath: String, _ message: String) -> ConfigurationError.Problem {
+    let steps = keyPath.split(whereSeparator: { ".[]".contains($0) }).map(String.init)
+    return problem(at: steps, shown: keyPath, message)
+  }
+
+  /// A problem with what a name of the file's own choice stands for.
+  ///
+  /// - Parameters:
+  ///   - name: The name, whatever characters it has; its place is the problem's.
+  ///   - key: The mapping that has it, at the top of the file.
+  ///   - message: What is wrong.
+  /// - Returns: The problem, with file and line.
+  public func problem(
+    with name: String,
+    in key: String,
+    _ message: String
+  ) -> ConfigurationError.Problem {
+    problem(at: [key, name], shown: key, message)
+  }
+
+  private func problem(
+    at steps: [String],
+    shown keyPath: String,
+    _ message: String
+  ) -> ConfigurationError.Problem {
+    var node = root
+    steps: for step in steps {
+      switch node.content {
+      case .mapping(let members):
+        guard let member = members.first(where: { $0.key == step }) else { break steps }
+        node = member.value
+      case .list(let elements):
+        guard let index = Int(step), elements.indices.contains(index) else { break steps }
+        node = elements[index]
+      case .scalar: break steps
       }
+    }
+    return .init(
+      code: .invalid,
+      file: path,
+      position: node.position,
+      keyPath: keyPath,
+      message: message
     )
+  }
+
+  /// Whether a key is there, as `workflow.aggregation`.
+  public func contains(_ keyPath: String) -> Bool {
+    var node = root
+    for step in keyPath.split(separator: ".") {
+      guard case .mapping(let members) = node.content,
+        let member = members.first(where: { $0.key == step })
+      else { return false }
+      node = member.value
+    }
+    return true
   }
 
   /// What the file says, as JSON with sorted keys and what aliases stand for: the same for files that say the same.

@@ -56,8 +56,17 @@ struct Entry {
 
   /// What `body` makes of a mapping, all of whose keys it must read.
   func read<Value>(_ mapping: Mapping, _ body: (Mapping) throws -> Value) throws -> Value {
-    let value = try locating { try body(mapping) }
+    let value: Value
+    do {
+      value = try locating { try body(mapping) }
+    } catch let error as ConfigurationError {
+      // What does not fit a value that only stood in for a wrong one is no mistake of the file.
+      throw mapping.problems.isEmpty ? error : ConfigurationError(problems: mapping.problems)
+    } catch is Mapping.Halt {
+      throw ConfigurationError(problems: mapping.problems)
+    }
     unknown.problems += mapping.unknownKeys
+    guard mapping.problems.isEmpty else { throw ConfigurationError(problems: mapping.problems) }
     return value
   }
 
@@ -67,6 +76,8 @@ struct Entry {
       return try body()
     } catch let error as ConfigurationError {
       throw error
+    } catch let halt as Mapping.Halt {
+      throw halt
     } catch {
       throw problem(.invalid, "\(error)")
     }

@@ -1,3 +1,16 @@
+/// A text of a file as a message shows it: in quotes, short, and without what would move a terminal's cursor.
+public func shown(_ text: String) -> String { text.shown }
+
+/// What a message about an unknown name ends with: the nearest known one, and all that are known.
+///
+///     "there is no site 'nroth'\(hint(for: "nroth", among: ["north", "south"]))"
+public func hint(for name: String, among known: [String]) -> String {
+  let all = Set(known).sorted()
+  guard all.count > 12 else { return suggestion(for: name, among: known) }
+  // Of hundreds of sites nobody reads the names.
+  return nearestName(to: name, among: all).map { "; did you mean '\($0)'?" } ?? ""
+}
+
 /// The one of `known` that a person may have meant by `name`, or `nil` if none is near.
 func nearestName(to name: String, among known: [String]) -> String? {
   let limit = max(1, min(name.count, 30) / 3)

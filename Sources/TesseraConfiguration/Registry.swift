@@ -14,7 +14,12 @@ public struct Registry<Product>: Sendable {
   /// What the components are, in the singular, for messages.
   public let kind: String
 
-  private var factories: [String: @Sendable (Mapping) throws -> Product] = [:]
+  private struct Factory {
+    var summary: String
+    var make: @Sendable (Mapping) throws -> Product
+  }
+
+  private var factories: [String: Factory] = [:]
 
   /// An empty registry.
   ///
@@ -30,13 +35,36 @@ public struct Registry<Product>: Sendable {
   ///
   /// - Parameters:
   ///   - name: What configurations call it. Two components of one name are a mistake in the program, which stops.
-  ///   - make: Reads the arguments and makes the component. What it throws is reported with file and line.
+  ///   - summary: What it does, in a sentence, for references.
+  ///   - make: Reads the arguments and makes the component. What it throws is reported with file and line. It reads all its
+  ///     arguments before it looks at their values, so that references have all of them.
   public mutating func register(
     _ name: String,
+    summary: String = "",
     _ make: @escaping @Sendable (_ arguments: Mapping) throws -> Product
   ) {
     precondition(factories[name] == nil, "the \(kind) '\(name)' is registered twice")
-    factories[name] = make
+    factories[name] = Factory(summary: summary, make: make)
+  }
+
+  /// All components with their arguments, by name: found by running what makes them, so never other than it.
+  public var descriptions: [ComponentDescription] {
+    factories.sorted { $0.key < $1.key }.map { name, factory in
+      ComponentDescription(
+        kind: kind,
+        name: name,
+        summary: factory.summary,
+        arguments: Mapping.arguments(readBy: factory.make)
+      )
+    }
+  }
+
+  /// Some component, to go on with where a file names none that can be made.
+  func sample() -> Product? {
+    for (_, factory) in factories.sorted(by: { $0.key < $1.key }) {
+      if let product = try? factory.make(Mapping(describing: .init())) { return product }
+    }
+    return nil
   }
 
   /// A registry of the same names whose components are changed by arguments that all of them have.
@@ -47,8 +75,10 @@ public struct Registry<Product>: Sendable {
     by change: @escaping @Sendable (Product, _ arguments: Mapping) throws -> Product
   ) -> Registry {
     var result = self
-    result.factories = factories.mapValues { make in
-      { arguments in try change(make(arguments), arguments) }
+    result.factories = factories.mapValues { factory in
+      Factory(summary: factory.summary) { arguments in
+        try change(factory.make(arguments), arguments)
+      }
     }
     return result
   }
@@ -59,6 +89,10 @@ public struct Registry<Product>: Sendable {
     case .mapping(let members):
       let arguments = Mapping(entry, members)
       let name = try arguments.required("type", .text)
+      // Without a type nobody knows what the other keys are.
+      guard arguments.problems.isEmpty else {
+        throw ConfigurationError(problems: arguments.problems)
+      }
       let place = members.first { $0.key == "type" }?.value.position
       return try entry.read(arguments, factory(name, entry, place))
     case .scalar where entry.node.typeName == "text":
@@ -81,6 +115,6 @@ public struct Registry<Product>: Sendable {
         at: position
       )
     }
-    return factory
+    return factory.make
   }
 }

@@ -64,7 +64,8 @@ public struct Federation: Sendable {
   ///   - journal: Is told each event before anything follows from it, from any thread; throwing ends the run.
   ///   - observe: Is told what happens, from any thread.
   /// - Returns: The last state, and why the run is over.
-  /// - Throws: ``FederationError`` with code ``FederationError/Code/tooFewSites`` if a round cannot be completed;
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/tooFewSites`` if a round cannot be completed, with code
+  ///   ``FederationError/Code/invalidConfiguration`` if sites are called what they may not be (``Site/checkName(_:)``);
   ///   `CancellationError` if the task was cancelled, when the round under way leaves no trace.
   public func run(
     from state: consuming WorkflowState,
@@ -75,6 +76,7 @@ public struct Federation: Sendable {
     guard !transport.sites.isEmpty else {
       throw FederationError(code: .invalidConfiguration, message: "there are no sites")
     }
+    try Site.check(transport.sites)
     try checkEncryption()
     // Changed in place: the initial model does not stay to the end beside the others.
     var state = state

@@ -1,3 +1,4 @@
+internal import Foundation
 public import SystemPackage
 internal import TesseraConfiguration
 internal import TesseraCore
@@ -19,8 +20,8 @@ public struct DataMapping: Sendable {
   public enum Source: Sendable {
     /// Nowhere.
     case none
-    /// Images in one place, to be divided.
-    case divided(FilePath, any Partition)
+    /// Images in one place, to be divided; so many of those for training, drawn by the job's seed, or all.
+    case divided(FilePath, any Partition, examples: Int?)
     /// Images of each site in a folder of its own, and those to measure by.
     case images([(site: String, folder: FilePath)], test: FilePath?)
     /// A table of each site.
@@ -32,16 +33,40 @@ public struct DataMapping: Sendable {
   init(source: Source) { self.source = source }
 
   init(_ data: Mapping, relativeTo base: FilePath, components: JobComponents) throws {
-    func resolved(_ text: String) -> FilePath {
-      base.pushing(FilePath(text)).lexicallyNormalized()
-    }
-    let images = try data.optional("images", .text)
-    let partition = try data.optional("partition", .component(from: components.partitions))
-    let sites = try data.optional("sites", .named(.text))
-    let tables = try data.optional("tables", .named(.text))
-    let test = try data.optional("test", .text)
+    func resolved(_ text: String) -> FilePath { base.pushing(FilePath(text)).absolute }
+    let images = try data.optional(
+      "images",
+      .path,
+      help: "one data set that is divided among simulated sites"
+    )
+    let partition = try data.optional(
+      "partition",
+      .component(from: components.partitions),
+      help: "how it is divided; `iid` if not given"
+    )
+    let examples = try data.optional(
+      "examples",
+      .integer(in: 1...1_000_000_000),
+      help: "how many of the images to train on are used, drawn by the seed; all if not given"
+    )
+    let sites = try data.optional(
+      "sites",
+      .named(.path),
+      help: "in place of `images`: a folder of images of each site"
+    )
+    let test = try data.optional(
+      "test",
+      .path,
+      help: "beside `sites`: images that the global model is measured on"
+    )
+    let tables = try data.optional(
+      "tables",
+      .named(.path),
+      help: "in place of `images`: a CSV file of each site"
+    )
     switch (images, sites, tables) {
-    case (let images?, nil, nil): source = .divided(resolved(images), partition ?? .iid)
+    case (let images?, nil, nil):
+      source = .divided(resolved(images), partition ?? .iid, examples: examples)
     case (nil, let sites?, nil):
       source = .images(
         sites.map { (site: $0.name, folder: resolved($0.value)) },
@@ -50,10 +75,46 @@ public struct DataMapping: Sendable {
     case (nil, nil, let tables?):
       source = .tables(tables.map { (site: $0.name, file: resolved($0.value)) })
     default:
-      throw data.error(at: "images", "must have exactly one of 'images', 'sites' and 'tables'")
+      if ["images", "sites", "tables"].count(where: data.contains) != 1 {
+        data.report(at: "images", "must have exactly one of 'images', 'sites' and 'tables'")
+      }
+      source = .none
     }
-    if partition != nil, images == nil {
-      throw data.error(at: "partition", "is only for one data set that is divided")
+    if data.contains("partition"), !data.contains("images") {
+      data.report(at: "partition", "is only for one data set that is divided")
+    }
+    if data.contains("examples"), !data.contains("images") {
+      data.report(at: "examples", "is only for one data set that is divided")
+    }
+    if data.contains("test"), !data.contains("sites") {
+      data.report(at: "test", "is only for sites that have a folder each")
+    }
+  }
+}
+
+extension FilePath {
+  /// The path from the root, without links and dots where it is there: the same however it was given.
+  ///
+  /// `..` behind a link leads where the system says, not back.
+  var absolute: FilePath {
+    let path = FilePath(FileManager.default.currentDirectoryPath).pushing(self)
+    guard let real = realpath(path.string, nil) else { return path.lexicallyNormalized() }
+    defer { free(real) }
+    return FilePath(platformString: real)
+  }
+}
+
+extension Schema where Value == String {
+  /// A path, which is not empty and has no character that no path has.
+  fileprivate static var path: Schema {
+    text.map(allowed: "that is a path") { path in
+      guard !path.isEmpty, !path.utf8.contains(0) else {
+        throw FederationError(
+          code: .invalidConfiguration,
+          message: path.isEmpty ? "must not be empty" : "must not hold a zero byte"
+        )
+      }
+      return path
     }
   }
 }

@@ -1,6 +1,6 @@
 internal import Foundation
 public import SystemPackage
-internal import TesseraConfiguration
+public import TesseraConfiguration
 
 /// What a job folder says: `job.yml`, what is to be done, and `data.yml`, where the data are.
 ///
@@ -50,111 +50,202 @@ public struct Job: Sendable {
   /// What paths in `data.yml` are relative to.
   public var base: FilePath
 
+  /// The files as they were read, to find places in them.
+  var sources: (jobFile: ConfigurationFile, dataFile: ConfigurationFile)?
+
   /// Reads a job folder.
   ///
   /// - Parameters:
   ///   - folder: Holds `job.yml` and `data.yml`.
   ///   - base: What paths in `data.yml` are relative to; the folder if `nil`.
   ///   - components: What the files can name.
-  /// - Throws: ``ConfigurationError`` with file, line and the nearest known name of everything that is wrong.
+  /// - Throws: ``ConfigurationError`` with file, line and the nearest known name of everything that is wrong with the files:
+  ///   keys, values, and what cannot work together (``JobRule``).
   public init(
     contentsOf folder: FilePath,
     relativeTo base: FilePath? = nil,
     components: JobComponents = .standard
   ) throws {
-    let jobFile = try ConfigurationFile(contentsOf: folder.appending("job.yml"))
-    let dataFile = try ConfigurationFile(contentsOf: folder.appending("data.yml"))
-    self = try jobFile.decode { try Job($0, components: components) }
-    let absolute = FilePath(FileManager.default.currentDirectoryPath)
-      .pushing(base ?? folder).lexicallyNormalized()
-    self.base = absolute
-    data = try dataFile.decode {
+    let absolute = (base ?? folder).absolute
+    var problems: [ConfigurationError.Problem] = []
+    func read<Value>(
+      _ name: String,
+      _ body: (Mapping) throws -> Value
+    ) -> (file: ConfigurationFile, value: Value)? {
+      do {
+        let file = try ConfigurationFile(contentsOf: folder.appending(name))
+        let (value, found) = file.examine(body)
+        problems += found
+        return value.map { (file, $0) }
+      } catch let error as ConfigurationError {
+        problems += error.problems
+      } catch {
+        problems.append(
+          .init(
+            code: .unreadable,
+            file: folder.appending(name),
+            keyPath: "",
+            message: "cannot be read: \(error)"
+          )
+        )
+      }
+      return nil
+    }
+    let jobPart = read("job.yml") { try Job($0, components: components) }
+    let dataPart = read("data.yml") {
       try DataMapping($0, relativeTo: absolute, components: components)
     }
+    guard let (jobFile, job) = jobPart, let (dataFile, mapping) = dataPart else {
+      throw ConfigurationError(problems: problems).inOrder
+    }
+    self = job
+    self.base = absolute
+    data = mapping
+    let terms = JobTerms(job: self, jobFile: jobFile, dataFile: dataFile, problems: problems)
+    problems += JobRule.all.flatMap { $0.problems(in: terms) }
+    guard problems.isEmpty else { throw ConfigurationError(problems: problems).inOrder }
+    sources = (jobFile, dataFile)
     files = try [("job.yml", jobFile), ("data.yml", dataFile)].map { name, file in
       JobFile(name: name, json: file.json, text: try JobFile.text(of: file.path))
     }
   }
 
+  /// The keys of `job.yml` and of `data.yml`.
+  ///
+  /// - Parameter components: What the files can name.
+  /// - Returns: Each file with its keys, in the order in which they are read.
+  public static func keys(
+    components: JobComponents = .standard
+  ) -> [(file: String, keys: [ArgumentDescription])] {
+    [
+      ("job.yml", .read(by: { _ = try Job($0, components: components) })),
+      (
+        "data.yml",
+        .read(by: { _ = try DataMapping($0, relativeTo: "", components: components) })
+      ),
+    ]
+  }
+
   private init(_ job: Mapping, components: JobComponents) throws {
-    name = try job.required("name", .jobName)
-    seed = UInt64(try job.optional("seed", Schema<Int>.integer(in: 0...(1 << 53)), default: 1))
-    let one = try job.optional("workflow", .component(from: components.workflows))
-    let several = try job.optional(
-      "workflows",
-      .list(of: .component(from: components.workflows), count: 1...)
-    )
-    switch (one, several) {
-    case (let one?, nil): workflow = one
-    case (nil, let several?): workflow = try WorkflowChain(several)
-    default: throw job.error(at: "workflow", "must have exactly one of 'workflow' and 'workflows'")
-    }
-    network = try job.optional("model", .component(from: components.networks))
-    executor = try job.required("executor", .component(from: components.executors))
-    sites = try job.optional("sites", .integer(in: 1...1_000_000))
-    quorum = Quorum(
-      minimum: try job.optional("minimum_sites", .integer(in: 1...1_000_000), default: 1),
-      mandatory: Set(try job.optional("mandatory_sites", .list(of: .text), default: [])),
-      waitAfterMinimum: try job.optional("wait_after_minimum", .seconds),
-      patience: try job.optional("patience", .seconds)
-    )
-    if let sites, quorum.minimum > sites {
-      throw job.error(at: "minimum_sites", "must not be more than the \(sites) sites")
-    }
-    let tasks = components.tasks
-    let filter = Schema.list(
-      of: .component(
-        from: components.filters.changed { filter, arguments in
-          try arguments.optional("tasks", .list(of: .taskName(among: tasks), count: 1...))
-            .map { filter.limited(to: .only(Set($0))) } ?? filter
-        }
+    name = try job.required("name", .jobName, help: "what the job and its files are called")
+    seed = UInt64(
+      try job.optional(
+        "seed",
+        Schema<Int>.integer(in: JobLimits.seed),
+        default: 1,
+        help: "what all random numbers derive from"
       )
     )
-    let filters = try job.optional(
-      "filters",
-      .mapping { filters in
-        try (
-          server: filters.optional(
-            "server",
-            .mapping { side in
-              try ServerFilters(
-                tasks: side.optional("tasks", filter, default: []),
-                results: side.optional("results", filter, default: [])
-              )
-            },
-            default: ServerFilters()
-          ),
-          site: filters.optional(
-            "site",
-            .mapping { side in
-              try SiteFilters(
-                tasks: side.optional("tasks", filter, default: []),
-                results: side.optional("results", filter, default: [])
-              )
-            },
-            default: SiteFilters()
-          )
-        )
-      },
-      default: (server: ServerFilters(), site: SiteFilters())
+    let one = try job.optional(
+      "workflow",
+      .component(from: components.workflows),
+      help: "the order of things"
     )
+    let several = try job.optional(
+      "workflows",
+      .list(of: .component(from: components.workflows), count: 1...),
+      help: "in place of `workflow`: one after the other, on the same model"
+    )
+    network = try job.optional(
+      "model",
+      .component(from: components.networks),
+      help: "the network, if there is one"
+    )
+    executor = try job.required(
+      "executor",
+      .component(from: components.executors),
+      help: "what sites do"
+    )
+    sites = try job.optional(
+      "sites",
+      .integer(in: 1...1_000_000),
+      help: "how many simulated sites share the data; for `images` it must be given"
+    )
+    quorum = Quorum(
+      minimum: try job.optional(
+        "minimum_sites",
+        .integer(in: 1...1_000_000),
+        default: 1,
+        help: "how many sites must give a usable answer"
+      ),
+      mandatory: Set(
+        try job.optional(
+          "mandatory_sites",
+          .list(of: .text),
+          default: [],
+          help: "names of sites without whose answer no round is complete"
+        )
+      ),
+      waitAfterMinimum: try job.optional(
+        "wait_after_minimum",
+        .seconds,
+        help: "seconds that the others are still waited for; until all have answered if not given"
+      ),
+      patience: try job.optional(
+        "patience",
+        .seconds,
+        help: "seconds that a site may say nothing; for ever if not given"
+      )
+    )
+    let filter = Schema.list(of: .component(from: components.filtersOfTasks))
+    let tasksHelp = "for tasks, in order"
+    let resultsHelp = "for answers, in order"
+    let filters = try job.section(
+      "filters",
+      help: "what changes exchanges on their way, side by side"
+    ) { filters in
+      try (
+        server: filters.section("server", help: "those of the server") { side in
+          try ServerFilters(
+            tasks: side.optional("tasks", filter, default: [], help: tasksHelp),
+            results: side.optional("results", filter, default: [], help: resultsHelp)
+          )
+        },
+        site: filters.section("site", help: "those of each site") { side in
+          try SiteFilters(
+            tasks: side.optional("tasks", filter, default: [], help: tasksHelp),
+            results: side.optional("results", filter, default: [], help: resultsHelp)
+          )
+        }
+      )
+    }
     serverFilters = filters.server
     siteFilters = filters.site
-    isEncrypted =
-      try job.optional("encryption", .choice(of: ["ckks": true, "none": false])) ?? false
-    sitePolicy = try job.optional("site_policy", .sitePolicy, default: SecureAggregationPolicy())
-    targetAccuracy = try job.optional("target_accuracy", .number(in: 0.01...1))
+    isEncrypted = try job.optional(
+      "encryption",
+      .choice(of: ["none": false, "ckks": true]),
+      default: false,
+      help: "`ckks`: the server adds what it cannot read"
+    )
+    sitePolicy = try job.section(
+      "site_policy",
+      help: "what each site demands of secure aggregation before it takes part",
+      SecureAggregationPolicy.init
+    )
+    targetAccuracy = try job.optional(
+      "target_accuracy",
+      .number(in: JobLimits.targetAccuracy),
+      help: "the accuracy on the test data at which the run ends early"
+    )
+    let protection = try job.optional(
+      "privacy",
+      .privacy,
+      help: "how much privacy each site may spend, or the job where the server adds the noise"
+    )
+    privacy = protection?.0
+    if let protection { noise = protection.1 }
     data = DataMapping(source: .none)
     files = []
     base = ""
-    try checkProtection(job)
-    if let settings = try job.optional("privacy", .privacy) {
-      (privacy, noise) = settings
-      do {
-        try checkPrivacy()
-      } catch let error as FederationError {
-        throw job.error(at: "privacy", error.message)
+    switch (one, several) {
+    case (let one?, nil): workflow = one
+    case (nil, let several?): workflow = try WorkflowChain(several)
+    default:
+      // What was found wrong with one of them says enough.
+      if job.contains("workflow") == job.contains("workflows") {
+        job.report(at: "workflow", "must have exactly one of 'workflow' and 'workflows'")
       }
+      workflow = InitialWeights()
     }
   }
 }
@@ -179,7 +270,7 @@ public struct JobFile: Sendable, Hashable {
 extension Schema where Value == String {
   /// A name that can be part of a file's.
   fileprivate static var jobName: Schema {
-    text.map { name in
+    text.map(allowed: "of 1 to 64 small letters, digits and dashes") { name in
       let isPlain = name.utf8.allSatisfy { byte in
         UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte
           || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte || byte == UInt8(ascii: "-")
@@ -191,20 +282,6 @@ extension Schema where Value == String {
         )
       }
       return name
-    }
-  }
-}
-
-extension Schema where Value == TaskName {
-  /// The name of one of these tasks.
-  fileprivate static func taskName(among tasks: Set<TaskName>) -> Schema {
-    Schema<String>.text.map { name in
-      let task = TaskName(name)
-      guard tasks.contains(task) else {
-        let known = tasks.map { "'\($0)'" }.sorted().joined(separator: ", ")
-        throw FederationError(code: .invalidConfiguration, message: "must be one of \(known)")
-      }
-      return task
     }
   }
 }
@@ -222,11 +299,21 @@ extension Schema where Value == (PrivacyBudget, NoiseOrigin) {
     .mapping { settings in
       try (
         PrivacyBudget(
-          epsilon: settings.required("epsilon", .number),
-          delta: settings.required("delta", .number),
-          accountant: settings.optional("accountant", .choice, default: .rdp)
+          epsilon: settings.required("epsilon", .number(above: 0), help: "the largest ε allowed"),
+          delta: settings.required(
+            "delta",
+            .number(in: 0..<1),
+            help: "the δ at which ε is taken; well below one over the number of records"
+          ),
+          accountant: settings.optional("accountant", .choice, default: .rdp, help: "who counts")
         ),
-        settings.optional("noise", .choice, default: .seed)
+        settings.optional(
+          "noise",
+          .choice,
+          default: .seed,
+          help:
+            "where noise comes from: the job's seed, which protects from no one, or a secret of the run"
+        )
       )
     }
   }

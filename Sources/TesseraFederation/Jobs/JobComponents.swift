@@ -33,6 +33,13 @@ public struct JobComponents: Sendable {
     .train, .evaluate, .submitModel, .initialize, .statistics, .aggregate,
   ]
 
+  /// All of them with their arguments, kind by kind: what a reference of jobs is made of.
+  public var descriptions: [ComponentDescription] {
+    workflows.descriptions + rules.descriptions + serverOptimizers.descriptions
+      + executors.descriptions + algorithms.descriptions + networks.descriptions
+      + filtersOfTasks.descriptions + partitions.descriptions
+  }
+
   /// No components at all.
   public init() {
     workflows = Registry(of: "workflow")
@@ -69,12 +76,34 @@ public struct ImageFormat: Sendable, Hashable {
 
 /// How an executor for a job's data is made.
 public struct ExecutorRecipe: Sendable {
+  /// What kind of data an executor works on.
+  public enum Data: String, Sendable, Hashable {
+    /// Images with classes.
+    case images
+    /// Tables.
+    case tables
+  }
+
   /// Makes one for all sites of a simulation.
   public var make: @Sendable (JobResources) throws -> any Executor
   /// How often it uses each example in a round.
   public var passes: Int
   /// Whether it makes its answers private itself, and charges the site for it.
   public var spendsPrivacy: Bool
+  /// What it can be asked to do; anything if `nil`.
+  public var tasks: Set<TaskName>?
+  /// The data that it needs; any, or none, if `nil`.
+  public var data: Data?
+  /// Whether it needs a model.
+  public var needsModel = false
+  /// The site's part of an algorithm whose server's part is a workflow of its own.
+  public var algorithm: (any SiteAlgorithm)?
+  /// The share of each site's examples that it holds out, if the job says one.
+  public var holdout: Double?
+  /// Private SGD, if it trains by it.
+  public var privateSGD: PrivateSGD?
+  /// The names of sites that it lets attack.
+  public var attackers: Set<String> = []
 
   /// A recipe.
   public init(
@@ -94,6 +123,11 @@ public struct JobResources: Sendable {
   public var data: JobData
   /// The network, if the job has one.
   public var network: NetworkRecipe?
+  /// What will be asked.
+  public var workflow: any Workflow
+  /// Seeds what the executor draws before it is asked anything.
+  public var key: RandomKey
+
   /// How many rounds there are at most.
-  public var rounds: Int
+  public var rounds: Int { workflow.rounds }
 }

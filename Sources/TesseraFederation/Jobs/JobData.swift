@@ -41,10 +41,22 @@ public struct JobImages: Sendable {
     dividing folder: FilePath,
     by partition: any Partition,
     among count: Int,
+    examples: Int?,
     key: RandomKey,
     progress: (_ read: Int, _ of: Int) -> Void
   ) throws {
-    train = try LabelledImages.load(.train, from: folder, progress: progress)
+    let all = try LabelledImages.load(.train, from: folder, progress: progress)
+    if let examples, examples > all.count {
+      throw FederationError(
+        code: .invalidConfiguration,
+        message: "must not be more than the \(all.count) images there are, not \(examples)"
+      )
+    }
+    if let examples {
+      train = try all.subset(SiteSample.draw(examples, below: all.count, key: key["examples"]))
+    } else {
+      train = all
+    }
     test = try LabelledImages.load(.test, from: folder, progress: progress)
     self.partition = try partition.indices(labels: train.labelList, sites: count, key: key)
     sites = self.partition.enumerated().map {

@@ -22,14 +22,16 @@ public struct JobRun: Experiment {
   private let pool: LanePool
   private let key: RandomKey
 
-  /// Reads a job's data.
+  private let executor: any Executor
+
+  /// Reads a job's data, and sees whether the job fits them.
   ///
   /// - Parameters:
   ///   - job: What is to be done.
   ///   - lanes: How many threads compute; all cores if `nil`.
   ///   - progress: Is called while single images are read, with how many are read and how many there are.
-  /// - Throws: `DataError` if files are missing or damaged; ``FederationError`` with code
-  ///   ``FederationError/Code/invalidConfiguration`` if the job does not fit its data.
+  /// - Throws: `ConfigurationError` with file and line if files of the data are missing or damaged, or the job does not fit its
+  ///   data; `DataError` and ``FederationError`` in the place of it for jobs that were read from no file.
   public init(
     _ job: Job,
     lanes: Int? = nil,
@@ -39,39 +41,62 @@ public struct JobRun: Experiment {
     self.lanes = lanes ?? ProcessInfo.processInfo.activeProcessorCount
     pool = LanePool(lanes: self.lanes)
     key = RandomKey(seed: job.seed)
-    switch job.data.source {
-    case .divided(let folder, let partition):
-      guard let sites = job.sites else {
-        throw Self.invalid("data that are divided need a number of 'sites' in job.yml")
-      }
-      data = .images(
-        try JobImages(
-          dividing: folder,
-          by: partition,
-          among: sites,
-          key: key["partition"],
-          progress: progress
+    data = try Self.data(of: job, key: key["partition"], progress)
+    try Site.check(data.sites)
+    try job.check(against: data)
+    executor = try job.locating("executor") { [data, key] in
+      try job.executor.make(
+        JobResources(
+          data: data,
+          network: job.network,
+          workflow: job.workflow,
+          key: key["executor"]
         )
       )
-    case .images(let folders, let test):
-      data = .images(try JobImages(of: folders, test: test, progress: progress))
-    case .tables(let tables): data = .tables(try Self.sites(of: tables))
-    case .none: throw Self.invalid("the job has no data")
-    }
-    if let sites = job.sites, sites != data.sites.count {
-      throw Self.invalid("'sites' is \(sites) in job.yml, and data.yml has \(data.sites.count)")
-    }
-    let names = Set(data.sites.map(\.name))
-    if let unknown = job.quorum.mandatory.subtracting(names).sorted().first {
-      throw Self.invalid("the mandatory site '\(unknown)' is not among the sites")
-    }
-    guard job.quorum.minimum <= data.sites.count else {
-      throw Self.invalid("'minimum_sites' is more than the \(data.sites.count) sites")
     }
   }
 
-  private static func invalid(_ message: String) -> FederationError {
-    FederationError(code: .invalidConfiguration, message: message)
+  private static func data(
+    of job: Job,
+    key: RandomKey,
+    _ progress: (_ read: Int, _ of: Int) -> Void
+  ) throws -> JobData {
+    switch job.data.source {
+    case .divided(let folder, let partition, let examples):
+      let sites = job.sites ?? 1
+      do {
+        return .images(
+          try JobImages(
+            dividing: folder,
+            by: partition,
+            among: sites,
+            examples: examples,
+            key: key,
+            progress: progress
+          )
+        )
+      } catch let error as DataError where error.code == .invalidArgument {
+        throw job.located(error, at: "sites")
+      } catch let error as DataError {
+        throw job.located(error, inDataAt: "images")
+      } catch let error as FederationError {
+        throw job.located(error, inDataAt: "examples")
+      }
+    case .images(let folders, let test):
+      do {
+        return .images(try JobImages(of: folders, test: test, progress: progress))
+      } catch let error as DataError {
+        throw job.located(error, inDataAt: "sites")
+      }
+    case .tables(let tables):
+      do {
+        return .tables(try sites(of: tables))
+      } catch let error as FederationError {
+        throw job.located(error, inDataAt: "tables")
+      }
+    case .none:
+      throw FederationError(code: .invalidConfiguration, message: "the job has no data")
+    }
   }
 
   private static func sites(
@@ -83,10 +108,6 @@ public struct JobRun: Experiment {
       try file.forEachRow { _, _ in rows += 1 }
       return (Site(index: index, name: table.site, exampleCount: max(rows, 1)), file)
     }
-  }
-
-  private var resources: JobResources {
-    JobResources(data: data, network: job.network, rounds: job.workflow.rounds)
   }
 
   /// The first contents of `run.json`.
@@ -102,6 +123,7 @@ public struct JobRun: Experiment {
       versions: Versions.current,
       started: Date().ISO8601Format()
     )
+    if let target = job.targetAccuracy { manifest.configuration["target accuracy"] = "\(target)" }
     manifest.sites = data.sites.map {
       RunManifest.Site(name: $0.name, examples: $0.exampleCount, labelCounts: [])
     }
@@ -190,7 +212,7 @@ public struct JobRun: Experiment {
       ? try SiteIdentity.simulated(for: data.sites, key: key["identities"]) : [:]
     let worker = SiteWorker(
       // Sites aggregate, too, if a workflow asks them to.
-      executor: SwarmSite(try job.executor.make(resources), sites: data.sites),
+      executor: SwarmSite(executor, sites: data.sites),
       filters: job.siteFilters,
       memories: memories,
       encryption: encryption?.encrypt,

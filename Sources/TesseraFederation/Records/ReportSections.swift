@@ -123,7 +123,7 @@ extension ReportPage.Section {
 }
 
 /// A site's part in a whole training.
-private struct Participant: Equatable {
+struct Participant: Equatable {
   var site: String
   var rounds = 0
   var refusals = 0

@@ -2,7 +2,7 @@
 public struct Site: Sendable, Hashable {
   /// Its position in the list of sites; keys for random numbers are derived from it.
   public var index: Int
-  /// Its name, for people.
+  /// Its name, for people; ``checkName(_:)`` says what it may be.
   public var name: String
   /// The number of its training examples: the most that an update of it may weigh.
   public var exampleCount: Int

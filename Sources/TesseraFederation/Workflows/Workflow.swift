@@ -25,6 +25,11 @@ public protocol Workflow: Sendable {
   /// workflow says otherwise, it has.
   var reasonAgainstEncryption: String? { get }
 
+  /// What it asks the sites to do: training, unless it says otherwise.
+  ///
+  /// A job whose executor cannot do it is refused before it begins.
+  var tasks: Set<TaskName> { get }
+
   /// Carries out one round.
   ///
   /// - Parameters:
