@@ -57,8 +57,9 @@ struct RunProgress {
       round = 0
       return ("\(title):", nil)
     case .roundStarted(let number, let asked):
+      // Of a round that asks several times, the task for most sites counts.
+      sites = number == round ? max(sites, asked) : asked
       round = number
-      sites = asked
       answers = 0
       return (nil, roundStatus)
     case .siteAnswered(let count, let images):
@@ -69,8 +70,10 @@ struct RunProgress {
       return (nil, roundStatus)
     case .roundFinished(let entry):
       last = entry
+      let used = Set(entry.contributors.map(\.site)).count
+      // In a relay each is asked for itself.
       let text = """
-        round \(pad(entry.round, work.rounds))/\(work.rounds)  sites \(Set(entry.contributors.map(\.site)).count)/\(sites)  \
+        round \(pad(entry.round, work.rounds))/\(work.rounds)  sites \(used)/\(max(sites, used))  \
         \(measured(entry))  \(left)
         """
       return (entry.rejected.reduce(text) { $0 + "\n  not used: \($1.reason)" }, nil)
