@@ -14,7 +14,8 @@ extension Controller {
   ///   - data: What to do it with: weights.
   ///   - sites: Who is asked.
   ///   - settings: Bounds and assumptions.
-  ///   - quorum: How many must be in the sum; the federation's quorum if `nil`.
+  ///   - quorum: How many must be in the sum, and who; the federation's quorum if `nil`. Each phase waits for all, so its
+  ///     ``Quorum/waitAfterMinimum`` has no part in it.
   /// - Returns: The aggregate, and who is in it.
   /// - Throws: ``FederationError`` with code ``FederationError/Code/tooFewSites`` if too many dropped out;
   ///   ``FederationError/Code/invalidConfiguration`` if the settings do not fit the sites, or the federation has encryption or
@@ -29,6 +30,7 @@ extension Controller {
     try requireSecureGathering()
     try charge(settings, of: data.tensors, from: sites, quorum: quorum ?? self.quorum, for: task)
     let quorum = quorum ?? self.quorum
+    try quorum.validate(for: sites)
     let (configuration, terms) = try settings.agreed(
       session: Self.newSession(),
       round: round,
@@ -110,6 +112,13 @@ extension Controller {
       if sink.server.phase == phase { actions += sink.server.handle(.deadlinePassed) }
     }
     guard let sum else { throw FederationError(code: .tooFewSites, message: "there is no sum") }
+    let summed = Set(sum.contributors.compactMap { byIndex[$0]?.name })
+    if let missing = quorum.mandatory.subtracting(summed).sorted().first {
+      throw FederationError(
+        code: .tooFewSites,
+        message: "round \(round), task '\(task)': the mandatory site '\(missing)' is not in the sum"
+      )
+    }
     return try aggregate(sum, terms, data, byIndex)
   }
 

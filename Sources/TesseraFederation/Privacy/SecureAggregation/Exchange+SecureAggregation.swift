@@ -39,8 +39,11 @@ extension Exchange {
   init(_ answer: SecureAggregationAnswer) throws {
     self.init(Self.secureKind)
     if case .masked(let vector) = answer {
-      let elements = vector.elements.map { Int64(bitPattern: $0) }
-      tensors = try ModelState([(name: Self.vectorName, tensor: Tensor(elements))])
+      // As they lie in memory: vectors are as large as models.
+      let tensor = try vector.elements.withUnsafeBytes {
+        try Tensor(bytes: $0, shape: [vector.elements.count], dtype: .int64)
+      }
+      tensors = try ModelState([(name: Self.vectorName, tensor: tensor)])
     } else {
       headers[Self.messageHeader] = try Self.json(answer)
     }
@@ -70,8 +73,14 @@ extension Exchange {
     guard kind == Self.secureKind, vector.dtype == .int64, vector.shape.count == 1 else {
       throw Self.malformed
     }
-    let elements = try vector.array(of: Int64.self).map { UInt64(bitPattern: $0) }
-    return .masked(MaskedVector(elements: elements))
+    return try vector.withBytes { bytes in
+      // Copied, as bytes that came from elsewhere may lie anywhere.
+      let elements = [UInt64](unsafeUninitializedCapacity: vector.count) { buffer, count in
+        UnsafeMutableRawBufferPointer(buffer).copyMemory(from: bytes)
+        count = vector.count
+      }
+      return .masked(MaskedVector(elements: elements))
+    }
   }
 
   private func secureMessage<Message: Decodable>() throws -> Message {

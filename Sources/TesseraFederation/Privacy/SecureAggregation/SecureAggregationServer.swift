@@ -161,6 +161,11 @@ public struct SecureAggregationServer: Sendable {
     guard publicKeys.isDisjoint(with: [message.cipherKey, message.maskKey]) else {
       return "a key that another site has sent"
     }
+    // It is passed on to neighbours, so nothing may be that nobody reads.
+    let signatureBytes = configuration.signed ? SecureAggregationKeys.signatureBytes : 0
+    guard message.signature.count == signatureBytes else {
+      return "keys without a valid signature, or with one where none belongs"
+    }
     if let identities {
       guard let identity = identities[site],
         identity.isValidSignature(message.signature, for: keys.signedKeys(message, of: site))

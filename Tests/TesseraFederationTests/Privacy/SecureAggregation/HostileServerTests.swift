@@ -112,12 +112,72 @@ import Testing
     try expectRefusal("comes twice", Self.changingNeighbours { $0[1].keys = $0[0].keys })
     try expectRefusal("another size", Self.changingNeighbours { $0[1].keys.maskKey.removeLast() })
     try expectRefusal("another size", Self.changingNeighbours { $0[1].keys.cipherKey = Data() })
-    // The point of small order at zero: an agreement with it has no secret.
-    try expectRefusal(
-      "cannot be used",
-      Self.changingNeighbours { $0[1].keys.cipherKey = Data(count: 32) }
-    )
+    // An agreement with a point of small order has no secret.
+    for point in Self.pointsOfSmallOrder {
+      try expectRefusal("cannot be used", Self.changingNeighbours { $0[1].keys.cipherKey = point })
+      try expectRefusal("cannot be used", Self.changingNeighbours { $0[1].keys.maskKey = point })
+    }
   }
+
+  @Test func theServerDropsASiteWhoseKeyHasSmallOrder() throws {
+    for point in Self.pointsOfSmallOrder {
+      for isMaskKey in [false, true] {
+        var simulation = try Simulation(sites: 5, threshold: 3)
+        simulation.changeAnswer = { site, answer in
+          guard site == 2, case .keys(var keys) = answer else { return answer }
+          if isMaskKey { keys.maskKey = point } else { keys.cipherKey = point }
+          return .keys(keys)
+        }
+        guard case .sum(let sum) = try simulation.run() else {
+          Issue.record("there is no sum")
+          continue
+        }
+        #expect(sum.contributors == [0, 1, 3, 4])
+        #expect(sum.elements == simulation.sum(of: [0, 1, 3, 4]))
+        #expect(simulation.rejections.contains { $0.site == 2 && $0.reason.contains("X25519") })
+      }
+    }
+  }
+
+  @Test func theServerPassesNoSignaturesOnThatNobodyReads() throws {
+    for signed in [false, true] {
+      var simulation = try Simulation(sites: 5, threshold: 3, signed: signed)
+      simulation.changeAnswer = { site, answer in
+        guard site == 2, case .keys(var keys) = answer else { return answer }
+        keys.signature += Data(count: 1 << 20)
+        return .keys(keys)
+      }
+      guard case .sum(let sum) = try simulation.run() else {
+        Issue.record("there is no sum")
+        continue
+      }
+      #expect(sum.contributors == [0, 1, 3, 4])
+      #expect(simulation.rejections.contains { $0.site == 2 && $0.reason.contains("signature") })
+    }
+  }
+
+  /// 0, 1, the two of order 8, and p - 1, p and p + 1, the lowest byte first.
+  static let pointsOfSmallOrder: [Data] = {
+    func ending(_ first: UInt8) -> Data {
+      Data([first] + [UInt8](repeating: 0xff, count: 30) + [0x7f])
+    }
+    let orderEight: [[UInt8]] = [
+      [
+        0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4,
+        0x6a,
+        0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8,
+        0x00,
+      ],
+      [
+        0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c, 0x83, 0xef,
+        0x5b,
+        0x04, 0x44, 0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f, 0x11,
+        0x57,
+      ],
+    ]
+    return [Data(count: 32), Data([1]) + Data(count: 31)] + orderEight.map { Data($0) }
+      + [ending(0xec), ending(0xed), ending(0xee)]
+  }()
 
   @Test func aMaskKeyWithoutASecretIsRefusedBeforeTheVectorLeaves() throws {
     var simulation = try Simulation(sites: 4, threshold: 3)

@@ -3,6 +3,7 @@ import Foundation
 import Synchronization
 import TesseraCore
 import TesseraFederation
+import TesseraTesting
 import Testing
 
 /// What a transport makes of the tasks for one site, and of its answers.
@@ -69,6 +70,7 @@ private final class Gate: Sendable {
     policy: SecureAggregationPolicy = SecureAggregationPolicy(),
     identities: [Int: SiteIdentity] = [:],
     isSigned: Bool? = nil,
+    quorum: Quorum = Quorum(),
     executor: any Executor = Doing { task, _ in
       .weights(try task.model.mapTensors { try $1 + 1 })
     },
@@ -89,6 +91,7 @@ private final class Gate: Sendable {
       key: key
     )
     federation.secrets = .reproducible(key)
+    federation.quorum = quorum
     if isSigned ?? !identities.isEmpty {
       federation.identities = identities.mapValues(\.publicKey)
     }
@@ -387,5 +390,102 @@ private final class Gate: Sendable {
         return try await worker.answer(task)
       }
     }
+  }
+
+  @Test func answersThatAreDamagedAtAnyPlaceSpoilNoSum() async throws {
+    let identities = try Self.identities()
+    let numbers = Mutex(KeyedRandomNumbers(key: RandomKey(seed: 12)))
+    var sums = 0
+    for _ in 0..<40 {
+      let result = try? await Self.run(identities: identities) { task, worker in
+        var answer = try await worker.answer(task)
+        numbers.withLock { numbers in
+          guard task.site.index == 1, Int.random(in: 0..<3, using: &numbers) == 0 else { return }
+          for name in answer.headers.keys.sorted() {
+            var bytes = Array(answer.headers[name, default: ""].utf8)
+            guard !bytes.isEmpty else { continue }
+            let place = Int.random(in: bytes.indices, using: &numbers)
+            bytes[place] = .random(in: 32...126, using: &numbers)
+            answer.headers[name] = String(decoding: bytes, as: UTF8.self)
+          }
+        }
+        return answer
+      }
+      guard let result else { continue }
+      sums += 1
+      try expectClose(#require(result.model["weight"]), Tensor([2.0, 3.0]))
+    }
+    #expect(sums > 20)
+  }
+
+  @Test func vectorsOfAnotherFormAreRefused() async throws {
+    let forms: [@Sendable () throws -> Tensor] = [
+      { try Tensor.zeros([3], dtype: .float32) }, { try Tensor.zeros([2], dtype: .int64) },
+      { try Tensor.zeros([3, 1], dtype: .int64) }, { try Tensor.zeros([0], dtype: .int64) },
+      { try Tensor.zeros([], dtype: .int64) },
+    ]
+    for form in forms {
+      let result = try await Self.run { task, worker in
+        var answer = try await worker.answer(task)
+        if task.site.index == 1, answer.tensors["masked"] != nil {
+          answer.tensors = try ModelState([(name: "masked", tensor: form())])
+        }
+        return answer
+      }
+      #expect(result.contributions.map(\.index) == [0, 2, 3, 4])
+    }
+  }
+
+  @Test func aMandatorySiteMustBeInTheSum() async throws {
+    let executor = Doing { task, _ in
+      if task.site.index == 1 { throw Broken() }
+      return .weights(task.model)
+    }
+    let others = try await Self.run(quorum: Quorum(mandatory: ["site-1"]), executor: executor)
+    #expect(others.contributions.count == 4)
+    let error = await #expect(throws: FederationError.self) {
+      try await Self.run(quorum: Quorum(mandatory: ["site-2"]), executor: executor)
+    }
+    #expect(error?.code == .tooFewSites)
+    #expect(error?.message.contains("mandatory site 'site-2'") == true)
+    let unknown = await #expect(throws: FederationError.self) {
+      try await Self.run(quorum: Quorum(mandatory: ["site-9"]), executor: executor)
+    }
+    #expect(unknown?.code == .invalidConfiguration)
+  }
+
+  @Test func filtersForMaskedAnswersAndEncryptionAreRefused() async throws {
+    for isEncrypted in [false, true] {
+      var workflow = try FedAvg(rounds: 1)
+      workflow.secure = SecureAggregation()
+      let asked = Mutex(0)
+      var federation = Simulation(workflow: workflow).federation(
+        Doing { task, _ in
+          asked.withLock { $0 += 1 }
+          return .weights(task.model)
+        }
+      )
+      if isEncrypted {
+        federation.encryption =
+          try CKKSSecretKey(randomness: .insecureReproducible(RandomKey(seed: 1))).context
+      } else {
+        federation.filters.results = [try ClipNorm(norm: 1)]
+      }
+      let error = await #expect(throws: FederationError.self) {
+        try await federation.run(from: WorkflowState(model: model([0, 0])))
+      }
+      #expect(error?.code == .invalidConfiguration)
+      #expect(asked.withLock { $0 } == 0)
+    }
+  }
+
+  @Test func rulesThatMasksHideUpdatesFromAreRefused() async throws {
+    var workflow = try FedAvg(rounds: 1, rule: .median)
+    workflow.secure = SecureAggregation()
+    let error = await #expect(throws: FederationError.self) {
+      try await Simulation(workflow: workflow).run(Doing { task, _ in .weights(task.model) })
+    }
+    #expect(error?.code == .invalidConfiguration)
+    #expect(error?.message.contains("CoordinateMedian") == true)
   }
 }
