@@ -105,4 +105,36 @@ import Testing
     #expect(error?.code == .tooFewSites)
     #expect(error?.message.contains("where 4 are demanded") == true, "\(error?.message ?? "")")
   }
+
+  private static func noisy(_ accountant: String, epsilon: Double = 50) -> String {
+    let noise = "{clip_norm: 1, multiplier: 2}"
+    return job(
+      "{type: fedavg, rounds: 2, secure_aggregation: {noise: \(noise)}}",
+      rest: "privacy: {epsilon: \(epsilon), delta: 1e-5, accountant: \(accountant)}"
+    )
+  }
+
+  @Test func noiseThatSitesAddTogetherIsChargedToTheJob() async throws {
+    let spent = try await rounds(Self.noisy("rdp")).map { $0.epsilon["job"] }
+    let ideal = try (1...2).map { rounds in
+      var accountant = RDPAccountant()
+      try accountant.compose(.gaussian(noiseMultiplier: 2), count: rounds)
+      return try accountant.epsilon(delta: 1e-5)
+    }
+    for (found, least) in zip(spent, ideal) {
+      let found = try #require(found)
+      #expect(found > least && found < least * 1.01)
+    }
+    let error = await #expect(throws: FederationError.self) {
+      try await rounds(Self.noisy("rdp", epsilon: ideal[0] * 1.1))
+    }
+    #expect(error?.code == .budgetExhausted)
+  }
+
+  @Test func distributionsOfThePrivacyLossCannotChargeIt() async throws {
+    let error = await #expect(throws: FederationError.self) {
+      try await rounds(Self.noisy("pld"))
+    }
+    #expect(error?.message.contains("'rdp'") == true, "\(error?.message ?? "")")
+  }
 }

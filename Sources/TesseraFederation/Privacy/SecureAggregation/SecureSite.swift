@@ -1,3 +1,5 @@
+internal import Crypto
+internal import Foundation
 internal import Synchronization
 internal import TesseraCore
 
@@ -141,19 +143,20 @@ final class SecureSite: Sendable {
     distributed.addShare(
       to: &vector,
       first: terms.encoding.elementCount,
-      secrets: secrets.derived(for: task)
+      secrets: noiseSource(of: vector, of: task)
     )
     return vector
   }
-}
 
-extension SecretSource {
-  /// A source of its own for one task of one site.
-  fileprivate func derived(for task: SiteTask) -> SecretSource {
-    switch self {
-    case .system: .system
-    case .reproducible(let key): .reproducible(key["noise"][task.step][task.site.index])
-    case .held: derived("noise/\(task.step)/\(task.site.index)")
-    }
+  /// Where the noise of one vector comes from.
+  ///
+  /// Secrets that are kept draw the same for the same vector alone: a server that asks for another one in the same place, to
+  /// take the difference, gets other noise.
+  private func noiseSource(of vector: [UInt64], of task: SiteTask) -> SecretSource {
+    if case .system = secrets { return .system }
+    var hash = SHA256()
+    vector.withUnsafeBytes { hash.update(bufferPointer: $0) }
+    let digest = Data(hash.finalize()).base64EncodedString()
+    return secrets.derived("noise/\(task.step)/\(task.site.index)/\(digest)")
   }
 }

@@ -488,4 +488,20 @@ private final class Gate: Sendable {
     #expect(error?.code == .invalidConfiguration)
     #expect(error?.message.contains("CoordinateMedian") == true)
   }
+
+  @Test func noiseIsRepeatedForTheSameUpdateAlone() async throws {
+    func noise(_ step: Double) async throws -> Tensor {
+      let result = try await Self.run(
+        Secure(settings: Self.noisy),
+        executor: Doing { task, _ in .weights(try task.model.mapTensors { try $1 + step }) }
+      )
+      let model = try #require(result.model["weight"])
+      return try model - Tensor([1 + step, 2 + step])
+    }
+    let first = try await noise(0.125)
+    #expect(try await noise(0.125).isIdentical(to: first))
+    // The same site, round and task: a difference of two answers must not be free of noise.
+    let other = try await noise(0.25)
+    #expect(try abs(first - other).minimum().item() > 1e-3)
+  }
 }
