@@ -36,7 +36,10 @@ struct Simulate: AsyncParsableCommand {
   )
   var lanes: Limited<LaneLimit>?
 
-  @Flag(help: "Only say whether the job is right, with all that is wrong with it.")
+  @Flag(
+    help:
+      "Only say whether the job is right, with all that is wrong with it, and what privacy it will cost."
+  )
   var check = false
 
   @Flag(
@@ -60,6 +63,7 @@ struct Simulate: AsyncParsableCommand {
         let sites = run.data.sites.count
         guard json else {
           session.output.line("\(job.name) is right: \(counted(sites, "site")).")
+          for line in try run.privacyPlan()?.lines ?? [] { session.output.line(line) }
           return
         }
         print(try JSONText.of(CheckResult(job: job.name, sites: sites, problems: [])))

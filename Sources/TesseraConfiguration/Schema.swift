@@ -48,6 +48,27 @@ public struct Schema<Value> {
     }
   }
 
+  /// A value that may also be one of some words, each of which stands for something.
+  public func or(_ words: KeyValuePairs<String, Value>) -> Schema {
+    Schema {
+      var form = form()
+      let names = words.map { "`\($0.key)`" }.joined(separator: ", ")
+      form.allowed = (form.allowed.map { $0 + ", or " } ?? "or ") + names
+      return form
+    } sample: {
+      sample()
+    } text: {
+      "\($0)"
+    } read: { entry in
+      guard case .text(let text) = entry.node.scalar else { return try read(entry) }
+      guard let value = words.first(where: { $0.key == text })?.value else {
+        let hint = suggestion(for: text, among: words.map(\.key))
+        throw entry.problem(.unknownName, "cannot be \(text.shown)\(hint)")
+      }
+      return value
+    }
+  }
+
   /// A mapping, of which `body` must read all keys.
   public static func mapping(_ body: @escaping (Mapping) throws -> Value) -> Schema {
     Schema {

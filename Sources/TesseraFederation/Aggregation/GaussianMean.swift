@@ -56,6 +56,8 @@ public struct GaussianMean: PrivateAggregationRule {
   public let noiseMultiplier: Double
   /// How the norm follows the updates; it stays if `nil`.
   public let adaptive: Adaptation?
+  /// Whether ``noiseMultiplier`` is still to be found from the budget of a job.
+  var isCalibrated = false
 
   /// A mean with noise.
   ///
@@ -115,6 +117,11 @@ public struct GaussianMean: PrivateAggregationRule {
     )
   }
 
+  /// The same with the noise that was found.
+  func calibrated(to multiplier: Double) throws -> GaussianMean {
+    try GaussianMean(clipNorm: clipNorm, noiseMultiplier: multiplier, adaptive: adaptive)
+  }
+
   /// The same with another norm.
   func clipping(to norm: Double) throws -> GaussianMean {
     try GaussianMean(clipNorm: norm, noiseMultiplier: noiseMultiplier, adaptive: adaptive)
@@ -125,6 +132,7 @@ public struct GaussianMean: PrivateAggregationRule {
   /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration`` if the round has no secrets for the
   ///   noise.
   public func begin(_ round: AggregationRound) throws -> any Aggregation {
+    guard !isCalibrated else { throw FederationError.notCalibrated(Self.name) }
     guard let secrets = round.secrets else {
       throw FederationError(
         code: .invalidConfiguration,

@@ -11,6 +11,8 @@ public import TesseraCore
 public struct Ditto: SiteAlgorithm {
   /// What the algorithm is called in answers.
   public var name: String { "ditto" }
+  /// The shared model, and the personal one.
+  public var trainings: Int { 2 }
   /// How strongly the personal model is pulled to the global one.
   ///
   /// 0 is training alone; the paper tries 0.05 to 2.

@@ -15,7 +15,7 @@ public struct Scaffold: Workflow {
   /// The share of the sites that is asked in each round.
   public let fraction: Double
   /// How the updates become one, models and changes of control variates alike.
-  public let rule: any AggregationRule
+  public internal(set) var rule: any AggregationRule
   /// How the server moves the model.
   public let serverOptimizer: (any ServerOptimizer)?
   /// The part of tasks and answers, and the name in the memory, that is the control variate.

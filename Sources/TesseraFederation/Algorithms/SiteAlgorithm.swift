@@ -12,6 +12,9 @@ public import TesseraCore
 ///       }
 ///     }
 public protocol SiteAlgorithm: Sendable {
+  /// How often a task of training trains on the site's data: each time costs privacy, where that is counted.
+  var trainings: Int { get }
+
   /// What the algorithm is called in answers.
   var name: String { get }
 
@@ -105,4 +108,9 @@ extension FederationError {
       )
     }
   }
+}
+
+extension SiteAlgorithm {
+  /// Once.
+  public var trainings: Int { 1 }
 }

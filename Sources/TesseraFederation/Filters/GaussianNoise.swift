@@ -18,6 +18,8 @@ public struct GaussianNoise: Filter {
   public let clipNorm: Double?
   /// What becomes of tensors without fractions.
   public let nonFloating: NonFloatingTensors
+  /// Whether the noise is still to be found from the budget of a job.
+  var isCalibrated = false
 
   /// Noise of a standard deviation.
   ///
@@ -70,11 +72,21 @@ public struct GaussianNoise: Filter {
     self.nonFloating = nonFloating
   }
 
+  /// The same with the noise that was found.
+  func calibrated(to multiplier: Double) throws -> GaussianNoise {
+    try GaussianNoise(
+      noiseMultiplier: multiplier,
+      clipNorm: clipNorm ?? 1,
+      nonFloating: nonFloating
+    )
+  }
+
   /// The models with noise on every element.
   ///
   /// - Throws: ``FederationError`` with code ``FederationError/Code/rejectedUpdate`` if a tensor is not finite.
   public func apply(to exchange: Exchange, in context: FilterContext) throws -> Exchange {
-    try exchange.mapFloating(in: context, for: Self.name, others: nonFloating) {
+    guard !isCalibrated else { throw FederationError.notCalibrated(Self.name) }
+    return try exchange.mapFloating(in: context, for: Self.name, others: nonFloating) {
       name,
       tensor,
       place in

@@ -65,17 +65,20 @@ extension JobComponents {
       GaussianMean.name,
       summary: "The mean of clipped updates, with noise that a trusted server adds."
     ) { arguments in
-      try .gaussianMean(
-        clipNorm: arguments.required(
-          "clip_norm",
-          .number(above: 0),
-          help: "the greatest Euclidean length of an update"
-        ),
-        noiseMultiplier: arguments.required(
-          "noise_multiplier",
-          .number(above: 0),
-          help: "the deviation of the noise in the sum over `clip_norm`"
-        ),
+      let norm = try arguments.required(
+        "clip_norm",
+        .number(above: 0),
+        help: "the greatest Euclidean length of an update"
+      )
+      let level = try arguments.required(
+        "noise_multiplier",
+        .noiseLevel(.number(above: 0)),
+        help:
+          "the deviation of the noise in the sum over `clip_norm`, or as much as the budget needs"
+      )
+      var mean = try GaussianMean(
+        clipNorm: norm,
+        noiseMultiplier: level.known,
         adaptive: arguments.optional(
           "clip",
           .clipping,
@@ -83,6 +86,8 @@ extension JobComponents {
             "`fixed`; or `adaptive`: the clip norm follows the updates (`quantile`, `learning_rate`, `count_deviation`)"
         ) ?? nil
       )
+      mean.isCalibrated = level == .calibrated
+      return mean
     }
     rules.register("norm-bound", summary: "The mean of updates that are clipped to a length.") {
       arguments in

@@ -81,20 +81,26 @@ func classifier(
     default: false,
     help: "move and mirror images at random"
   )
-  let privateSGD = try arguments.optional(
+  let privacy = try arguments.optional(
     "private_sgd",
     .mapping { settings in
-      try PrivateSGD(
-        clipNorm: settings.required(
-          "clip_norm",
-          .number(above: 0),
-          help: "the greatest norm of one example's gradient"
-        ),
-        noiseMultiplier: settings.required(
-          "noise_multiplier",
-          .number(above: 0),
-          help: "the noise's deviation over `clip_norm`"
-        )
+      let norm = try settings.required(
+        "clip_norm",
+        .number(above: 0),
+        help: "the greatest norm of one example's gradient"
+      )
+      let level = try settings.required(
+        "noise_multiplier",
+        .noiseLevel(.number(above: 0)),
+        help: "the noise's deviation over `clip_norm`, or as much as the budget needs"
+      )
+      return PrivateTrainingPlan(
+        sgd: try PrivateSGD(clipNorm: norm, noiseMultiplier: level.known),
+        isCalibrated: level == .calibrated,
+        batchSize: batch,
+        epochs: epochs,
+        trainings: algorithm.trainings,
+        holdout: holdout
       )
     },
     help: "train by DP-SGD, each example's gradient clipped for itself"
@@ -104,7 +110,11 @@ func classifier(
     .mapping(Attackers.init),
     help: "sites that do not answer honestly, to try out what an aggregation withstands"
   )
-  var recipe = ExecutorRecipe(passes: epochs, spendsPrivacy: privateSGD != nil) { resources in
+  var recipe = ExecutorRecipe(
+    passes: epochs,
+    spendsPrivacy: privacy != nil,
+    plannedEvents: { try privacy?.events(at: $0, $1) ?? [] }
+  ) { resources in
     guard case .images(let images) = resources.data, let network = resources.network else {
       throw FederationError(
         code: .invalidConfiguration,
@@ -120,7 +130,7 @@ func classifier(
       gradientNorm: clip,
       transforms: augments
         ? [RandomCrop(padding: max(1, format.size / 14)), RandomHorizontalFlip()] : [],
-      privateSGD: privateSGD
+      privateSGD: try privacy?.sgd(for: resources)
     ) { try network.make(format, $0) }
     let tasks = resources.workflow.tasks
     let share = holdout ?? (tasks.contains(.evaluate) ? JobComponents.usualHoldout : 0)
@@ -150,7 +160,7 @@ func classifier(
   recipe.needsModel = true
   recipe.algorithm = algorithm
   recipe.holdout = holdout
-  recipe.privateSGD = privateSGD
+  recipe.privateSGD = privacy?.sgd
   recipe.attackers = attackers?.names ?? []
   return recipe
 }

@@ -141,11 +141,11 @@ extension JobComponents {
         .number(in: 0...),
         help: "that of the noise, in place of the next two"
       )
-      let multiplier = try arguments.optional(
+      let level = try arguments.optional(
         "noise_multiplier",
-        .number(in: 0...),
-        default: 1,
-        help: "the noise's deviation over `clip_norm`"
+        .noiseLevel(.number(in: 0...)),
+        default: .multiplier(1),
+        help: "the noise's deviation over `clip_norm`, or as much as the budget needs"
       )
       let clipNorm = try arguments.optional(
         "clip_norm",
@@ -160,11 +160,13 @@ extension JobComponents {
         help: kept
       )
       guard let deviation else {
-        return try GaussianNoise(
-          noiseMultiplier: multiplier,
+        var noise = try GaussianNoise(
+          noiseMultiplier: level.known,
           clipNorm: clipNorm,
           nonFloating: nonFloating
         )
+        noise.isCalibrated = level == .calibrated
+        return noise
       }
       try arguments.refuse(["noise_multiplier", "clip_norm"], beside: "standard_deviation")
       return try GaussianNoise(standardDeviation: deviation, nonFloating: nonFloating)

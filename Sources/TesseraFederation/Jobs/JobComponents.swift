@@ -104,15 +104,20 @@ public struct ExecutorRecipe: Sendable {
   public var privateSGD: PrivateSGD?
   /// The names of sites that it lets attack.
   public var attackers: Set<String> = []
+  /// What one task of training costs a site, if the executor makes its answers private itself.
+  public var plannedEvents: @Sendable (Site, JobResources) throws -> [PrivacyEvent]
 
   /// A recipe.
   public init(
     passes: Int = 1,
     spendsPrivacy: Bool = false,
+    plannedEvents: @escaping @Sendable (Site, JobResources) throws -> [PrivacyEvent] = { _, _ in []
+    },
     make: @escaping @Sendable (JobResources) throws -> any Executor
   ) {
     self.passes = passes
     self.spendsPrivacy = spendsPrivacy
+    self.plannedEvents = plannedEvents
     self.make = make
   }
 }
@@ -130,4 +135,8 @@ public struct JobResources: Sendable {
 
   /// How many rounds there are at most.
   public var rounds: Int { workflow.rounds }
+  /// How often a site is asked to train, at most.
+  public var trainings: Int { workflow.trainingsPerSite }
+  /// How much privacy each site may spend, if that is counted.
+  public var budget: PrivacyBudget?
 }

@@ -14,7 +14,9 @@ public import TesseraRun
 /// The rounds, filters and aggregation are those of a deployment; only the transport is another.
 public struct JobRun: Experiment {
   /// What is done.
-  public let job: Job
+  ///
+  /// With the noise that its budget needs, where the files ask for that.
+  public private(set) var job: Job
   /// The data of all sites.
   public let data: JobData
   /// How many threads compute; has no influence on results.
@@ -45,15 +47,9 @@ public struct JobRun: Experiment {
     try Site.check(data.sites)
     try job.check(against: data)
     executor = try job.locating("executor") { [data, key] in
-      try job.executor.make(
-        JobResources(
-          data: data,
-          network: job.network,
-          workflow: job.workflow,
-          key: key["executor"]
-        )
-      )
+      try job.executor.make(Self.resources(of: job, data, key: key))
     }
+    self.job = try calibratedJob()
   }
 
   private static func data(
@@ -110,6 +106,19 @@ public struct JobRun: Experiment {
     }
   }
 
+  private static func resources(of job: Job, _ data: JobData, key: RandomKey) -> JobResources {
+    var resources = JobResources(
+      data: data,
+      network: job.network,
+      workflow: job.workflow,
+      key: key["executor"]
+    )
+    resources.budget = job.privacy
+    return resources
+  }
+
+  var resources: JobResources { Self.resources(of: job, data, key: key) }
+
   /// The first contents of `run.json`.
   public func newManifest() throws -> RunManifest {
     var manifest = RunManifest(
@@ -155,7 +164,7 @@ public struct JobRun: Experiment {
   /// The names of the model's tensors.
   public func tensorNames() throws -> [String] { try initialState().names }
 
-  private func initialState() throws -> ModelState {
+  func initialState() throws -> ModelState {
     guard let network = job.network, case .images(let images) = data else { return .empty }
     return try network.make(images.format, Generator(key: key["weights"])).state()
   }

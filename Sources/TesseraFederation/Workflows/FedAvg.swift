@@ -12,7 +12,7 @@ public struct FedAvg: Workflow {
   /// The share of the sites that is asked in each round, above 0 and at most 1; drawn anew each round.
   public let fraction: Double
   /// How the updates become one.
-  public let rule: any AggregationRule
+  public internal(set) var rule: any AggregationRule
   /// How the server moves the model; to the aggregate if `nil`.
   public let serverOptimizer: (any ServerOptimizer)?
   /// How updates are summed so that nobody sees a single one, in place of ``rule``; each is sent as it is if `nil`.

@@ -5,6 +5,14 @@ public protocol PrivateWorkflow: Workflow {
   /// Whether anything that it releases is made private by the server, or by all sites together.
   var makesReleasesPrivate: Bool { get }
 
+  /// Whether noise is still to be found from the budget of a job.
+  var isCalibrated: Bool { get }
+
+  /// The same with this noise multiplier wherever noise was still to be found.
+  ///
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration`` if it cannot have it.
+  func calibrated(to multiplier: Double) throws -> any PrivateWorkflow
+
   /// Refuses what is released without being made private.
   ///
   /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration`` naming it.
@@ -25,7 +33,26 @@ public protocol PrivateWorkflow: Workflow {
   ) throws -> [PrivacyEvent]
 }
 
+extension PrivateWorkflow {
+  /// No.
+  public var isCalibrated: Bool { false }
+
+  /// As it is.
+  public func calibrated(to multiplier: Double) throws -> any PrivateWorkflow { self }
+}
+
 extension FedAvg: PrivateWorkflow {
+  /// Whether the rule says so.
+  public var isCalibrated: Bool { (rule as? GaussianMean)?.isCalibrated == true }
+
+  /// The same with the noise that was found.
+  public func calibrated(to multiplier: Double) throws -> any PrivateWorkflow {
+    guard let mean = rule as? GaussianMean, mean.isCalibrated else { return self }
+    var workflow = self
+    workflow.rule = try mean.calibrated(to: multiplier)
+    return workflow
+  }
+
   /// Whether the rule is one that makes aggregates private, or sites add noise to sums.
   public var makesReleasesPrivate: Bool {
     secure.map { $0.noise != nil } ?? (rule is any PrivateAggregationRule)
@@ -55,6 +82,17 @@ extension FedAvg: PrivateWorkflow {
 }
 
 extension Scaffold: PrivateWorkflow {
+  /// Whether the rule says so.
+  public var isCalibrated: Bool { (rule as? GaussianMean)?.isCalibrated == true }
+
+  /// The same with the noise that was found.
+  public func calibrated(to multiplier: Double) throws -> any PrivateWorkflow {
+    guard let mean = rule as? GaussianMean, mean.isCalibrated else { return self }
+    var workflow = self
+    workflow.rule = try mean.calibrated(to: multiplier)
+    return workflow
+  }
+
   /// Whether the rule is one that makes aggregates private.
   public var makesReleasesPrivate: Bool { rule is any PrivateAggregationRule }
 
@@ -93,6 +131,18 @@ extension InitialWeights: PrivateWorkflow {
 }
 
 extension WorkflowChain: PrivateWorkflow {
+  /// Whether any of the workflows says so.
+  public var isCalibrated: Bool {
+    workflows.contains { ($0 as? any PrivateWorkflow)?.isCalibrated == true }
+  }
+
+  /// The same with one noise for all workflows for which it was to be found.
+  public func calibrated(to multiplier: Double) throws -> any PrivateWorkflow {
+    try WorkflowChain(
+      workflows.map { try ($0 as? any PrivateWorkflow)?.calibrated(to: multiplier) ?? $0 }
+    )
+  }
+
   /// Whether any of the workflows does.
   public var makesReleasesPrivate: Bool {
     workflows.contains { ($0 as? any PrivateWorkflow)?.makesReleasesPrivate == true }

@@ -158,6 +158,80 @@ import Testing
     }
   }
 
+  /// A job that the documentation shows, on little data.
+  private func example(_ name: String) throws -> JobFolder {
+    let root = FilePath(#filePath).removingLastComponent().removingLastComponent()
+      .removingLastComponent().removingLastComponent()
+    let file = root.appending("Examples/Jobs/\(name)/job.yml")
+    let text = try String(contentsOfFile: file.string, encoding: .utf8)
+    return try JobFolder(text, data: "images: images\npartition: iid\n")
+  }
+
+  @Test(arguments: ["local-privacy", "private-training", "central-privacy"])
+  func whatTheDocumentationShowsKeepsToItsPlan(_ name: String) async throws {
+    let folder = try example(name)
+    let run = try folder.run()
+    let plan = try #require(try run.privacyPlan())
+    let isCentral = name == "central-privacy"
+    #expect((plan.job != nil) == isCentral)
+    #expect(plan.sites.count == (isCentral ? 0 : run.data.sites.count))
+    #expect(plan.lines.allSatisfy { $0.contains("of \(plan.budget.epsilon)") })
+    #expect(!plan.lines.isEmpty && !plan.lines.contains { $0.contains("not last") })
+
+    let record = try RunRecord.create(at: folder.folder.path.appending("run"), run.newManifest())
+    let rounds = try await run.run(in: record).trainings[0].rounds
+    let spent = try #require(rounds.last?.epsilon)
+    var planned = Dictionary(uniqueKeysWithValues: plan.sites.map { ($0.name, $0.epsilon) })
+    planned["job"] = plan.job
+    // What was announced is what is spent.
+    #expect(Set(spent.keys) == Set(planned.keys))
+    for (owner, epsilon) in spent {
+      #expect(abs(epsilon - (planned[owner] ?? 0)) < 1e-9, "\(owner)")
+      #expect(epsilon <= plan.budget.epsilon)
+    }
+    #expect(rounds.allSatisfy(\.rejected.isEmpty))
+    let ledgers = record.folder.appending(Job.ledgerFileName)
+    #expect(FileManager.default.fileExists(atPath: ledgers.string) != isCentral)
+  }
+
+  @Test func noiseIsCalibratedToTheBudgetAndToNoLess() throws {
+    let mean =
+      "{type: fedavg, rounds: 3, aggregation: {type: gaussian-mean, clip_norm: 1, noise_multiplier: calibrated}}"
+    let executor =
+      "{type: classifier, batch: 8, private_sgd: {clip_norm: 1, noise_multiplier: calibrated}}"
+    let filters = """
+      filters:
+        site:
+          results: [{type: clip-norm}, {type: gaussian-noise, noise_multiplier: calibrated}]
+      """
+    for (job, accountant) in [
+      (Self.job(workflow: mean, rest: ""), "pld"), (Self.job(executor: executor, rest: ""), "rdp"),
+      (Self.job(rest: filters), "rdp"),
+    ] {
+      let budget = "privacy: {epsilon: 4, delta: 1e-5, accountant: \(accountant)}\n"
+      let plan = try #require(try JobFolder(job + budget).run().privacyPlan())
+      let most = try #require((plan.sites.map(\.epsilon) + [plan.job ?? 0]).max())
+      #expect(most <= 4 && most > 3.9, "\(most)")
+      // Without a budget there is nothing to find it from.
+      let folder = try JobFolder(job)
+      let complaint = try folder.complaint()
+      #expect(complaint.contains("'noise_multiplier: calibrated' needs a 'privacy' budget"))
+    }
+    let misspelled = mean.replacing("calibrated", with: "calibratd")
+    let complaint = try JobFolder(Self.job(workflow: misspelled, rest: "")).complaint()
+    #expect(complaint.contains("job.yml:2") && complaint.contains("'calibrated'"), "\(complaint)")
+  }
+
+  @Test func aBudgetThatWillNotLastIsAnnounced() throws {
+    let rest = "privacy: {epsilon: 0.5, delta: 1e-5}"
+    let plan = try #require(
+      try JobFolder(Self.job(workflow: Self.mean, rest: rest)).run().privacyPlan()
+    )
+    #expect(plan.lines.count == 1)
+    #expect(plan.lines[0].contains("the job will have spent") && plan.lines[0].contains("not last"))
+    #expect(try JobFolder(Self.job(rest: "")).run().privacyPlan() == nil)
+  }
+
   @Test func budgetsThatMeanNothingAreRefused() throws {
     func complaint(_ job: String) throws -> String { try JobFolder(job).complaint() }
     let budget = "privacy: {epsilon: 1, delta: 1e-5}"
