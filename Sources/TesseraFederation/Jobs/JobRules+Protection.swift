@@ -101,7 +101,9 @@ extension JobRule {
             in: place,
             after: Array(filters[..<index])
           )
-          return terms.overspending(events, budget)
+          // What is calibrated keeps to the budget.
+          let isCalibrated = (filter as? GaussianNoise)?.isCalibrated == true
+          return isCalibrated ? [] : terms.overspending(events, budget)
         } catch {
           return [terms.problem("filters.site.results[\(index)]", "\(error)")]
         }
@@ -114,7 +116,8 @@ extension JobRule {
     JobRule(workflowKeys + siteKeys + ["job.yml/privacy"]) { terms in
       guard let budget = terms.job.privacy, let count = terms.siteCount,
         let fedAvg = terms.job.workflow as? FedAvg,
-        fedAvg.secure == nil, let mean = fedAvg.rule as? GaussianMean
+        fedAvg.secure == nil, let mean = fedAvg.rule as? GaussianMean,
+        !mean.isCalibrated
       else { return [] }
       let draw = SiteDraw.planned(by: fedAvg.sampling, fraction: fedAvg.fraction, of: count)
       return terms.overspending(mean.events(for: draw), budget)
