@@ -38,7 +38,7 @@ public struct Federation: Sendable {
   /// With a budget nothing is aggregated or passed on that nothing makes private. The ledger is the state's document
   /// ``WorkflowState/privacyLedgerName``.
   public var budget: PrivacyBudget?
-  /// The run ends when the global model's accuracy is this good.
+  /// The training ends when the global model's accuracy is this good: the run, or the workflow of a chain that is under way.
   public var targetAccuracy: Double?
   /// The run pauses after this round, as if it had been interrupted there.
   public var lastRound: Int?
@@ -158,6 +158,12 @@ public struct Federation: Sendable {
       }
       let evaluation = try await evaluate?(next.global)
       try Task.checkCancellation()
+      let isReached = (evaluation?.accuracy ?? -.infinity) >= targetAccuracy ?? .infinity
+      let isEnded = isReached && !next.isFinished
+      if isReached {
+        flights.abandon()
+        workflow.endEarly(&next)
+      }
       try await finishRound(
         RoundResult(
           round: round,
@@ -170,9 +176,7 @@ public struct Federation: Sendable {
         )
       )
       state = next
-      if let accuracy = evaluation?.accuracy, accuracy >= targetAccuracy ?? .infinity {
-        return .targetReached
-      }
+      if isEnded, state.isFinished { return .targetReached }
     }
     return state.isFinished ? .workflowDone : .allRounds
   }

@@ -8,7 +8,8 @@ internal import TesseraCore
 ///     x ← x - τ · Σ pᵢ · dᵢ        τ = Σ pᵢ · aᵢ
 ///
 /// so that the sites go as far as in FedAvg, but for the objective `Σ pᵢ·fᵢ`, however many steps each takes. Tensors that are
-/// not trained (``TesseraCore/ModelState/isTrained(_:_:)``) take the plain mean.
+/// not trained (``TesseraCore/ModelState/isTrained(_:_:)``) take the plain mean. Under another rule than the mean, τ is the
+/// weighted median of the aᵢ: no site that claims much then carries the others away.
 public struct FedNova: Workflow {
   /// How many rounds there are at most.
   public let rounds: Int
@@ -20,6 +21,8 @@ public struct FedNova: Workflow {
   public let serverOptimizer: (any ServerOptimizer)?
   /// The measurement of an answer that is aᵢ.
   public static let reachMetric = "reach"
+  /// The largest aᵢ that a site may claim: learning rates times steps are far below it.
+  public static let largestReach = 1e6
 
   /// FedNova.
   ///
@@ -75,19 +78,25 @@ private struct NormalizedMean: AggregationRule {
   let directions: any AggregationRule
 
   func begin(_ round: AggregationRound) throws -> any Aggregation {
-    Sum(directions: try directions.begin(round))
+    Sum(directions: try directions.begin(round), isRobust: !(directions is WeightedMean))
   }
 
   private struct Sum: Aggregation {
     var directions: any Aggregation
+    let isRobust: Bool
     /// By the sites' indices: the order of arrival must not matter.
     var reaches: [Int: (weight: Double, reach: Double)] = [:]
 
     mutating func fold(_ update: Exchange, from site: Site) throws -> Double {
-      guard let reach = update.metrics[FedNova.reachMetric], reach > 0, reach.isFinite else {
+      guard let reach = update.metrics[FedNova.reachMetric], reach > 0,
+        reach <= FedNova.largestReach
+      else {
         throw FederationError.rejected(
           site,
-          "its '\(FedNova.reachMetric)' is not a number above 0: it must take part in FedNova, too"
+          """
+          its '\(FedNova.reachMetric)' is not a number above 0 and at most \(FedNova.largestReach): it \
+          must take part in FedNova, too
+          """
         )
       }
       let weight = try directions.fold(update, from: site)
@@ -104,8 +113,25 @@ private struct NormalizedMean: AggregationRule {
       var result = try directions.result()
       let parts = reaches.sorted { $0.key < $1.key }.map(\.value)
       let total = parts.reduce(0) { $0 + $1.weight }
-      result.metrics[FedNova.reachMetric] = parts.reduce(0) { $0 + $1.weight / total * $1.reach }
+      result.metrics[FedNova.reachMetric] =
+        isRobust
+        ? Self.median(of: parts, total: total)
+        : parts.reduce(0) { $0 + $1.weight / total * $1.reach }
       return result
+    }
+
+    /// The reach below which half of the weight lies.
+    private static func median(
+      of parts: [(weight: Double, reach: Double)],
+      total: Double
+    ) -> Double {
+      var below = 0.0
+      let sorted = parts.sorted { $0.reach < $1.reach }
+      for part in sorted {
+        below += part.weight
+        if below >= total / 2 { return part.reach }
+      }
+      return sorted.last?.reach ?? 0
     }
   }
 }

@@ -15,6 +15,10 @@ public struct ExchangeLimits: Sendable, Hashable {
   public var bytes: Int
   /// How deep collections may lie in collections.
   public var depth: Int
+  /// How long a text may be, in bytes of UTF-8.
+  public static let textBytes = 1 << 20
+  /// How many notes there may be of what was done to tensors, one after the other.
+  public static let notes = 64
 
   /// Limits; the defaults leave room for any model that fits a machine.
   public init(
@@ -54,12 +58,14 @@ public struct ExchangeLimits: Sendable, Hashable {
     }
     var size = dtype.byteCount
     for extent in shape {
-      let (product, overflow) = size.multipliedReportingOverflow(by: extent)
+      // Of a tensor without elements too, whoever computes its strides multiplies the other extents.
+      let (product, overflow) = size.multipliedReportingOverflow(by: max(extent, 1))
       guard extent >= 0, !overflow else {
         throw exceeded("tensor '\(name)' has the shape \(shape)", self.bytes)
       }
       size = product
     }
+    if shape.contains(0) { size = 0 }
     let (sum, overflow) = bytes.addingReportingOverflow(size)
     guard !overflow, sum <= self.bytes else {
       throw exceeded("its tensors have \(overflow ? "too many" : "\(sum)") bytes", self.bytes)
@@ -79,13 +85,40 @@ public struct ExchangeLimits: Sendable, Hashable {
       throw exceeded("it has \(count) \(what)", names)
     }
     for name in exchange.metrics.keys { try check(name: name) }
-    for name in exchange.headers.keys { try check(name: name) }
+    for (name, text) in exchange.headers {
+      try check(name: name)
+      guard text.utf8.count <= Self.textBytes else {
+        throw exceeded("a header has \(text.utf8.count) bytes", Self.textBytes)
+      }
+    }
+    if case .custom(let name) = exchange.kind { try check(name: name) }
+    try check(exchange.metadata)
     for (name, tensor) in zip(exchange.tensors.names, exchange.tensors.tensors) {
       try check(tensor: name, shape: tensor.shape, dtype: tensor.dtype, bytes: &bytes)
     }
     for (name, part) in exchange.parts {
       try check(name: name)
       try check(part, depth: depth + 1, bytes: &bytes)
+    }
+  }
+
+  private func check(_ metadata: Exchange.Metadata) throws {
+    for name in [metadata.contributor, metadata.algorithm].compactMap({ $0 }) {
+      try check(name: name)
+    }
+    guard metadata.processing.count <= Self.notes else {
+      throw exceeded("it has \(metadata.processing.count) notes of processing", Self.notes)
+    }
+    for note in metadata.processing {
+      try check(name: note.algorithm)
+      guard note.parameters.count <= Self.notes else {
+        throw exceeded("a note has \(note.parameters.count) parameters", Self.notes)
+      }
+      for name in note.parameters.keys { try check(name: name) }
+    }
+    for list in [metadata.excluded] + metadata.processing.map(\.tensors) {
+      guard list.count <= names else { throw exceeded("a list has \(list.count) names", names) }
+      for name in list { try check(name: name) }
     }
   }
 

@@ -75,7 +75,9 @@ extension Exchange {
   /// How many steps of an optimiser a model is away from the task's: 1 if it does not say.
   func stepCount(in place: FilteredModel) throws -> Double {
     let steps = metadata.steps ?? 1
-    guard steps >= 1 else { throw place.refusal("its number of steps is below 1") }
+    guard (1...100_000_000).contains(steps) else {
+      throw place.refusal("its number of steps is not in 1...100000000")
+    }
     return Double(steps)
   }
 }

@@ -88,7 +88,10 @@ public struct TopK: Filter {
         guard rest.shape == change.shape, rest.dtype == change.dtype else {
           throw place.refusal("\(change) where \(rest) was held back", tensor: name)
         }
-        return try change + rest
+        let sum = try change + rest
+        // What was held back over many rounds may have grown beyond the dtype.
+        try place.requireFinite(sum.to(result.tensors[name]?.dtype ?? sum.dtype), name)
+        return sum
       }
       let positions = try positions(corrected.tensors)
       var note = Exchange.Processing(Self.note, tensors: [], bytesBefore: 0, bytesAfter: 0)

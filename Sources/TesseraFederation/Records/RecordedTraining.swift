@@ -52,7 +52,9 @@ public struct RecordedTraining: Sendable {
     memories?.settle(at: try keptStep(after: state, in: run.record) ?? state.step)
     if training?.isFinished == true { return state }
     // A kill may have come between the last round and the note that it was the last.
-    if let accuracy = last?.accuracy, accuracy >= federation.targetAccuracy ?? .infinity {
+    if state.isFinished, let accuracy = last?.accuracy,
+      accuracy >= federation.targetAccuracy ?? .infinity
+    {
       try run.append(
         .trainingFinished(training: name, reason: FinishReason.targetReached.rawValue)
       )

@@ -29,6 +29,8 @@ public struct StatisticsWorkflow: Workflow {
 
   /// One.
   public let rounds = 1
+  /// No.
+  public let trains = false
   /// The features; all that sites have if `nil`.
   public let features: [String]?
   /// The bins of single features.

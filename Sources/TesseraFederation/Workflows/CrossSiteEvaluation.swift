@@ -11,6 +11,8 @@ internal import TesseraCore
 public struct CrossSiteEvaluation: Workflow {
   /// One.
   public let rounds = 1
+  /// No.
+  public let trains = false
   /// Whether the global model is measured too.
   public let includesGlobalModel: Bool
   /// The names of the sites whose models are measured; all if `nil`.

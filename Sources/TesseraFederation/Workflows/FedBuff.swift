@@ -85,6 +85,12 @@ public struct FedBuff: Workflow {
     "FedBuff's server scales each update by its staleness, which it cannot if it is encrypted"
   }
 
+  /// Forgets the tasks that are under way.
+  public func endEarly(_ state: inout WorkflowState) {
+    FlightLine.clear(&state)
+    state.isFinished = true
+  }
+
   /// Fills one buffer, and takes a step.
   ///
   /// - Throws: ``FederationError`` with code ``FederationError/Code/tooFewSites`` if many more tasks fail than updates are needed.

@@ -150,6 +150,12 @@ struct FlightLine {
     try state.setDocument(Self.document, to: saved)
   }
 
+  /// Removes all that any line has kept.
+  static func clear(_ state: inout WorkflowState) {
+    state.documents[document] = nil
+    for name in state.memory.keys where name.hasPrefix("fedbuff-") { state.memory[name] = nil }
+  }
+
   /// Removes all that was kept.
   func clear(_ state: inout WorkflowState) {
     state.documents[Self.document] = nil

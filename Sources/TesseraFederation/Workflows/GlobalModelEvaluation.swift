@@ -16,6 +16,8 @@ public struct GlobalModelEvaluation: Workflow {
   public static let document = "global model evaluation"
   /// One.
   public let rounds = 1
+  /// No.
+  public let trains = false
 
   /// Evaluation of the global model at the sites.
   public init() {}

@@ -8,6 +8,8 @@ internal import TesseraCore
 public struct InitialWeights: Workflow {
   /// One.
   public let rounds = 1
+  /// No.
+  public let trains = false
   /// The name of the site; the first in the list that has a usable model if `nil`.
   public let site: String?
 

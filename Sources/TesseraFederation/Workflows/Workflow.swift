@@ -30,6 +30,14 @@ public protocol Workflow: Sendable {
   /// A job whose executor cannot do it is refused before it begins.
   var tasks: Set<TaskName> { get }
 
+  /// Whether it makes the global model another one from round to round: what measures alone does not.
+  var trains: Bool { get }
+
+  /// Ends it although it has rounds left: the aim is reached.
+  ///
+  /// Most have nothing to do but to say so by ``WorkflowState/isFinished``.
+  func endEarly(_ state: inout WorkflowState)
+
   /// Carries out one round.
   ///
   /// - Parameters:
@@ -49,10 +57,18 @@ extension Workflow {
   }
 
   /// The workflow, or those that it is a chain of.
-  var steps: [any Workflow] { (self as? WorkflowChain)?.workflows ?? [self] }
+  var steps: [any Workflow] {
+    ((self as? WorkflowChain)?.workflows ?? [self]).map { ($0 as? BestModel)?.workflow ?? $0 }
+  }
 
   /// Whether sums that nobody sees the parts of are taken in it.
   var isSecurelyAggregated: Bool { steps.contains { ($0 as? FedAvg)?.secure != nil } }
+
+  /// As a rule.
+  public var trains: Bool { true }
+
+  /// Says that it is finished.
+  public func endEarly(_ state: inout WorkflowState) { state.isFinished = true }
 }
 
 /// Where a workflow stands between rounds.

@@ -48,6 +48,23 @@ public struct WorkflowChain: Workflow {
     workflows.lazy.compactMap(\.reasonAgainstEncryption).first
   }
 
+  /// Whether one of them does.
+  public var trains: Bool { workflows.contains(where: \.trains) }
+
+  /// Ends the workflow that is under way; the next one follows.
+  ///
+  /// Between two of them there is nothing to end.
+  public func endEarly(_ state: inout WorkflowState) {
+    guard let position = try? state.document(Self.document, as: Position.self),
+      position.rounds > 0, workflows.indices.contains(position.workflow)
+    else { return }
+    workflows[position.workflow].endEarly(&state)
+    let next = Position(workflow: position.workflow + 1)
+    state.isFinished = next.workflow == workflows.count
+    // A position is always JSON.
+    try? state.setDocument(Self.document, to: next)
+  }
+
   /// Carries out the next round of the workflow whose turn it is.
   public func run(_ state: inout WorkflowState, with controller: Controller) async throws {
     var position = try state.document(Self.document, as: Position.self) ?? Position()
