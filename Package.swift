@@ -26,10 +26,14 @@ let package = Package(
     .library(name: "TesseraRun", targets: ["TesseraRun"]),
     .library(name: "TesseraConfiguration", targets: ["TesseraConfiguration"]),
     .library(name: "TesseraFederation", targets: ["TesseraFederation"]),
+    .library(name: "TesseraProvisioning", targets: ["TesseraProvisioning"]),
     .executable(name: "tessera", targets: ["TesseraCLI"]),
+    .executable(name: "tessera-federation", targets: ["TesseraFederationCLI"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
+    .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -106,13 +110,38 @@ let package = Package(
       swiftSettings: strict
     ),
     .target(
+      name: "TesseraProvisioning",
+      dependencies: [
+        "TesseraConfiguration", system,
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "SwiftASN1", package: "swift-asn1"),
+        .product(name: "X509", package: "swift-certificates"),
+      ],
+      swiftSettings: strict
+    ),
+    .target(
       name: "Tessera",
       dependencies: ["TesseraCore", "TesseraNN", "TesseraData"],
+      swiftSettings: strict
+    ),
+    .target(
+      name: "TesseraCommandLine",
+      dependencies: [.product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: strict
+    ),
+    .executableTarget(
+      name: "TesseraFederationCLI",
+      dependencies: [
+        "TesseraCommandLine", "TesseraProvisioning", system,
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "X509", package: "swift-certificates"),
+      ],
       swiftSettings: strict
     ),
     .executableTarget(
       name: "TesseraCLI",
       dependencies: [
+        "TesseraCommandLine",
         "TesseraCore", "TesseraNN", "TesseraData", "TesseraRun", "TesseraConfiguration",
         "TesseraFederation", system,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -134,6 +163,16 @@ let package = Package(
     .testTarget(
       name: "TesseraConfigurationTests",
       dependencies: ["TesseraConfiguration", "TesseraCore", "TesseraTesting", system],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "TesseraProvisioningTests",
+      dependencies: [
+        "TesseraConfiguration", "TesseraProvisioning", system,
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "SwiftASN1", package: "swift-asn1"),
+        .product(name: "X509", package: "swift-certificates"),
+      ],
       swiftSettings: strict
     ),
     .testTarget(

@@ -1,6 +1,7 @@
 public import ArgumentParser
 internal import Foundation
 internal import SystemPackage
+internal import TesseraCommandLine
 internal import TesseraData
 public import TesseraFederation
 internal import TesseraRun
@@ -164,7 +165,7 @@ struct Quickstart: AsyncParsableCommand {
   }
 
   func run() async throws {
-    try await Session.reportingErrors {
+    try await reportingErrors {
       let session = Session()
       // Before the data are read: this takes no time.
       if let output { try RunRecord.checkIsFree(FilePath(output)) }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import TesseraCommandLine
 internal import TesseraFederation
 internal import TesseraRun
 
@@ -18,7 +19,7 @@ struct Resume: AsyncParsableCommand {
   var acrossVersions = false
 
   func run() async throws {
-    try await Session.reportingErrors {
+    try await reportingErrors {
       let record = try recorded.record()
       let manifest = try record.manifest()
       let session = Session(json: recorded.json)

@@ -135,20 +135,6 @@ final class Session: Sendable {
     }
     return differences.isEmpty ? "" : "; it was made with \(differences.joined(separator: ", "))"
   }
-
-  /// Runs `body`; an error becomes one line on standard error and exit code 1.
-  static func reportingErrors(_ body: () async throws -> Void) async throws {
-    do {
-      try await body()
-    } catch let error as ExitCode {
-      throw error
-    } catch let error as ValidationError {
-      throw error
-    } catch {
-      FileHandle.standardError.write(Data("tessera: \(error)\n".utf8))
-      throw ExitCode(1)
-    }
-  }
 }
 
 extension FilePath {

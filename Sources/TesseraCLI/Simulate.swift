@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import SystemPackage
+internal import TesseraCommandLine
 internal import TesseraConfiguration
 internal import TesseraFederation
 internal import TesseraRun
@@ -55,7 +56,7 @@ struct Simulate: AsyncParsableCommand {
   }
 
   func run() async throws {
-    try await Session.reportingErrors {
+    try await reportingErrors {
       let session = Session(json: json)
       if let output, !check { try RunRecord.checkIsFree(FilePath(output)) }
       let (job, run) = try read(session)

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import SystemPackage
+internal import TesseraCommandLine
 internal import TesseraFederation
 internal import TesseraRun
 
@@ -13,7 +14,7 @@ struct Verify: AsyncParsableCommand {
   @OptionGroup var recorded: RecordedRun
 
   func run() async throws {
-    try await Session.reportingErrors {
+    try await reportingErrors {
       let record = try recorded.record()
       let manifest = try record.manifest()
       let session = Session(json: recorded.json)

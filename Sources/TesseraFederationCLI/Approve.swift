@@ -1,0 +1,64 @@
+internal import ArgumentParser
+internal import SystemPackage
+internal import TesseraCommandLine
+internal import TesseraProvisioning
+
+struct Approve: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Signs a request, and makes the rest of the participant's kit.",
+    discussion:
+      "The kit's files belong into the folder where the request was made, beside the keys."
+  )
+
+  @Argument(help: "The request's file.", completion: .file(extensions: ["json"]))
+  var request: String
+
+  @OptionGroup var authority: AuthorityOptions
+
+  @Option(help: "How many days the certificate is good for.")
+  var days = 730
+
+  @Flag(help: "Do not ask.")
+  var yes = false
+
+  @OptionGroup var answer: AnswerOptions
+
+  private struct Made: Encodable {
+    var name: String
+    var kit: String
+  }
+
+  func validate() throws {
+    guard (1...3650).contains(days) else {
+      throw ValidationError("The value '\(days)' is invalid for '--days <1...3650>'")
+    }
+  }
+
+  func run() async throws {
+    try await reportingErrors {
+      let request = try CertificateRequest(contentsOf: FilePath(request))
+      var authority = try AuthorityFolder(contentsOf: FilePath(authority.authority))
+      if !yes {
+        let participant = request.participant
+        let role = participant.role.map { ", \($0.rawValue)" } ?? ""
+        print(
+          "\(participant.name): \(participant.kind.rawValue)\(role), of \(participant.organisation)"
+        )
+        print("Fingerprint: \(request.fingerprint)")
+        print(
+          "Is it what you expect, and is the fingerprint the requester's? [y/N] ",
+          terminator: ""
+        )
+        guard readLine()?.lowercased() == "y" else {
+          print("Not signed.")
+          throw ExitCode(1)
+        }
+      }
+      let kit = try authority.approve(request, days: days)
+      try answer.say(
+        Made(name: request.participant.name, kit: kit.string),
+        ["Send \(kit) to \(request.participant.name); it goes beside the keys, as it is."]
+      )
+    }
+  }
+}

@@ -1,0 +1,42 @@
+internal import ArgumentParser
+internal import SystemPackage
+internal import TesseraCommandLine
+internal import TesseraProvisioning
+
+struct Renew: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Gives a participant a certificate that lasts longer, for the key it has."
+  )
+
+  @Argument(help: "The participant's name.")
+  var name: String
+
+  @OptionGroup var authority: AuthorityOptions
+
+  @Option(help: "How many days the certificate is good for.")
+  var days = 730
+
+  @OptionGroup var answer: AnswerOptions
+
+  private struct Made: Encodable {
+    var name: String
+    var kit: String
+  }
+
+  func validate() throws {
+    guard (1...3650).contains(days) else {
+      throw ValidationError("The value '\(days)' is invalid for '--days <1...3650>'")
+    }
+  }
+
+  func run() async throws {
+    try await reportingErrors {
+      var authority = try AuthorityFolder(contentsOf: FilePath(authority.authority))
+      let kit = try authority.renew(name, days: days)
+      try answer.say(
+        Made(name: name, kit: kit.string),
+        ["The renewed kit is \(kit): send all but its keys to \(name)."]
+      )
+    }
+  }
+}

@@ -1,0 +1,315 @@
+internal import Crypto
+public import Foundation
+public import SystemPackage
+internal import X509
+
+/// The folder from which a federation is provisioned: the authority's key, its lists, and the kits.
+///
+///     FOLDER/authority/   root.key, root.crt, participants.json, revoked.json
+///     FOLDER/kits/NAME/   a start-up kit for each participant
+///
+/// Whoever has `root.key` can admit anybody: the folder belongs on one machine, and in a backup.
+public struct AuthorityFolder {
+  /// Where it lies.
+  public let folder: FilePath
+  let authority: CertificateAuthority
+  /// All participants.
+  public private(set) var participants: ParticipantList
+  /// The certificates that are good no longer.
+  public private(set) var revocations: RevocationList
+
+  private var files: FilePath { folder.appending("authority") }
+
+  /// What provisioning did.
+  public struct Outcome: Sendable, Hashable {
+    /// Those who have new kits, and where these lie.
+    public var kits: [String: FilePath] = [:]
+    /// Those whose kits are as before.
+    public var unchanged: [String] = []
+    /// Those who have certificates and are no longer in the project.
+    public var absent: [String] = []
+  }
+
+  /// Opens the folder of a federation that was provisioned before.
+  public init(contentsOf folder: FilePath) throws {
+    self.folder = folder
+    let files = folder.appending("authority")
+    guard KitFile.exists(files.appending("root.crt")) else {
+      throw ProvisioningError(code: .cannotRead, message: "\(folder) holds no authority")
+    }
+    authority = try CertificateAuthority(contentsOf: files)
+    participants = try SignedDocument.read(
+      ParticipantList.self,
+      as: .participants,
+      signedBy: authority.certificate,
+      from: files.appending("participants.json")
+    )
+    revocations = try SignedDocument.read(
+      RevocationList.self,
+      as: .revocations,
+      signedBy: authority.certificate,
+      from: files.appending("revoked.json")
+    )
+  }
+
+  private init(new folder: FilePath, for project: String, at now: Date) throws {
+    self.folder = folder
+    authority = try CertificateAuthority(named: project, at: now)
+    participants = ParticipantList(project: project)
+    revocations = RevocationList()
+    let files = folder.appending("authority")
+    try KitFile.makeFolder(files, isSecret: true)
+    try saveLists()
+    // The root last: without it there is no authority yet, and provisioning begins anew.
+    try authority.write(to: files)
+  }
+
+  /// Makes a federation's authority and kits, or those that a project has more than before.
+  ///
+  /// - Parameters:
+  ///   - project: Who takes part.
+  ///   - folder: Where the authority lies, or shall lie.
+  ///   - now: When certificates begin.
+  /// - Returns: The authority, and what was done.
+  /// - Throws: ``ProvisioningError`` with code ``ProvisioningError/Code/notAllowed`` if the folder is another federation's, or a
+  ///   participant is now something else.
+  public static func provision(
+    _ project: Project,
+    in folder: FilePath,
+    at now: Date = Date()
+  ) throws -> (AuthorityFolder, Outcome) {
+    let root = folder.appending("authority").appending("root.crt")
+    var authority =
+      KitFile.exists(root)
+      ? try AuthorityFolder(contentsOf: folder)
+      : try AuthorityFolder(new: folder, for: project.name, at: now)
+    guard authority.participants.project == project.name else {
+      throw ProvisioningError(
+        code: .notAllowed,
+        message: "\(folder) is of the project '\(authority.participants.project)'"
+      )
+    }
+    var outcome = Outcome()
+    for participant in project.participants {
+      guard let known = authority.participants[participant.name] else { continue }
+      guard known.participant == participant else {
+        throw ProvisioningError(
+          code: .notAllowed,
+          message: """
+            \(participant.name) has a certificate for something else: revoke it, and choose another name
+            """
+        )
+      }
+    }
+    let names = Set(project.participants.map { $0.name.lowercased() })
+    outcome.absent = authority.participants.entries.filter { entry in
+      !names.contains(entry.participant.name.lowercased())
+        && authority.revocations.entry(for: entry.serial) == nil
+    }.map(\.participant.name)
+    var contents: [KitContents] = []
+    for participant in project.participants {
+      if authority.participants[participant.name] != nil {
+        outcome.unchanged.append(participant.name)
+        continue
+      }
+      let keys = ParticipantKeys()
+      contents.append(
+        try authority.admit(
+          participant,
+          publicKey: keys.own.publicKey,
+          signingKey: keys.publicSigningKey,
+          keys: keys,
+          days: project.certificateDays,
+          at: now
+        )
+      )
+    }
+    // First the lists, so that no kit is out that they do not know.
+    try authority.saveLists()
+    for kit in contents { outcome.kits[kit.participant.name] = try authority.write(kit) }
+    if !contents.isEmpty { try authority.refreshKits() }
+    return (authority, outcome)
+  }
+
+  /// Signs a request, and writes a kit without keys: its files belong beside the keys that the requester kept.
+  ///
+  /// - Returns: Where the kit lies.
+  /// - Throws: ``ProvisioningError`` with code ``ProvisioningError/Code/alreadyThere`` if there is such a participant.
+  public mutating func approve(
+    _ request: CertificateRequest,
+    days: Int = 730,
+    at now: Date = Date()
+  ) throws -> FilePath {
+    guard participants[request.participant.name] == nil else {
+      throw ProvisioningError(
+        code: .alreadyThere,
+        message: "\(request.participant.name) is a participant already"
+      )
+    }
+    let kit = try admit(
+      request.participant,
+      publicKey: request.publicKey(),
+      signingKey: request.signingKey,
+      keys: nil,
+      days: days,
+      at: now
+    )
+    try saveLists()
+    let path = try write(kit)
+    try refreshKits()
+    return path
+  }
+
+  /// Gives a participant a certificate that lasts longer, for the key that it has.
+  ///
+  /// The old certificate stays good until its own end.
+  ///
+  /// - Returns: Where the renewed kit lies.
+  public mutating func renew(
+    _ name: String,
+    days: Int = 730,
+    at now: Date = Date()
+  ) throws -> FilePath {
+    let position = try position(of: name)
+    let participant = participants.entries[position].participant
+    let kit = kitFolder(of: participant)
+    let old = try CertificateFile.read(
+      kit.pushing(StartupKit.startup).appending("own.crt")
+    )
+    guard revocations.entry(for: old.serial) == nil else {
+      throw ProvisioningError(
+        code: .revoked,
+        message: "\(participant.name)'s certificate was revoked, and is not renewed"
+      )
+    }
+    guard let key = P256.Signing.PublicKey(old.publicKey) else {
+      throw ProvisioningError(code: .malformed, message: "\(kit) has a certificate of another kind")
+    }
+    let certificate = try authority.issue(for: participant, publicKey: key, days: days, at: now)
+    participants.number += 1
+    participants.entries[position].serial = certificate.serial
+    try saveLists()
+    let path = try write(
+      KitContents(
+        project: participants.project,
+        participant: participant,
+        root: authority.certificate,
+        certificate: certificate
+      )
+    )
+    try refreshKits()
+    return path
+  }
+
+  /// Ends a participant's certificate, as of now.
+  ///
+  /// Servers that have the new list refuse it at the next connection.
+  ///
+  /// - Throws: ``ProvisioningError`` with code ``ProvisioningError/Code/alreadyThere`` if it is revoked.
+  public mutating func revoke(
+    _ name: String,
+    because reason: String,
+    at now: Date = Date()
+  ) throws {
+    let entry = participants.entries[try position(of: name)]
+    guard revocations.entry(for: entry.serial) == nil else {
+      throw ProvisioningError(code: .alreadyThere, message: "\(name)'s certificate is revoked")
+    }
+    revocations.number += 1
+    let old = kitFolder(of: entry.participant).pushing(StartupKit.startup).appending("own.crt")
+    // An earlier certificate for the same key may still be good: the kit's, if it was not brought up to date.
+    let serials = Set([entry.serial] + ((try? CertificateFile.read(old).serial).map { [$0] } ?? []))
+    for serial in serials.sorted() where revocations.entry(for: serial) == nil {
+      revocations.entries.append(
+        RevocationList.Entry(
+          serial: serial,
+          name: entry.participant.name,
+          date: now.ISO8601Format(),
+          reason: reason
+        )
+      )
+    }
+    try saveLists()
+    try refreshKits()
+  }
+
+  /// Where a participant's kit lies.
+  public func kitFolder(of participant: Participant) -> FilePath {
+    folder.appending("kits").appending(participant.name)
+  }
+
+  /// Writes the signed lists into a folder.
+  func writeLists(to folder: FilePath) throws {
+    let key = authority.key
+    try SignedDocument.write(
+      participants,
+      as: .participants,
+      signedBy: key,
+      to: folder.appending("participants.json")
+    )
+    try SignedDocument.write(
+      revocations,
+      as: .revocations,
+      signedBy: key,
+      to: folder.appending("revoked.json")
+    )
+  }
+
+  private func saveLists() throws { try writeLists(to: files) }
+
+  /// Brings the lists in all kits up to date.
+  private func refreshKits() throws {
+    for entry in participants.entries {
+      let startup = kitFolder(of: entry.participant).pushing(StartupKit.startup)
+      if KitFile.exists(startup) { try writeLists(to: startup) }
+    }
+  }
+
+  private func position(of name: String) throws -> Int {
+    guard
+      let position = participants.entries.firstIndex(where: {
+        $0.participant.name.lowercased() == name.lowercased()
+      })
+    else {
+      throw ProvisioningError(code: .notAllowed, message: "there is no participant '\(name)'")
+    }
+    return position
+  }
+
+  private mutating func admit(
+    _ participant: Participant,
+    publicKey: P256.Signing.PublicKey,
+    signingKey: String,
+    keys: ParticipantKeys?,
+    days: Int,
+    at now: Date
+  ) throws -> KitContents {
+    let certificate = try authority.issue(
+      for: participant,
+      publicKey: publicKey,
+      days: days,
+      at: now
+    )
+    participants.number += 1
+    participants.entries.append(
+      ParticipantList.Entry(
+        participant: participant,
+        serial: certificate.serial,
+        signingKey: signingKey
+      )
+    )
+    return KitContents(
+      project: participants.project,
+      participant: participant,
+      root: authority.certificate,
+      certificate: certificate,
+      keys: keys
+    )
+  }
+
+  private func write(_ kit: KitContents) throws -> FilePath {
+    let path = kitFolder(of: kit.participant)
+    try kit.write(to: path, by: self)
+    return path
+  }
+}

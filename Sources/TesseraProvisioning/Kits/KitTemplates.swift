@@ -1,0 +1,94 @@
+/// The texts in start-up kits.
+enum KitTemplates {
+  static func startScript(for participant: Participant) -> String {
+    let command =
+      participant.kind == .user ? "console" : participant.kind.rawValue
+    return """
+      #!/bin/sh
+      # Starts \(participant.name), a \(participant.kind.rawValue) of the federation. TESSERA names the program if it is not on the PATH.
+      kit=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
+      exec "${TESSERA:-tessera}" federation \(command) "$kit" "$@"
+
+      """
+  }
+
+  static func unit(for participant: Participant, in project: String) -> String {
+    """
+    # Copy the kit to /etc/tessera/\(participant.name), own it by the user 'tessera', and:
+    #   cp startup/tessera-\(participant.kind.rawValue).service /etc/systemd/system/ && systemctl enable --now tessera-\(participant.kind.rawValue)
+    [Unit]
+    Description=Tessera \(participant.kind.rawValue) \(participant.name) of the federation \(project)
+    After=network-online.target
+    Wants=network-online.target
+
+    [Service]
+    User=tessera
+    ExecStart=/etc/tessera/\(participant.name)/startup/start.sh
+    Restart=always
+    RestartSec=2
+    NoNewPrivileges=true
+    ProtectSystem=strict
+    ReadWritePaths=/etc/tessera/\(participant.name)
+    PrivateTmp=true
+
+    [Install]
+    WantedBy=multi-user.target
+
+    """
+  }
+
+  static func readme(for participant: Participant, in project: String) -> String {
+    let start: String
+    switch participant.kind {
+    case .server:
+      start = """
+        Start it with `startup/start.sh`, or as a service with `startup/tessera-server.service`. It listens at port \
+        \(participant.port ?? Project.usualPort), the only port that has to be open.
+        """
+    case .site:
+      start = """
+        Start it with `startup/start.sh`, or as a service with `startup/tessera-site.service`. It opens one connection to the \
+        server; no port has to be open here. Say in `local/data.yml` where the data are, and in `local/policy.yml` what jobs may do.
+        """
+    case .user:
+      start = "Start the console with `startup/start.sh`."
+    }
+    return """
+      # \(participant.name), \(participant.kind.rawValue) of the federation \(project)
+
+      \(start)
+
+      The files in `startup/` are signed: a kit in which one was changed is refused. `startup/own.key` and `startup/signing.key` are
+      secrets. What is in `local/` is yours.
+
+      """
+  }
+
+  /// The participant's own files, as they are at first.
+  static func localFiles(for participant: Participant) -> [(name: String, text: String)] {
+    switch participant.kind {
+    case .user: []
+    case .server: [("policy.yml", policy)]
+    case .site: [("policy.yml", policy), ("data.yml", data)]
+    }
+  }
+
+  private static let policy = """
+    # Who may do what here. Conditions: any, none, own-organisation, own-submission; of several, one must hold.
+    rights:
+      project-admin: {submit: any, clone: any, manage: any, download: any, view: any, operate: any, run-external: none}
+      org-admin: {submit: none, clone: none, manage: own-organisation, download: own-organisation, view: any, operate: own-organisation, run-external: none}
+      lead: {submit: any, clone: own-submission, manage: own-submission, download: own-submission, view: any, operate: none, run-external: none}
+      member: {submit: none, clone: none, manage: none, download: none, view: any, operate: none, run-external: none}
+    # Filters that every answer of this site passes, whatever a job says, after the job's own.
+    filters: []
+
+    """
+
+  private static let data = """
+    # Where this site's data are, by the names that jobs know them by.
+    # images: {chest: /data/chest}
+    # tables: {patients: /data/patients.csv}
+
+    """
+}

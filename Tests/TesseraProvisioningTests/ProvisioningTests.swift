@@ -1,0 +1,268 @@
+import Foundation
+import SystemPackage
+import TesseraProvisioning
+import Testing
+import X509
+
+@Suite struct ProvisioningTests {
+  let folder = TemporaryFolder()
+  private var kits: FilePath { folder.path.appending("kits") }
+
+  private func provision(sites: [String] = ["north", "south"]) throws -> AuthorityFolder {
+    try AuthorityFolder.provision(Chest.project(sites: sites), in: folder.path).0
+  }
+
+  @Test func eachParticipantGetsAKitThatSaysWhoItIs() throws {
+    let (_, outcome) = try AuthorityFolder.provision(Chest.project(), in: folder.path)
+    #expect(outcome.kits.keys.sorted() == ["ada@hub", "bo@north", "north", "server", "south"])
+    for name in outcome.kits.keys {
+      let kit = try StartupKit(contentsOf: kits.appending(name))
+      #expect(kit.participant.name == name)
+      #expect(kit.project == "chest")
+      #expect(kit.participants.entries.count == 5)
+      let certified = try CertifiedParticipant(kit.certificate, root: kit.root, at: Date())
+      #expect(certified.name == name)
+      #expect(certified.kind == kit.participant.kind)
+      #expect(certified.organisation == kit.participant.organisation)
+      #expect(certified.role == kit.participant.role)
+    }
+  }
+
+  @Test func keysAreForTheirOwnersAlone() throws {
+    _ = try provision()
+    for name in ["north/startup/own.key", "server/startup/signing.key"] {
+      #expect(try permissions(of: kits.pushing(FilePath(name))) == 0o600)
+    }
+    #expect(try permissions(of: folder.path.pushing("authority/root.key")) == 0o600)
+    #expect(try permissions(of: folder.path.appending("authority")) == 0o700)
+    #expect(try permissions(of: kits.pushing("north/startup/start.sh")) == 0o755)
+  }
+
+  @Test func provisioningAgainAddsAndKeeps() throws {
+    _ = try provision()
+    let own = kits.pushing("north/startup/own.crt").string
+    let before = try Data(contentsOf: URL(filePath: own))
+    try "mine".write(
+      toFile: kits.pushing("north/local/policy.yml").string,
+      atomically: true,
+      encoding: .utf8
+    )
+    let project = try Chest.project(sites: ["north", "east"])
+    let (_, outcome) = try AuthorityFolder.provision(project, in: folder.path)
+    #expect(outcome.kits.keys.sorted() == ["east"])
+    #expect(outcome.unchanged == ["server", "north", "ada@hub", "bo@north"])
+    #expect(outcome.absent == ["south"])
+    #expect(try Data(contentsOf: URL(filePath: own)) == before)
+    let kit = try StartupKit(contentsOf: kits.appending("north"))
+    #expect(kit.participants["EAST"]?.participant.name == "east")
+    let policy = try String(
+      contentsOfFile: kits.pushing("north/local/policy.yml").string,
+      encoding: .utf8
+    )
+    #expect(policy == "mine")
+  }
+
+  @Test func anotherProjectOrAnotherRoleUnderTheSameNameIsRefused() throws {
+    _ = try provision()
+    var other = try Chest.project()
+    other.name = "brain"
+    #expect(throws: ProvisioningError.self) {
+      try AuthorityFolder.provision(other, in: folder.path)
+    }
+    var promoted = try Chest.project()
+    promoted.participants[4].role = .projectAdmin
+    let error = #expect(throws: ProvisioningError.self) {
+      try AuthorityFolder.provision(promoted, in: folder.path)
+    }
+    #expect(error?.message.hasPrefix("bo@north") == true)
+  }
+
+  @Test(arguments: [
+    "startup/own.crt", "startup/root.crt", "startup/start.sh", "startup/tessera-site.service",
+    "manifest.json", "manifest.json.sig", "startup/participants.json", "startup/revoked.json",
+  ])
+  func aKitWithAChangedFileIsRefusedByItsName(name: String) throws {
+    _ = try provision()
+    let file = kits.appending("north").pushing(FilePath(name)).string
+    let original = try Data(contentsOf: URL(filePath: file))
+    // A letter more, a letter less, and nothing.
+    for altered in [original + Data("#".utf8), original.dropLast(2), Data()] {
+      try altered.write(to: URL(filePath: file))
+      let error = #expect(throws: ProvisioningError.self) {
+        try StartupKit(contentsOf: kits.appending("north"))
+      }
+      let shown = name.hasSuffix(".sig") ? String(name.dropLast(4)) : name
+      #expect(error?.message.contains(FilePath(shown).lastComponent?.string ?? "") == true)
+    }
+    try FileManager.default.removeItem(atPath: file)
+    #expect(throws: ProvisioningError.self) { try StartupKit(contentsOf: kits.appending("north")) }
+    try original.write(to: URL(filePath: file))
+    _ = try StartupKit(contentsOf: kits.appending("north"))
+  }
+
+  @Test func aKitWithAFileMoreIsRefused() throws {
+    _ = try provision()
+    let extra = kits.pushing("north/startup/extra.sh")
+    try "echo".write(toFile: extra.string, atomically: true, encoding: .utf8)
+    let error = #expect(throws: ProvisioningError.self) {
+      try StartupKit(contentsOf: kits.appending("north"))
+    }
+    #expect(error?.code == .altered)
+    #expect(error?.message.contains("extra.sh was added") == true)
+  }
+
+  @Test func aKitWithTheKeysOrTheCertificateOfAnotherIsRefused() throws {
+    _ = try provision()
+    func copy(_ name: String) throws {
+      let target = kits.pushing(FilePath("north/startup/\(name)")).string
+      try FileManager.default.removeItem(atPath: target)
+      try FileManager.default.copyItem(
+        atPath: kits.pushing(FilePath("south/startup/\(name)")).string,
+        toPath: target
+      )
+    }
+    try copy("own.key")
+    let error = #expect(throws: ProvisioningError.self) {
+      try StartupKit(contentsOf: kits.appending("north"))
+    }
+    #expect(error?.code == .untrusted)
+  }
+
+  @Test func certificatesOfAnotherAuthorityAreUntrusted() throws {
+    let authority = try provision()
+    let elsewhere = TemporaryFolder()
+    _ = try AuthorityFolder.provision(Chest.project(), in: elsewhere.path)
+    let foreign = try StartupKit(contentsOf: elsewhere.path.pushing("kits/north"))
+    let own = try StartupKit(contentsOf: authority.folder.pushing("kits/north"))
+    let error = #expect(throws: ProvisioningError.self) {
+      try CertifiedParticipant(foreign.certificate, root: own.root, at: Date())
+    }
+    #expect(error?.code == .untrusted)
+  }
+
+  @Test func certificatesAreGoodForTheirTimeAlone() throws {
+    let authority = try provision()
+    let kit = try StartupKit(contentsOf: authority.folder.pushing("kits/north"))
+    for (days, isGood) in [(-1, false), (0, true), (729, true), (731, false)] {
+      let now = Date() + Double(days) * 86_400
+      let certified = Result { try CertifiedParticipant(kit.certificate, root: kit.root, at: now) }
+      switch certified {
+      case .success: #expect(isGood)
+      case .failure(let error):
+        #expect(!isGood)
+        #expect((error as? ProvisioningError)?.code == .expired)
+      }
+    }
+  }
+
+  @Test func aRevokedCertificateIsRefusedWithTheReason() throws {
+    var authority = try provision()
+    let kit = try StartupKit(contentsOf: authority.folder.pushing("kits/north"))
+    try authority.revoke("North", because: "laptop stolen")
+    let error = #expect(throws: ProvisioningError.self) {
+      try CertifiedParticipant(
+        kit.certificate,
+        root: kit.root,
+        at: Date(),
+        revocations: authority.revocations
+      )
+    }
+    #expect(error?.code == .revoked)
+    #expect(error?.message.contains("laptop stolen") == true)
+    #expect(throws: ProvisioningError.self) { try StartupKit(contentsOf: kits.appending("north")) }
+    // The others' kits have the new list.
+    let server = try StartupKit(contentsOf: kits.appending("server"))
+    #expect(server.revocations.entries.map(\.name) == ["north"])
+    #expect(server.revocations.number == 1)
+    #expect(throws: ProvisioningError.self) { try authority.revoke("north", because: "again") }
+    #expect(throws: ProvisioningError.self) { try authority.renew("north") }
+    #expect(throws: ProvisioningError.self) { try authority.revoke("west", because: "unknown") }
+  }
+
+  @Test func renewalKeepsTheKeyAndEndsLater() throws {
+    var authority = try provision()
+    let old = try StartupKit(contentsOf: kits.appending("north"))
+    _ = try authority.renew("north", days: 1000)
+    let new = try StartupKit(contentsOf: kits.appending("north"))
+    #expect(new.certificate.publicKey == old.certificate.publicKey)
+    #expect(new.certificate.notValidAfter > old.certificate.notValidAfter)
+    #expect(new.certificate.serialNumber != old.certificate.serialNumber)
+    #expect(new.participants.number == old.participants.number + 1)
+  }
+
+  @Test func aRequestIsApprovedWithoutTheKeysLeavingTheSite() throws {
+    var authority = try provision()
+    let site = TemporaryFolder()
+    let east = try Participant(name: "east", kind: .site, organisation: "east hospital")
+    let file = try CertificateRequest.make(for: east, in: site.path)
+    let request = try CertificateRequest(contentsOf: file)
+    #expect(request.fingerprint.count == 39)
+    let kit = try authority.approve(request)
+    #expect(!FileManager.default.fileExists(atPath: kit.pushing("startup/own.key").string))
+    // What the authority made is put beside the keys.
+    for name in try FileManager.default.subpathsOfDirectory(atPath: kit.string) {
+      let target = site.path.pushing(FilePath(name)).string
+      if !FileManager.default.fileExists(atPath: target) {
+        try FileManager.default.copyItem(atPath: kit.pushing(FilePath(name)).string, toPath: target)
+      }
+    }
+    let own = try StartupKit(contentsOf: site.path)
+    #expect(own.participant == east)
+    #expect(throws: ProvisioningError.self) { try authority.approve(request) }
+    #expect(throws: ProvisioningError.self) {
+      try CertificateRequest.make(for: east, in: site.path)
+    }
+  }
+
+  @Test func aRequestThatAsksForMoreThanItsKeysSignedIsRefused() throws {
+    let site = TemporaryFolder()
+    let user = try Participant(name: "eve", kind: .user, organisation: "east", role: .member)
+    let file = try CertificateRequest.make(for: user, in: site.path)
+    let text = try String(contentsOfFile: file.string, encoding: .utf8)
+    for (from, to) in [
+      ("\"member\"", "\"project-admin\""), ("\"eve\"", "\"ada\""),
+      ("REQUEST-----\\nMI", "REQUEST-----\\nMJ"),
+    ] {
+      try #require(text.contains(from))
+      try text.replacing(from, with: to).write(
+        toFile: file.string,
+        atomically: true,
+        encoding: .utf8
+      )
+      #expect(throws: ProvisioningError.self) { try CertificateRequest(contentsOf: file) }
+    }
+  }
+
+  @Test func damagedRequestsAreErrors() throws {
+    let site = TemporaryFolder()
+    let east = try Participant(name: "east", kind: .site, organisation: "east hospital")
+    let file = try CertificateRequest.make(for: east, in: site.path)
+    let original = Array(try Data(contentsOf: URL(filePath: file.string)))
+    var numbers = Numbers()
+    for _ in 0..<300 {
+      var bytes = original
+      let place = Int.random(in: 0..<bytes.count, using: &numbers)
+      switch Int.random(in: 0..<3, using: &numbers) {
+      case 0: bytes[place] ^= UInt8(1 << Int.random(in: 0..<8, using: &numbers))
+      case 1: bytes.removeSubrange(place...)
+      default: bytes.insert(bytes[place], at: place)
+      }
+      try Data(bytes).write(to: URL(filePath: file.string))
+      // Either it still says the same, or it is refused; nothing else can happen.
+      if let request = try? CertificateRequest(contentsOf: file) {
+        #expect(request.participant == east)
+      }
+    }
+  }
+
+  /// The same numbers each time (Marsaglia, "Xorshift RNGs", 2003).
+  private struct Numbers: RandomNumberGenerator {
+    var state: UInt64 = 88_172_645_463_325_252
+    mutating func next() -> UInt64 {
+      state ^= state << 13
+      state ^= state >> 7
+      state ^= state << 17
+      return state
+    }
+  }
+}
