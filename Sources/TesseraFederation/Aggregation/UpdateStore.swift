@@ -154,7 +154,7 @@ final class ChunkMemory: @unchecked Sendable {
 
   deinit { address.deallocate() }
 
-  func tensor(shape: [Int], dtype: DType) throws -> Tensor {
-    try Tensor(memory: address, owner: self, shape: shape, dtype: dtype)
+  func tensor(shape: [Int], dtype: DType, offset: Int = 0) throws -> Tensor {
+    try Tensor(memory: address + offset, owner: self, shape: shape, dtype: dtype)
   }
 }

@@ -43,6 +43,14 @@ public struct ExchangeLimits: Sendable, Hashable {
     try check(exchange, depth: 0, bytes: &bytes)
   }
 
+  /// Refuses the outline of an exchange that holds more.
+  ///
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/limitExceeded``, naming what is too much.
+  public func check(_ outline: ExchangeOutline) throws {
+    var bytes = 0
+    try check(outline, depth: 0, bytes: &bytes)
+  }
+
   /// Refuses a tensor's description: for readers, before they allocate it.
   ///
   /// - Parameters:
@@ -74,29 +82,33 @@ public struct ExchangeLimits: Sendable, Hashable {
   }
 
   private func check(_ exchange: Exchange, depth: Int, bytes: inout Int) throws {
+    try check(ExchangeOutline(of: exchange), depth: depth, bytes: &bytes)
+  }
+
+  private func check(_ outline: ExchangeOutline, depth: Int, bytes: inout Int) throws {
     guard depth <= self.depth else {
       throw exceeded("its collections lie \(depth) deep", self.depth)
     }
     let counts = [
-      ("tensors", exchange.tensors.names.count), ("parts", exchange.parts.count),
-      ("metrics", exchange.metrics.count), ("headers", exchange.headers.count),
+      ("tensors", outline.tensors.count), ("parts", outline.parts.count),
+      ("metrics", outline.metrics.count), ("headers", outline.headers.count),
     ]
     for (what, count) in counts where count > names {
       throw exceeded("it has \(count) \(what)", names)
     }
-    for name in exchange.metrics.keys { try check(name: name) }
-    for (name, text) in exchange.headers {
+    for name in outline.metrics.keys { try check(name: name) }
+    for (name, text) in outline.headers {
       try check(name: name)
       guard text.utf8.count <= Self.textBytes else {
         throw exceeded("a header has \(text.utf8.count) bytes", Self.textBytes)
       }
     }
-    if case .custom(let name) = exchange.kind { try check(name: name) }
-    try check(exchange.metadata)
-    for (name, tensor) in zip(exchange.tensors.names, exchange.tensors.tensors) {
-      try check(tensor: name, shape: tensor.shape, dtype: tensor.dtype, bytes: &bytes)
+    if case .custom(let name) = outline.kind { try check(name: name) }
+    try check(outline.metadata)
+    for entry in outline.tensors {
+      try check(tensor: entry.name, shape: entry.shape, dtype: entry.dtype, bytes: &bytes)
     }
-    for (name, part) in exchange.parts {
+    for (name, part) in outline.parts {
       try check(name: name)
       try check(part, depth: depth + 1, bytes: &bytes)
     }

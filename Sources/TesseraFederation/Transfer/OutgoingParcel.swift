@@ -1,0 +1,98 @@
+internal import Crypto
+internal import Foundation
+internal import TesseraCore
+
+/// An exchange on its way out: announced as a ``Parcel``, sent chunk by chunk.
+///
+/// The tensors stay where they are; one chunk at a time is copied, and however many take it, it is digested once.
+public struct OutgoingParcel: Sendable {
+  /// What is announced.
+  public let parcel: Parcel
+  private let tensors: [Tensor]
+  private let layout: ContentLayout
+
+  /// Makes an exchange ready to be sent.
+  ///
+  /// - Parameters:
+  ///   - exchange: What is sent.
+  ///   - chunkSize: The size of chunks in bytes, a multiple of 16.
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/limitExceeded``; `TensorError` if a tensor cannot be read.
+  public init(_ exchange: Exchange, chunkSize: Int = 1 << 20) throws {
+    let outline = ExchangeOutline(of: exchange)
+    tensors = try exchange.allTensors.map { try $0.moved(to: .cpu).laidOut(as: .rowMajor) }
+    layout = try ContentLayout(
+      of: outline.allTensors,
+      chunkSize: chunkSize,
+      limits: ExchangeLimits(names: .max)
+    )
+    var parcel = Parcel(outline: outline, chunkSize: chunkSize, digests: [])
+    parcel.digests.reserveCapacity(layout.chunkCount)
+    let padding = [UInt8](repeating: 0, count: 16)
+    for chunk in 0..<layout.chunkCount {
+      var hash = SHA256()
+      try Self.forEachPiece(of: chunk, layout, tensors) { piece in
+        switch piece {
+        case .elements(let bytes): hash.update(bufferPointer: bytes)
+        case .padding(let count): hash.update(data: padding.prefix(count))
+        }
+      }
+      parcel.digests.append(ChunkDigest(hash.finalize()))
+    }
+    self.parcel = parcel
+  }
+
+  /// How many chunks there are.
+  public var chunkCount: Int { layout.chunkCount }
+
+  /// How many bytes a chunk has.
+  public func byteCount(of chunk: Int) -> Int { layout.bytes(of: chunk).count }
+
+  /// A chunk's bytes.
+  ///
+  /// - Throws: `TensorError` if a tensor cannot be read.
+  public func chunk(_ index: Int) throws -> [UInt8] {
+    precondition(parcel.digests.indices.contains(index), "chunk \(index) of \(chunkCount)")
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(layout.bytes(of: index).count)
+    try Self.forEachPiece(of: index, layout, tensors) { piece in
+      switch piece {
+      case .elements(let elements): bytes.append(contentsOf: elements)
+      case .padding(let count): bytes.append(contentsOf: repeatElement(0, count: count))
+      }
+    }
+    return bytes
+  }
+
+  private enum Piece {
+    case elements(UnsafeRawBufferPointer)
+    case padding(Int)
+  }
+
+  private static func forEachPiece(
+    of chunk: Int,
+    _ layout: ContentLayout,
+    _ tensors: [Tensor],
+    _ body: (Piece) throws -> Void
+  ) throws {
+    let bytes = layout.bytes(of: chunk)
+    var place = bytes.lowerBound
+    for index in layout.tensors(in: chunk) {
+      let range = layout.ranges[index].clamped(to: bytes)
+      if range.lowerBound > place { try body(.padding(range.lowerBound - place)) }
+      let start = layout.ranges[index].lowerBound
+      try tensors[index].withBytes { elements in
+        let part = range.lowerBound - start..<range.upperBound - start
+        try body(.elements(UnsafeRawBufferPointer(rebasing: elements[part])))
+      }
+      place = range.upperBound
+    }
+    if place < bytes.upperBound { try body(.padding(bytes.upperBound - place)) }
+  }
+}
+
+extension Exchange {
+  /// All tensors, in the order of the content: an exchange's own before those of its parts, parts by name.
+  var allTensors: [Tensor] {
+    tensors.tensors + parts.sorted { $0.key < $1.key }.flatMap { $0.value.allTensors }
+  }
+}
