@@ -36,6 +36,14 @@ public struct FederationError: Error, Sendable, Hashable, CustomStringConvertibl
     /// The name of the kind.
     public var description: String { kind.rawValue }
 
+    private init(kind: Kind) { self.kind = kind }
+
+    /// The kind of that name, or `nil` if there is none.
+    public init?(name: String) {
+      guard let kind = Kind(rawValue: name) else { return nil }
+      self.kind = kind
+    }
+
     /// A setting is outside what is allowed; the message names it.
     public static var invalidConfiguration: Self { Self(kind: .invalidConfiguration) }
     /// An update does not fit the model, or holds what no model may hold.

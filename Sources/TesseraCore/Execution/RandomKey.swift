@@ -15,7 +15,8 @@ public struct RandomKey: Hashable, Sendable {
     value = RandomKey.mixed(seed)
   }
 
-  private init(value: UInt64) {
+  /// The key that another process sent.
+  package init(value: UInt64) {
     self.value = value
   }
 

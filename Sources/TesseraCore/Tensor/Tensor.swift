@@ -21,6 +21,9 @@ public struct Tensor: @unchecked Sendable {
 
   @inline(__always)
   var pointer: OpaquePointer { handle.pointer }
+
+  /// Whether both are one tensor, as copies of a value are.
+  package func isSameTensor(as other: Tensor) -> Bool { handle === other.handle }
 }
 
 /// Owns one reference to LibTorch's tensor.

@@ -1,0 +1,40 @@
+public import TesseraCore
+
+/// A task as it is sent to a site: its content is announced, and fetched by the site.
+public struct AnnouncedTask: Sendable {
+  /// What is to be done.
+  public var name: TaskName
+  /// The round it belongs to, from 1.
+  public var round: Int
+  /// Who is asked, as the job knows it.
+  public var site: Site
+  /// Seeds every random draw of this site for this task.
+  public var key: RandomKey
+  /// What to do it with: the server's side has the tensors, the site's side has the chunks that have come.
+  public var content: Content
+
+  /// What a task is to be done with.
+  public enum Content: Sendable {
+    /// On its way out.
+    case outgoing(OutgoingParcel)
+    /// On its way in.
+    case incoming(IncomingParcel)
+  }
+
+  /// A task.
+  public init(name: TaskName, round: Int, site: Site, key: RandomKey, content: Content) {
+    self.name = name
+    self.round = round
+    self.site = site
+    self.key = key
+    self.content = content
+  }
+
+  /// The announcement of its content.
+  public var parcel: Parcel {
+    switch content {
+    case .outgoing(let outgoing): outgoing.parcel
+    case .incoming(let incoming): incoming.parcel
+    }
+  }
+}

@@ -1,0 +1,168 @@
+/// A server's side of one site: the tasks that it was given, and what has come of them.
+///
+/// A pure state machine: no clock, no connection, so each way in which a connection can break is a test of a few lines. A task is
+/// there until its answer was taken or nobody waits for it; connections come and go meanwhile, and what had arrived stays.
+public struct SiteDesk: Sendable {
+  /// What happens.
+  public enum Event: Sendable {
+    /// A job gives the site a task.
+    case assigned(TaskID, AnnouncedTask)
+    /// A job does not wait for an answer any longer.
+    case withdrawn(TaskID, reason: String)
+    /// A job is over.
+    case ended(job: String)
+    /// The site has opened a connection; what it had before, if anything, is closed.
+    case connected
+    /// The connection is lost.
+    case disconnected
+    /// The site says something.
+    case received(SiteMessage)
+    /// A chunk of an answer arrives.
+    case chunk(TaskID, index: Int, bytes: [UInt8])
+  }
+
+  /// What is to be done.
+  public enum Action: Sendable {
+    /// Tell the site.
+    case send(ServerMessage)
+    /// Tell the job.
+    case report(TaskID, SiteEvent)
+    /// Close the connection: the site does not keep to the protocol.
+    case close(reason: String)
+  }
+
+  private struct Assignment {
+    var task: AnnouncedTask
+    /// Whether the site of this connection has the task.
+    var isKnown = false
+    /// The answer, as far as it has come.
+    var answer: IncomingParcel?
+  }
+
+  /// The site's name, for messages.
+  public let name: String
+  private let patience: Duration
+  private var assignments: [TaskID: Assignment] = [:]
+  /// The jobs whose end the site has not been told.
+  private var ended: Set<String> = []
+  /// Whether there is a connection, and whether the site has introduced itself on it.
+  private enum Connection { case none, opened, greeted }
+  private var connection = Connection.none
+
+  /// A site without tasks, not connected.
+  ///
+  /// - Parameters:
+  ///   - name: The site's.
+  ///   - patience: After which time without a sign of life each side gives up the other.
+  public init(name: String, patience: Duration) {
+    self.name = name
+    self.patience = patience
+  }
+
+  /// Whether the site is there.
+  public var isConnected: Bool { connection == .greeted }
+
+  /// The content of a task, for the site that fetches it.
+  public func content(of id: TaskID) -> OutgoingParcel? {
+    guard case .outgoing(let parcel) = assignments[id]?.task.content else { return nil }
+    return parcel
+  }
+
+  /// Takes an event, and says what follows from it.
+  public mutating func handle(_ event: Event) -> [Action] {
+    switch event {
+    case .assigned(let id, let task):
+      assignments[id] = Assignment(task: task, isKnown: connection == .greeted)
+      return connection == .greeted ? [.send(.task(id, task))] : []
+    case .withdrawn(let id, let reason):
+      guard assignments.removeValue(forKey: id) != nil else { return [] }
+      return connection == .greeted ? [.send(.withdrawal(id, reason: reason))] : []
+    case .ended(let job):
+      assignments = assignments.filter { $0.key.job != job }
+      guard connection == .greeted else {
+        ended.insert(job)
+        return []
+      }
+      return [.send(.farewell(job: job))]
+    case .connected:
+      connection = .opened
+      for id in assignments.keys { assignments[id]?.isKnown = false }
+      return []
+    case .disconnected:
+      connection = .none
+      return []
+    case .received(.greeting(let open)): return greeted(open)
+    case .received(let message):
+      guard connection == .greeted else {
+        return [.close(reason: "\(name): it has not introduced itself")]
+      }
+      return received(message)
+    case .chunk(let id, let index, let bytes): return took(bytes, at: index, of: id)
+    }
+  }
+
+  private mutating func greeted(_ open: [TaskID]) -> [Action] {
+    guard connection == .opened else {
+      return [.close(reason: "\(name): it introduces itself twice")]
+    }
+    connection = .greeted
+    var actions = [Action.send(.welcome(patience: patience))]
+    for job in ended.sorted() { actions.append(.send(.farewell(job: job))) }
+    ended = []
+    for id in open { assignments[id]?.isKnown = true }
+    for (id, assignment) in assignments.sorted(by: {
+      ($0.key.job, $0.key.step) < ($1.key.job, $1.key.step)
+    })
+    where !assignment.isKnown {
+      assignments[id]?.isKnown = true
+      actions.append(.send(.task(id, assignment.task)))
+    }
+    return actions
+  }
+
+  private mutating func received(_ message: SiteMessage) -> [Action] {
+    switch message {
+    case .greeting: return []
+    case .progress(let id):
+      guard let assignment = assignments[id] else { return [] }
+      return [.report(id, .progressed(assignment.task.site))]
+    case .failure(let id, let error):
+      guard let assignment = assignments.removeValue(forKey: id) else {
+        return [.send(.receipt(id))]
+      }
+      return [
+        .send(.receipt(id)), .report(id, .answered(assignment.task.site, .failure(error))),
+      ]
+    case .answer(let id, let parcel):
+      // Taken before, or withdrawn: either way the site need not keep it.
+      guard let assignment = assignments[id] else { return [.send(.receipt(id))] }
+      if assignment.answer?.parcel != parcel.parcel { assignments[id]?.answer = parcel }
+      let missing = assignments[id]?.answer?.missing ?? []
+      guard missing.isEmpty else {
+        return [.report(id, .progressed(assignment.task.site)), .send(.wanted(id, missing))]
+      }
+      return finish(id)
+    }
+  }
+
+  private mutating func took(_ bytes: [UInt8], at index: Int, of id: TaskID) -> [Action] {
+    // What is on its way when a task is withdrawn arrives in vain.
+    guard let assignment = assignments[id], assignments[id]?.answer != nil else { return [] }
+    do {
+      _ = try bytes.withUnsafeBytes { try assignments[id]?.answer?.take(index, $0) }
+    } catch {
+      return [.close(reason: "\(name): task \(id): \(error)")]
+    }
+    guard assignments[id]?.answer?.isComplete == true else {
+      return [.report(id, .progressed(assignment.task.site))]
+    }
+    return finish(id)
+  }
+
+  private mutating func finish(_ id: TaskID) -> [Action] {
+    guard let assignment = assignments.removeValue(forKey: id), let answer = assignment.answer
+    else { return [] }
+    let result: Result<Exchange, any Error> = Result { try answer.exchange() }
+    return [.send(.receipt(id)), .report(id, .answered(assignment.task.site, result))]
+  }
+}

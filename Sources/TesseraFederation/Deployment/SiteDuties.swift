@@ -1,0 +1,200 @@
+/// A site's side: the tasks that it was given, how far it is with each, and what it has to send.
+///
+/// A pure state machine, as ``SiteDesk`` is for the other side. A site works on while it is not connected, and keeps an answer
+/// until it has the server's receipt.
+public struct SiteDuties: Sendable {
+  /// What happens.
+  public enum Event: Sendable {
+    /// A connection is there, and the site has introduced itself on it.
+    case connected
+    /// The connection is lost.
+    case disconnected
+    /// The server says something.
+    case received(ServerMessage)
+    /// A chunk of a task arrives.
+    case chunk(TaskID, index: Int, bytes: [UInt8])
+    /// The work at a task goes on.
+    case progressed(TaskID)
+    /// The work at a task is done.
+    case finished(TaskID, Result<OutgoingParcel, FederationError>)
+  }
+
+  /// What is to be done.
+  public enum Action: Sendable {
+    /// Tell the server.
+    case send(SiteMessage)
+    /// Tell the server that there is an answer.
+    case announce(TaskID, OutgoingParcel)
+    /// Fetch chunks of a task.
+    case fetch(TaskID, [Int])
+    /// Send chunks of an answer.
+    case deliver(TaskID, OutgoingParcel, [Int])
+    /// Begin work.
+    case start(TaskID, SiteTask)
+    /// End work that nobody waits for.
+    case cancel(TaskID)
+    /// Forget all of a job.
+    case forget(job: String)
+    /// Close the connection: the server does not keep to the protocol.
+    case close(reason: String)
+  }
+
+  private enum Stage {
+    /// Its content has not come whole.
+    case fetching(AnnouncedTask, IncomingParcel)
+    /// The executor has it.
+    case working(Parcel)
+    /// There is an answer, or a reason why there is none.
+    case done(Parcel, Result<OutgoingParcel, FederationError>)
+
+    var parcel: Parcel {
+      switch self {
+      case .fetching(_, let incoming): incoming.parcel
+      case .working(let parcel), .done(let parcel, _): parcel
+      }
+    }
+  }
+
+  private var stages: [TaskID: Stage] = [:]
+  private var isConnected = false
+  /// After which time without a sign of life the server is given up.
+  public private(set) var patience: Duration?
+
+  /// Without tasks, not connected.
+  public init() {}
+
+  /// The tasks that the site has, for its greeting.
+  public var open: [TaskID] { stages.keys.sorted { ($0.job, $0.step) < ($1.job, $1.step) } }
+
+  /// An answer, for those who deliver it.
+  public func answer(to id: TaskID) -> OutgoingParcel? {
+    guard case .done(_, .success(let parcel)) = stages[id] else { return nil }
+    return parcel
+  }
+
+  /// Takes an event, and says what follows from it.
+  public mutating func handle(_ event: Event) -> [Action] {
+    switch event {
+    case .connected:
+      isConnected = true
+      return []
+    case .disconnected:
+      isConnected = false
+      return []
+    case .received(let message): return received(message)
+    case .chunk(let id, let index, let bytes): return took(bytes, at: index, of: id)
+    case .progressed(let id):
+      guard isConnected, case .working = stages[id] else { return [] }
+      return [.send(.progress(id))]
+    case .finished(let id, let result):
+      guard case .working(let parcel) = stages[id] else { return [] }
+      stages[id] = .done(parcel, result)
+      return isConnected ? [tell(id, result)] : []
+    }
+  }
+
+  private func tell(_ id: TaskID, _ result: Result<OutgoingParcel, FederationError>) -> Action {
+    switch result {
+    case .success(let parcel): .announce(id, parcel)
+    case .failure(let error): .send(.failure(id, error))
+    }
+  }
+
+  private mutating func received(_ message: ServerMessage) -> [Action] {
+    switch message {
+    case .welcome(let patience):
+      self.patience = patience
+      // What was under way when the connection broke.
+      return open.compactMap { id in
+        switch stages[id] {
+        case .fetching(_, let incoming): .fetch(id, incoming.missing)
+        case .done(_, let result): tell(id, result)
+        case .working, nil: nil
+        }
+      }
+    case .task(let id, let task): return assigned(id, task)
+    case .withdrawal(let id, _):
+      defer { stages[id] = nil }
+      if case .working = stages[id] { return [.cancel(id)] }
+      return []
+    case .wanted(let id, let chunks):
+      guard case .done(_, .success(let parcel)) = stages[id] else { return [] }
+      guard chunks.allSatisfy(parcel.parcel.digests.indices.contains) else {
+        return [.close(reason: "the server wants chunks of \(id) that do not exist")]
+      }
+      return [.deliver(id, parcel, chunks)]
+    case .receipt(let id):
+      if case .done = stages[id] { stages[id] = nil }
+      return []
+    case .farewell(let job):
+      let working = open.filter { id in
+        guard id.job == job, case .working = stages[id] else { return false }
+        return true
+      }
+      stages = stages.filter { $0.key.job != job }
+      return working.map { .cancel($0) } + [.forget(job: job)]
+    }
+  }
+
+  private mutating func assigned(_ id: TaskID, _ task: AnnouncedTask) -> [Action] {
+    guard case .incoming(let incoming) = task.content else { return [] }
+    var actions: [Action] = []
+    if let stage = stages[id] {
+      // A server that was killed asks again. If it is the same, the work that was done stands.
+      guard stage.parcel != incoming.parcel else {
+        switch stage {
+        case .fetching(_, let incoming): return [.fetch(id, incoming.missing)]
+        case .working: return [.send(.progress(id))]
+        case .done(_, let result): return [tell(id, result)]
+        }
+      }
+      if case .working = stage { actions.append(.cancel(id)) }
+    }
+    guard incoming.isComplete else {
+      stages[id] = .fetching(task, incoming)
+      return actions + [.fetch(id, incoming.missing)]
+    }
+    return actions + begin(id, task, incoming)
+  }
+
+  private mutating func took(_ bytes: [UInt8], at index: Int, of id: TaskID) -> [Action] {
+    guard case .fetching(let task, var incoming) = stages[id] else { return [] }
+    // The only owner of what has come, so that it is not copied.
+    stages[id] = nil
+    defer { if stages[id] == nil { stages[id] = .fetching(task, incoming) } }
+    do { _ = try bytes.withUnsafeBytes { try incoming.take(index, $0) } } catch {
+      return [.close(reason: "task \(id): \(error)")]
+    }
+    return incoming.isComplete ? begin(id, task, incoming) : []
+  }
+
+  private mutating func begin(
+    _ id: TaskID,
+    _ task: AnnouncedTask,
+    _ incoming: IncomingParcel
+  ) -> [Action] {
+    do {
+      let exchange = try incoming.exchange()
+      stages[id] = .working(incoming.parcel)
+      return [
+        .start(
+          id,
+          SiteTask(
+            step: id.step,
+            name: task.name,
+            round: task.round,
+            site: task.site,
+            data: exchange,
+            key: task.key
+          )
+        )
+      ]
+    } catch {
+      let error =
+        error as? FederationError
+        ?? FederationError(code: .protocolViolation, message: "its content cannot be a model")
+      stages[id] = .done(incoming.parcel, .failure(error))
+      return isConnected ? [.send(.failure(id, error))] : []
+    }
+  }
+}

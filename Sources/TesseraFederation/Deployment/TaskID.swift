@@ -1,0 +1,18 @@
+/// Names a task at a site among all that a server has asked for, of all jobs.
+///
+/// A job that goes on after its server was killed asks the same again under the same name.
+public struct TaskID: Hashable, Sendable, CustomStringConvertible {
+  /// The job's id.
+  public var job: String
+  /// The task's number in the job.
+  public var step: Int
+
+  /// A name.
+  public init(job: String, step: Int) {
+    self.job = job
+    self.step = step
+  }
+
+  /// The job and the number.
+  public var description: String { "\(job)/\(step)" }
+}

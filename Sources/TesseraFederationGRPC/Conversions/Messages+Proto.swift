@@ -1,0 +1,174 @@
+internal import Foundation
+internal import SwiftProtobuf
+internal import TesseraCore
+internal import TesseraFederation
+
+extension TaskID {
+  /// Reads a task's name.
+  ///
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/protocolViolation``.
+  init(_ proto: Tessera_Federation_V1_TaskID) throws {
+    self.init(job: proto.job, step: try Int(wire: proto.step))
+  }
+
+  var proto: Tessera_Federation_V1_TaskID {
+    .with {
+      $0.job = job
+      $0.step = Int64(step)
+    }
+  }
+}
+
+extension SiteMessage {
+  /// Reads what a site says.
+  ///
+  /// - Throws: ``FederationError`` if it cannot be.
+  init(_ proto: Tessera_Federation_V1_FromSite, limits: ExchangeLimits) throws {
+    switch proto.event {
+    case .greeting(let greeting):
+      guard greeting.open.count <= limits.names else {
+        throw FederationError.wire("too many tasks")
+      }
+      self = .greeting(open: try greeting.open.map(TaskID.init))
+    case .progress(let progress): self = .progress(try TaskID(progress.id))
+    case .answer(let answer):
+      self = .answer(
+        try TaskID(answer.id),
+        try IncomingParcel(answer.data, limits: limits)
+      )
+    case .failure(let failure):
+      let error = FederationError(
+        code: FederationError.Code(name: failure.code) ?? .rejectedUpdate,
+        message: String(failure.reason.prefix(2000))
+      )
+      self = .failure(try TaskID(failure.id), error)
+    case nil: throw FederationError.wire("an empty message")
+    }
+  }
+
+  func proto() throws -> Tessera_Federation_V1_FromSite {
+    try .with {
+      switch self {
+      case .greeting(let open):
+        $0.greeting = .with {
+          $0.version = Wire.version
+          $0.open = open.map(\.proto)
+        }
+      case .progress(let id): $0.progress.id = id.proto
+      case .failure(let id, let error):
+        $0.failure = .with {
+          $0.id = id.proto
+          $0.code = error.code.description
+          $0.reason = error.message
+        }
+      case .answer: throw FederationError.wire("an answer is announced with its content")
+      }
+    }
+  }
+
+  /// The announcement of an answer.
+  static func announcement(
+    _ id: TaskID,
+    _ parcel: OutgoingParcel
+  ) throws -> Tessera_Federation_V1_FromSite {
+    let data = try parcel.proto()
+    return .with {
+      $0.answer = .with {
+        $0.id = id.proto
+        $0.data = data
+      }
+    }
+  }
+}
+
+extension ServerMessage {
+  /// Reads what a server says.
+  ///
+  /// - Throws: ``FederationError`` if it cannot be.
+  init(_ proto: Tessera_Federation_V1_FromServer, limits: ExchangeLimits) throws {
+    switch proto.event {
+    case .welcome(let welcome):
+      guard welcome.patience.isFinite, (0.001...1e9).contains(welcome.patience) else {
+        throw FederationError.wire("a patience that is no time")
+      }
+      self = .welcome(patience: .seconds(welcome.patience))
+    case .task(let task):
+      let content = try IncomingParcel(task.data, limits: limits)
+      self = .task(
+        try TaskID(task.id),
+        AnnouncedTask(
+          name: TaskName(task.name),
+          round: try Int(wire: task.round),
+          site: Site(
+            index: try Int(wire: task.site.index),
+            name: task.site.name,
+            exampleCount: try Int(wire: task.site.examples)
+          ),
+          key: RandomKey(value: task.key),
+          content: .incoming(content)
+        )
+      )
+    case .withdrawal(let withdrawal):
+      self = .withdrawal(try TaskID(withdrawal.id), reason: String(withdrawal.reason.prefix(2000)))
+    case .wanted(let wanted):
+      self = .wanted(try TaskID(wanted.id), try wanted.chunks.map(Int.init(wire:)))
+    case .receipt(let receipt): self = .receipt(try TaskID(receipt.id))
+    case .farewell(let farewell): self = .farewell(job: farewell.job)
+    case nil: throw FederationError.wire("an empty message")
+    }
+  }
+
+  func proto() throws -> Tessera_Federation_V1_FromServer {
+    try .with {
+      switch self {
+      case .welcome(let patience):
+        $0.welcome = .with {
+          $0.version = Wire.version
+          $0.patience = patience / .seconds(1)
+        }
+      case .task(let id, let task): $0.task = try task.proto(id)
+      case .withdrawal(let id, let reason):
+        $0.withdrawal = .with {
+          $0.id = id.proto
+          $0.reason = reason
+        }
+      case .wanted(let id, let chunks):
+        $0.wanted = .with {
+          $0.id = id.proto
+          $0.chunks = chunks.map(Int64.init)
+        }
+      case .receipt(let id): $0.receipt.id = id.proto
+      case .farewell(let job): $0.farewell.job = job
+      }
+    }
+  }
+}
+
+extension AnnouncedTask {
+  fileprivate func proto(_ id: TaskID) throws -> Tessera_Federation_V1_Task {
+    guard case .outgoing(let parcel) = content else {
+      throw FederationError.wire("a task is sent by who has its content")
+    }
+    let data = try parcel.proto()
+    return .with {
+      $0.id = id.proto
+      $0.name = name.description
+      $0.round = Int64(round)
+      $0.site = .with {
+        $0.index = Int64(site.index)
+        $0.name = site.name
+        $0.examples = Int64(site.exampleCount)
+      }
+      $0.key = key.value
+      $0.data = data
+    }
+  }
+}
+
+/// What both sides have to agree on.
+enum Wire {
+  /// The version of the protocol.
+  static let version = "1"
+  /// The largest message, in bytes: an announcement of a very large model, or a chunk.
+  static let messageLimit = 64 << 20
+}

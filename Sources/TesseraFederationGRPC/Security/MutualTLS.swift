@@ -1,0 +1,101 @@
+internal import Foundation
+internal import NIOCore
+internal import NIOSSL
+internal import SwiftASN1
+internal import SystemPackage
+internal import TesseraFederation
+internal import TesseraProvisioning
+internal import X509
+
+/// TLS 1.3 between participants of one federation, each of which shows a certificate of its authority.
+///
+/// gRPC's own settings allow TLS 1.2; here is nothing older than 1.3, and whether a certificate is good is decided in one place,
+/// ``CertifiedParticipant``, with the list of those that were revoked, at every connection.
+struct MutualTLS: Sendable {
+  private let context: NIOSSLContext
+  private let root: Certificate
+  private let revocations: @Sendable () -> RevocationList
+  private let expected: Set<Participant.Kind>
+
+  /// TLS by a start-up kit.
+  ///
+  /// - Parameters:
+  ///   - kit: Whose certificate is shown, and which authority is trusted.
+  ///   - expected: What the other side may be.
+  ///   - revocations: Is asked at every connection.
+  /// - Throws: ``ProvisioningError`` if the kit's files cannot be used.
+  init(
+    _ kit: StartupKit,
+    expecting expected: Set<Participant.Kind>,
+    revocations: @escaping @Sendable () -> RevocationList
+  ) throws {
+    root = kit.root
+    self.expected = expected
+    self.revocations = revocations
+    do {
+      let chain = try NIOSSLCertificate.fromPEMFile(kit.certificateFile.string)
+      let key = try NIOSSLPrivateKey(file: kit.keyFile.string, format: .pem)
+      let trusted = try NIOSSLCertificate.fromPEMFile(kit.rootFile.string)
+      var configuration = TLSConfiguration.makeServerConfiguration(
+        certificateChain: chain.map { .certificate($0) },
+        privateKey: .privateKey(key)
+      )
+      configuration.minimumTLSVersion = .tlsv13
+      configuration.certificateVerification = .noHostnameVerification
+      configuration.trustRoots = .certificates(trusted)
+      configuration.applicationProtocols = ["h2"]
+      context = try NIOSSLContext(configuration: configuration)
+    } catch {
+      throw ProvisioningError(
+        code: .malformed,
+        message: "the keys and certificates in \(kit.folder) cannot be used: \(error)"
+      )
+    }
+  }
+
+  /// Puts TLS before all else of a connection that was accepted.
+  func secureServer(_ channel: any Channel) -> EventLoopFuture<Void> {
+    channel.eventLoop.makeCompletedFuture {
+      let handler = NIOSSLServerHandler(context: context, customVerificationCallback: verify)
+      try channel.pipeline.syncOperations.addHandler(handler, position: .first)
+    }
+  }
+
+  /// Puts TLS before all else of a connection that was opened.
+  func secureClient(_ channel: any Channel) -> EventLoopFuture<Void> {
+    channel.eventLoop.makeCompletedFuture {
+      let handler = try NIOSSLClientHandler(
+        context: context,
+        serverHostname: nil,
+        customVerificationCallback: verify
+      )
+      try channel.pipeline.syncOperations.addHandler(handler, position: .first)
+    }
+  }
+
+  private func verify(
+    _ chain: [NIOSSLCertificate],
+    _ promise: EventLoopPromise<NIOSSLVerificationResult>
+  ) {
+    do {
+      guard let leaf = chain.first else {
+        throw ProvisioningError(code: .untrusted, message: "it shows no certificate")
+      }
+      let participant = try certified(try Certificate(derEncoded: leaf.toDERBytes()))
+      guard expected.contains(participant.kind) else {
+        throw ProvisioningError(
+          code: .untrusted,
+          message: "\(participant.name) is a \(participant.kind.rawValue)"
+        )
+      }
+      promise.succeed(.certificateVerified)
+    } catch {
+      promise.fail(error)
+    }
+  }
+
+  /// Who a certificate says somebody is.
+  func certified(_ certificate: Certificate) throws -> CertifiedParticipant {
+    try CertifiedParticipant(certificate, root: root, at: Date(), revocations: revocations())
+  }
+}

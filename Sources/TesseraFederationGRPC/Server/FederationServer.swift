@@ -1,0 +1,98 @@
+internal import GRPCCore
+internal import GRPCNIOTransportHTTP2Posix
+public import TesseraFederation
+public import TesseraProvisioning
+
+/// A server that sites connect to: the way from workflows to sites on other machines.
+///
+///     let server = try FederationServer(StartupKit(contentsOf: "kits/server"))
+///     async let serving: Void = server.run()
+///     let federation = Federation(
+///       workflow: try FedAvg(rounds: 10), transport: server.transport(of: "job-1", to: sites), key: key)
+public final class FederationServer: Sendable {
+  private let transport: HTTP2ServerTransport.Posix
+  private let desks: SiteDesks
+  private let service: WorkService
+
+  /// A server that does not listen yet.
+  ///
+  /// - Parameters:
+  ///   - kit: The server's.
+  ///   - host: The address to listen at; all of the machine's if `nil`.
+  ///   - port: The port to listen at; the kit's if `nil`, any free one if 0.
+  ///   - patience: After which time without a sign of life a connection is given up.
+  ///   - limits: What answers may hold.
+  /// - Throws: ``ProvisioningError`` if the kit is not a server's, or cannot be used.
+  public init(
+    _ kit: StartupKit,
+    host: String? = nil,
+    port: Int? = nil,
+    patience: Duration = .seconds(60),
+    limits: ExchangeLimits = ExchangeLimits()
+  ) throws {
+    guard kit.participant.kind == .server else {
+      throw ProvisioningError(
+        code: .notAllowed,
+        message: "\(kit.folder) is the kit of a \(kit.participant.kind.rawValue), not of a server"
+      )
+    }
+    let shared = SharedRevocations(kit.revocations)
+    let security = try MutualTLS(kit, expecting: [.site, .user]) { shared.list }
+    desks = SiteDesks(patience: patience)
+    service = WorkService(desks: desks, security: security, limits: limits)
+    let address = host ?? "0.0.0.0"
+    let number = port ?? kit.participant.port ?? Project.usualPort
+    transport = HTTP2ServerTransport.Posix(
+      address: address.contains(":")
+        ? .ipv6(host: address, port: number) : .ipv4(host: address, port: number),
+      transportSecurity: .plaintext,
+      config: .defaults {
+        $0.http2.targetWindowSize = 8 << 20
+        $0.http2.maxFrameSize = 1 << 20
+        $0.rpc.maxRequestPayloadSize = Wire.messageLimit
+        $0.connection.keepalive.time = patience / 2
+        $0.connection.keepalive.timeout = patience / 2
+        $0.connection.keepalive.clientBehavior.allowWithoutCalls = true
+        $0.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .zero
+        $0.channelDebuggingCallbacks.onAcceptTCPConnection = { security.secureServer($0) }
+      }
+    )
+  }
+
+  /// Listens, until the task is cancelled.
+  ///
+  /// - Throws: If the port is taken.
+  public func run() async throws {
+    let server = GRPCServer(transport: transport, services: [service])
+    try await withTaskCancellationHandler {
+      try await server.serve()
+    } onCancel: {
+      server.beginGracefulShutdown()
+    }
+  }
+
+  /// The port that the server listens at, once it does.
+  public var port: Int {
+    get async throws {
+      let address = try await transport.listeningAddress
+      return address.ipv4?.port ?? address.ipv6?.port ?? 0
+    }
+  }
+
+  /// The names of the sites that are connected.
+  public var connectedSites: [String] { desks.connected }
+
+  /// The way of a job to its sites.
+  ///
+  /// - Parameters:
+  ///   - job: The job's id: a job that goes on after the server was killed has the same.
+  ///   - sites: The sites, named as in their certificates.
+  public func transport(of job: String, to sites: [Site]) -> NetworkTransport {
+    NetworkTransport(job: job, sites: sites, desks: desks)
+  }
+
+  /// Tells the sites that a job is over.
+  public func end(_ job: String, at sites: [Site]) {
+    for site in sites { desks[site.name].handle(.ended(job: job)) }
+  }
+}
