@@ -87,6 +87,7 @@ public final class FederationServer: Sendable {
   /// - Parameters:
   ///   - job: The job's id: a job that goes on after the server was killed has the same.
   ///   - sites: The sites, named as in their certificates.
+  /// - Returns: The transport.
   public func transport(of job: String, to sites: [Site]) -> NetworkTransport {
     NetworkTransport(job: job, sites: sites, desks: desks)
   }

@@ -15,6 +15,7 @@ struct SiteConnection: Sendable {
   /// Until the connection is over.
   ///
   /// - Parameter welcomed: Is called when the server has taken the site in.
+  /// - Throws: What ended the connection.
   func run(welcomed: @escaping @Sendable () -> Void) async throws {
     let (number, errands) = work.connect()
     defer { work.disconnect(number) }
