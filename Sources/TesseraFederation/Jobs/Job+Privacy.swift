@@ -59,6 +59,11 @@ extension Job {
     }
   }
 
+  /// Whether the job's ε assumes that nobody knows which sites were drawn.
+  var hasSecretDraw: Bool {
+    privacy != nil && workflow.steps.contains { (($0 as? FedAvg)?.sampling ?? .fixed) != .fixed }
+  }
+
   /// What a record says of the job's privacy beside its files.
   var privacyNotes: [String: String] {
     guard privacy != nil else { return [:] }
@@ -69,6 +74,10 @@ extension Job {
     ]
     if sitesSpendPrivacy {
       notes["withheld"] = "what sites measure in training, and all free text of their answers"
+    }
+    if hasSecretDraw {
+      notes["draw"] =
+        "secret: the report does not say which sites took part; run.json and the journal do"
     }
     return notes
   }

@@ -13,7 +13,7 @@ public struct PrivacyPlan: Sendable {
   public var lines: [String] {
     func line(_ owner: String, _ epsilon: Double) -> String {
       let amount = PrivacyBudget.amount(epsilon)
-      let excess = epsilon > budget.epsilon ? ": it will not last" : ""
+      let excess = epsilon <= budget.epsilon ? "" : ": it will not last"
       return """
         Privacy: at the end \(owner) will have spent epsilon \(amount) at most, of \(budget.epsilon), at \
         delta \(budget.delta)\(excess).

@@ -89,7 +89,11 @@ extension ReportPage {
     if let statistics = document(FederatedStatistics.document, FederatedStatistics.self) {
       sections.append(Section(statistics))
     }
-    sections += Section.participation(in: manifest.trainings)
+    if let draw = manifest.configuration["draw"] {
+      sections.append(Section("Who took part", [.prose("The draw of the sites is \(draw).")]))
+    } else {
+      sections += Section.participation(in: manifest.trainings)
+    }
     if !rounds.isEmpty { sections.append(.costs(of: manifest.trainings)) }
     sections.append(
       .origin(of: manifest, hiding: ["folder", "job.yml", "data.yml"], folder: folder)

@@ -226,7 +226,7 @@ public struct JobRun: Experiment {
       memories: memories,
       encryption: encryption?.encrypt,
       secrets: secrets.derived("sites"),
-      policy: job.sitePolicy,
+      policy: try job.sitePolicy(for: initialState(), sites: data.sites),
       identities: identities,
       budget: job.sitesSpendPrivacy ? job.privacy : nil,
       ledgers: ledgers,

@@ -7,7 +7,8 @@ extension Controller {
   /// Does nothing in a job without a budget. ``gather(_:_:from:by:reference:quorum:)`` charges by itself what its rule makes
   /// private; a workflow that makes something private itself charges it here before it asks the sites.
   ///
-  /// The entry counts once the round is done, as all else of a state: a round that is repeated makes the same release.
+  /// The entry counts once the round is done, as all else of a state: a round that is repeated after a kill makes the same release.
+  /// That is not so of a sum that other sites survive the second time: the sites' own ledgers count it again, the job's does not.
   ///
   /// - Parameters:
   ///   - events: What makes it private.

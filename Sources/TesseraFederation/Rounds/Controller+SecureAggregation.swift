@@ -64,7 +64,13 @@ extension Controller {
       var requests: [Int: SecureAggregationRequest] = [:]
       for action in actions {
         switch action {
-        case .ask(let site, let request): requests[site] = request
+        case .ask(let site, let request):
+          if case .unmask(let unmasking) = request {
+            // Before anybody can know the sum: one that is not used would be a release for nothing.
+            let summed = unmasking.survivors.compactMap { byIndex[$0] }
+            try require(quorum.mandatory, amongst: summed, task)
+          }
+          requests[site] = request
         case .reject: break  // noted among the drop-outs
         case .finish(let result): sum = result
         case .abandon(let reason):
@@ -112,14 +118,20 @@ extension Controller {
       if sink.server.phase == phase { actions += sink.server.handle(.deadlinePassed) }
     }
     guard let sum else { throw FederationError(code: .tooFewSites, message: "there is no sum") }
-    let summed = Set(sum.contributors.compactMap { byIndex[$0]?.name })
-    if let missing = quorum.mandatory.subtracting(summed).sorted().first {
-      throw FederationError(
-        code: .tooFewSites,
-        message: "round \(round), task '\(task)': the mandatory site '\(missing)' is not in the sum"
-      )
-    }
     return try aggregate(sum, terms, data, byIndex)
+  }
+
+  /// Refuses a sum that a mandatory site is not in.
+  private func require(
+    _ mandatory: Set<String>,
+    amongst summed: [Site],
+    _ task: TaskName
+  ) throws {
+    guard let missing = mandatory.subtracting(summed.map(\.name)).sorted().first else { return }
+    throw FederationError(
+      code: .tooFewSites,
+      message: "round \(round), task '\(task)': the mandatory site '\(missing)' is not in the sum"
+    )
   }
 
   /// Refuses what a masked answer would silently pass by.

@@ -33,7 +33,9 @@ public struct SiteWorker: Sendable {
   ///     no other.
   ///   - budget: How much privacy each site may spend, with all that its ledger holds. What an answer costs is entered before
   ///     it leaves; an answer that would overspend, or that nothing makes private, does not leave. Measurements that nothing
-  ///     covers are taken out of answers, and so are headers; numbers of examples and steps are sent, and not counted.
+  ///     covers are taken out of answers, and so are headers, and the reasons of refusals; numbers of examples and steps are
+  ///     sent, and not counted. In secure aggregation with noise an answer that nothing else makes private is charged what the
+  ///     sum costs by the noise of the fewest honest sites, reckoned by the site's own `policy`.
   ///   - ledgers: Where sites note what they have released: the sites' own, for all their jobs.
   ///   - job: The name under which this job's releases stand in the ledgers.
   ///   - failed: Is told what kept the site from answering, as it was thrown, for the site's own log: others are told no more
@@ -98,14 +100,15 @@ public struct SiteWorker: Sendable {
           "it encrypts its models, and masks none: encryption and secure aggregation exclude each other"
         )
       }
-      return try await secure.answer(task) { try await carryOut($0, progress) }
+      return try await secure.answer(task) { try await carryOut($0, progress, summedUnder: $1) }
     }
     return try await carryOut(task, progress)
   }
 
   private func carryOut(
     _ task: SiteTask,
-    _ progress: @escaping @Sendable () -> Void
+    _ progress: @escaping @Sendable () -> Void,
+    summedUnder protection: SumProtection? = nil
   ) async throws -> Exchange {
     let remembered = try memories.contents(of: task.site, before: task.step)
     let memory = SiteMemory(remembered)
@@ -138,7 +141,7 @@ public struct SiteWorker: Sendable {
     site.privacy = privacy
     site.identity = identity
     var answer = try await executor.execute(task, at: site)
-    if answer.returnCode != .ok { answer = answer.withoutContent() }
+    if answer.returnCode != .ok { answer = refusal(answer) }
     answer.metadata.round = task.round
     answer.metadata.contributor = task.site.name
     if answer.returnCode == .ok {
@@ -152,10 +155,11 @@ public struct SiteWorker: Sendable {
       }
       // A filter may have refused by return code.
       if answer.returnCode != .ok {
-        answer = answer.withoutContent()
+        answer = refusal(answer)
       } else {
         // A filter may have measured something, too.
         privacy?.withhold(from: &answer)
+        if let protection { privacy?.protect(answer, by: protection) }
         try privacy?.release(answer)
       }
     }
@@ -169,7 +173,15 @@ public struct SiteWorker: Sendable {
     if memory.isChanged { try memories.keep(memory.contents, of: task.site, after: task.step) }
     return answer
   }
+
+  /// What leaves of an answer that cannot be used; of a site with a budget, whose reasons could say anything, the code alone.
+  private func refusal(_ answer: Exchange) -> Exchange {
+    var refusal = answer.withoutContent()
+    if allowance != nil { refusal.headers = [:] }
+    return refusal
+  }
 }
+
 extension Exchange {
   /// How long a reason may be that travels in place of an answer, in characters.
   private static let largestReason = 1000
@@ -190,6 +202,12 @@ extension Error {
   /// The error as others may read it: messages of Tessera's own never hold data; of others, nobody knows.
   fileprivate func showable(at site: Site) -> any Error {
     switch self {
+    case let error as FederationError where error.code == .budgetExhausted:
+      // How much is left, and of what, is the site's own affair.
+      FederationError(
+        code: .budgetExhausted,
+        message: "\(site.name): its privacy budget does not allow this answer"
+      )
     case is FederationError, is TensorError, is DataError, is CancellationError: self
     default:
       FederationError(

@@ -79,7 +79,7 @@ import Testing
       )
     }
     #expect(error?.code == .tooFewSites)
-    #expect(error?.message.contains("round 1: 'training 1' would overspend") == true)
+    #expect(error?.message.contains("its privacy budget does not allow this answer") == true)
   }
 
   @Test(arguments: ["secret", "seed"])
@@ -135,6 +135,32 @@ import Testing
     try FileManager.default.removeItem(atPath: file.string)
     let error = #expect(throws: RunError.self) { try Job(recordedIn: whole, whole.manifest()) }
     #expect(error?.message.contains("noise.secret") == true)
+  }
+
+  @Test func aLinkThatAKillLeftOfTheSecretIsTakenAway() throws {
+    let folder = try TemporaryFolder()
+    let file = folder.path.appending(NoiseOrigin.fileName)
+    let secret = HeldSecret()
+    try secret.write(to: file)
+    let other = folder.path.appending(".\(NoiseOrigin.fileName).partial").string
+    try FileManager.default.linkItem(atPath: file.string, toPath: other)
+    #expect(try HeldSecret.read(at: file) == secret)
+    #expect(!FileManager.default.fileExists(atPath: other))
+    #expect(FileManager.default.fileExists(atPath: file.string))
+  }
+
+  @Test(arguments: ["fixed", "poisson"])
+  func theReportOfASecretDrawDoesNotSayWhoTookPart(_ sampling: String) async throws {
+    let workflow = Self.mean.replacing("rounds: 3", with: "rounds: 1, sampling: \(sampling)")
+    let folder = try JobFolder(
+      Self.job(workflow: workflow, rest: "privacy: {epsilon: 8, delta: 1e-5, accountant: pld}")
+    )
+    let run = try folder.run()
+    let record = try RunRecord.create(at: folder.folder.path.appending("run"), run.newManifest())
+    let manifest = try await run.run(in: record)
+    let page = ReportPage(manifest, of: record, folder: "run").html
+    #expect(page.contains("share of the weight") == (sampling == "fixed"))
+    #expect(page.contains("The draw of the sites is secret") == (sampling == "poisson"))
   }
 
   @Test func whatNothingMakesPrivateIsRefusedBeforeTheRun() throws {

@@ -1,4 +1,5 @@
 import SystemPackage
+import TesseraCore
 import TesseraFederation
 import TesseraRun
 import TesseraTesting
@@ -104,6 +105,26 @@ import Testing
     }
     #expect(error?.code == .tooFewSites)
     #expect(error?.message.contains("where 4 are demanded") == true, "\(error?.message ?? "")")
+  }
+
+  @Test func sitesDemandTheNoiseThatTheirJobPromises() async throws {
+    let sum =
+      "{type: fedavg, rounds: 2, secure_aggregation: {noise: {clip_norm: 1, multiplier: 2}}}"
+    func demanded(_ workflow: String, rest: String = "") throws -> Double? {
+      let run = try JobFolder(Self.job(workflow, rest: rest)).run()
+      let model = try ModelState([(name: "weight", tensor: Tensor.zeros([3072, 10]))])
+      return try run.job.sitePolicy(for: model, sites: run.data.sites).minimumNoiseMultiplier
+    }
+    let least = try #require(try demanded(sum))
+    #expect(least > 1.99 && least < 2)
+    #expect(try demanded(sum, rest: "site_policy: {minimum_noise_multiplier: 0.5}") == 0.5)
+    #expect(try demanded(Self.masked) == nil)
+    // Where the site's assumptions leave nothing of the noise, it does not take part as if none had been promised.
+    let error = await #expect(throws: FederationError.self) {
+      try await rounds(Self.job(sum, rest: "site_policy: {corrupt_fraction: 0.75}"))
+    }
+    #expect(error?.code == .tooFewSites)
+    #expect(error?.message.contains("a noise multiplier of 0.0") == true, "\(error?.message ?? "")")
   }
 
   private static func noisy(_ accountant: String, epsilon: Double = 50) -> String {

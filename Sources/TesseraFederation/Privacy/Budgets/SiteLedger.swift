@@ -128,7 +128,8 @@ extension PrivacyBudget {
     } catch let error as FederationError {
       throw FederationError(code: error.code, message: "\(owner): round \(round): \(error.message)")
     }
-    guard after > epsilon else { return }
+    // So that an amount that is no number is too much.
+    guard !(after <= epsilon) else { return }
     throw FederationError(
       code: .budgetExhausted,
       message: """

@@ -22,6 +22,8 @@ final class SitePrivacy: Sendable {
     var covered: Set<String> = []
     /// A filter has made all models of the answer private: what follows is computed from what may be known.
     var modelsArePrivate = false
+    /// The sum whose noise makes the answer private.
+    var session: String?
   }
   private let allowance: SiteAllowance
   private let task: SiteTask
@@ -93,6 +95,19 @@ final class SitePrivacy: Sendable {
     }
   }
 
+  /// Counts on the noise of the sum that an answer is about to be masked for, unless something at the site makes it private.
+  ///
+  /// Only a model's tensors are summed.
+  func protect(_ answer: Exchange, by sum: SumProtection) {
+    guard answer.kind.isModel, answer.hasTensorsInModelsAlone, !sum.events.isEmpty else { return }
+    state.withLock { state in
+      guard !state.isCharged, !state.isFreeOfData, !state.modelsArePrivate else { return }
+      state.events += sum.events
+      state.modelsArePrivate = true
+      state.session = sum.session
+    }
+  }
+
   /// Takes out of an answer what nothing makes private: measurements, and free text.
   func withhold(from answer: inout Exchange) {
     let (isFree, covered) = state.withLock { ($0.isFreeOfData, $0.covered) }
@@ -122,6 +137,9 @@ final class SitePrivacy: Sendable {
     guard state.isCharged || answer.hasTensorsInModelsAlone else {
       throw uncovered("has tensors beside its models, which no filter makes private")
     }
+    var released = answer
+    // The same update in another sum is another release.
+    if let session = state.session { released.headers["session"] = session }
     let release = SiteLedger.Release(
       site: task.site.name,
       job: allowance.job,
@@ -130,7 +148,7 @@ final class SitePrivacy: Sendable {
       task: task.name.description,
       events: state.events,
       request: try identity.digest(),
-      answer: try answer.digest()
+      answer: try released.digest()
     )
     try allowance.ledgers.enter(release) { ledger in
       try allowance.budget.requireRoom(

@@ -3,7 +3,8 @@ internal import CSEAL
 /// The public parameters of the CKKS scheme (Cheon, Kim, Kim and Song, 2017), which encrypts vectors of real numbers.
 ///
 /// A ciphertext holds ``slots`` values. Sums of ciphertexts decrypt to the sums of their values, up to noise of about
-/// √``polynomialDegree`` · 4 / 2^``scaleBits`` for each addend: 3e-10 with the ``standard`` parameters.
+/// √``polynomialDegree`` · 4 / 2^``scaleBits`` for each addend: 3e-10 with the ``standard`` parameters. An addend that the public
+/// key encrypted has about ``polynomialDegree`` / 6 / 2^``scaleBits``, 1.2e-9, with larger outliers than normal noise has.
 ///
 /// Sums need no multiplication, so a ciphertext need not carry all of the primes that products would use up:
 /// ``ciphertextPrimes`` says how many. Fewer make it smaller, and leave less room for large values.

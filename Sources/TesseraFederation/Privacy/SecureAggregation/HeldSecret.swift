@@ -21,6 +21,8 @@ public struct HeldSecret: Sendable, Hashable, CustomStringConvertible {
   public static func read(at path: FilePath) throws -> HeldSecret? {
     let files = FileManager.default
     guard files.fileExists(atPath: path.string) else { return nil }
+    // A second name of the secret, if a kill came between linking it and taking it away: whoever deletes the one means both.
+    unlink(partial(of: path).string)
     let text = files.contents(atPath: path.string).map { String(decoding: $0, as: UTF8.self) } ?? ""
     let digits = Array(text.trimmingCharacters(in: .newlines).utf8)
     let bytes = stride(from: 0, to: digits.count - 1, by: 2).compactMap {
@@ -36,8 +38,7 @@ public struct HeldSecret: Sendable, Hashable, CustomStringConvertible {
   ///
   /// - Throws: ``FederationError`` with code ``FederationError/Code/cannotResume`` naming the file if the system refuses.
   public func write(to path: FilePath) throws {
-    let name = path.lastComponent?.string ?? "secret"
-    let neighbour = path.removingLastComponent().appending(".\(name).partial")
+    let neighbour = Self.partial(of: path)
     do {
       unlink(neighbour.string)
       let file = try FileDescriptor.open(
@@ -61,6 +62,12 @@ public struct HeldSecret: Sendable, Hashable, CustomStringConvertible {
       unlink(neighbour.string)
       throw FederationError(code: .cannotResume, message: "cannot write \(path): \(error)")
     }
+  }
+
+  /// Where a secret is written before it has its name.
+  private static func partial(of path: FilePath) -> FilePath {
+    let name = path.lastComponent?.string ?? "secret"
+    return path.removingLastComponent().appending(".\(name).partial")
   }
 
   /// 32 bytes for a purpose: HMAC-SHA-256 of its name.

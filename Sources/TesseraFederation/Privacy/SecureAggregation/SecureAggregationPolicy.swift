@@ -22,6 +22,9 @@ public struct SecureAggregationPolicy: Sendable, Hashable {
   public var maximumDropoutFraction: Double
   /// The least noise, if there must be any: its deviation over the most that one update can change the sum by, rounding reckoned
   /// in.
+  ///
+  /// `nil` takes part in sums without noise too. Sites of a job whose sums all have noise demand what that comes to, where the job
+  /// names no other.
   public var minimumNoiseMultiplier: Double?
   /// The share of the sites that may work together with the server, in `0..<1`, rounded up: their part of the noise does not
   /// count.
@@ -111,20 +114,37 @@ public struct SecureAggregationPolicy: Sendable, Hashable {
   }
 
   /// What the noise of the honest survivors comes to, 0 if there is none.
-  private func noiseMultiplier(
+  func noiseMultiplier(
     of configuration: SecureAggregationConfiguration,
     _ terms: SecureTerms
   ) throws -> Double {
-    guard let noise = terms.noise, let distributed = try terms.distributedNoise() else { return 0 }
+    try 1 / concentratedEpsilon(of: configuration, terms)
+  }
+
+  /// What a sum costs a site, by the noise of as few honest survivors as there may be; nothing if no such noise can be counted.
+  func privacyEvents(
+    of configuration: SecureAggregationConfiguration,
+    _ terms: SecureTerms
+  ) throws -> [PrivacyEvent] {
+    let epsilon = try concentratedEpsilon(of: configuration, terms)
+    return epsilon.isFinite ? [PrivacyEvent(.concentrated(rho: epsilon * epsilon / 2))] : []
+  }
+
+  /// The ε of the ½ε²-concentrated privacy of a sum; infinity without noise.
+  private func concentratedEpsilon(
+    of configuration: SecureAggregationConfiguration,
+    _ terms: SecureTerms
+  ) throws -> Double {
+    guard let noise = terms.noise, let distributed = try terms.distributedNoise() else {
+      return .infinity
+    }
     let bounds = NeighbourhoodBounds(corruptFraction: corruptFraction)
     let honest = configuration.minimumSurvivors - bounds.corrupt(of: configuration.sites.count)
-    guard honest >= 1 else { return 0 }
-    let epsilon = distributed.concentratedEpsilon(
+    return distributed.concentratedEpsilon(
       sensitivity: terms.sensitivity(ofNorm: noise.clipNorm),
       dimension: terms.encoding.elementCount,
       survivors: honest
     )
-    return 1 / epsilon
   }
 
   private func demand(_ holds: Bool, _ offer: @autoclosure () -> String, at site: Site) throws {

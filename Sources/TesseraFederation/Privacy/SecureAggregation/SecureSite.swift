@@ -11,12 +11,16 @@ internal import TesseraCore
 final class SecureSite: Sendable {
   private struct Session {
     var client: SecureAggregationClient
+    var configuration: SecureAggregationConfiguration
     var terms: SecureTerms
+    var protection: SumProtection
   }
   private let secrets: SecretSource
   private let policy: SecureAggregationPolicy
   private let identities: [Int: SiteIdentity]
   private let sessions = Mutex<[Int: SessionTable<Session>]>([:])
+  /// How many vectors each site has given for each step.
+  private let vectors = Mutex<[Int: [Int: Int]]>([:])
 
   init(
     secrets: SecretSource,
@@ -32,13 +36,13 @@ final class SecureSite: Sendable {
   ///
   /// - Parameters:
   ///   - task: The request.
-  ///   - work: Carries out the task whose result is masked.
+  ///   - work: Carries out the task whose result is masked, and is told what protects the sum that it leaves in.
   /// - Returns: What the protocol has the site answer.
   /// - Throws: ``FederationError`` with code ``FederationError/Code/protocolViolation`` if the request breaks the rules or the
   ///   site's policy, and what `work` throws.
   func answer(
     _ task: SiteTask,
-    work: (SiteTask) async throws -> Exchange
+    work: (SiteTask, SumProtection) async throws -> Exchange
   ) async throws -> Exchange {
     let site = task.site.index
     let request = try task.data.secureRequest()
@@ -64,7 +68,7 @@ final class SecureSite: Sendable {
         var own = task
         own.name = name
         own.data = data
-        let update = try await work(own)
+        let update = try await work(own, session.protection)
         vector = try encode(update, of: own, session)
       }
       let answer = try Exchange(session.client.answer(request) { vector })
@@ -100,7 +104,12 @@ final class SecureSite: Sendable {
         identity: identity,
         secrets: secrets
       ),
-      terms: terms
+      configuration: configuration,
+      terms: terms,
+      protection: SumProtection(
+        events: try policy.privacyEvents(of: configuration, terms),
+        session: name
+      )
     )
   }
 
@@ -143,20 +152,33 @@ final class SecureSite: Sendable {
     distributed.addShare(
       to: &vector,
       first: terms.encoding.elementCount,
-      secrets: noiseSource(of: vector, of: task)
+      secrets: noiseSource(of: vector, of: task, session)
     )
     return vector
   }
 
   /// Where the noise of one vector comes from.
   ///
-  /// Secrets that are kept draw the same for the same vector alone: a server that asks for another one in the same place, to
-  /// take the difference, gets other noise.
-  private func noiseSource(of vector: [UInt64], of task: SiteTask) -> SecretSource {
+  /// Secrets that are kept draw the same for the same vector in a sum of the same sites on the same terms alone: a server that
+  /// asks for another one in the same place, to take the difference, gets other noise. So does one that asks for the same again,
+  /// to have it in sums that different sites survive; only a process that was started anew, and cannot know, repeats its noise.
+  private func noiseSource(
+    of vector: [UInt64],
+    of task: SiteTask,
+    _ session: Session
+  ) -> SecretSource {
     if case .system = secrets { return .system }
+    let (step, site) = (task.step, task.site.index)
+    let attempt = vectors.withLock { vectors in
+      let earlier = vectors[site]?[step] ?? 0
+      vectors[site, default: [:]][step] = earlier &+ 1
+      return earlier
+    }
     var hash = SHA256()
     vector.withUnsafeBytes { hash.update(bufferPointer: $0) }
+    session.configuration.sites.withUnsafeBytes { hash.update(bufferPointer: $0) }
+    hash.update(data: Data(session.configuration.agreement.utf8))
     let digest = Data(hash.finalize()).base64EncodedString()
-    return secrets.derived("noise/\(task.step)/\(task.site.index)/\(digest)")
+    return secrets.derived("noise/\(step)/\(site)/\(attempt)/\(digest)")
   }
 }

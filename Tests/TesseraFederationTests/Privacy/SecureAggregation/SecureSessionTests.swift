@@ -71,6 +71,7 @@ private final class Gate: Sendable {
     identities: [Int: SiteIdentity] = [:],
     isSigned: Bool? = nil,
     quorum: Quorum = Quorum(),
+    worker: SiteWorker? = nil,
     executor: any Executor = Doing { task, _ in
       .weights(try task.model.mapTensors { try $1 + 1 })
     },
@@ -79,12 +80,14 @@ private final class Gate: Sendable {
     }
   ) async throws -> RoundResult {
     let key = RandomKey(seed: 5)
-    let worker = SiteWorker(
-      executor: executor,
-      secrets: .reproducible(key),
-      policy: policy,
-      identities: identities
-    )
+    let worker =
+      worker
+      ?? SiteWorker(
+        executor: executor,
+        secrets: .reproducible(key),
+        policy: policy,
+        identities: identities
+      )
     var federation = Federation(
       workflow: workflow,
       transport: MeddlingTransport(sites: sites, worker: worker, meddle: meddle),
@@ -443,9 +446,19 @@ private final class Gate: Sendable {
     }
     let others = try await Self.run(quorum: Quorum(mandatory: ["site-1"]), executor: executor)
     #expect(others.contributions.count == 4)
+    let unmasked = Mutex(0)
     let error = await #expect(throws: FederationError.self) {
-      try await Self.run(quorum: Quorum(mandatory: ["site-2"]), executor: executor)
+      try await Self.run(quorum: Quorum(mandatory: ["site-2"]), executor: executor) {
+        task,
+        worker in
+        if task.data.headers["message"]?.contains("unmask") == true {
+          unmasked.withLock { $0 += 1 }
+        }
+        return try await worker.answer(task)
+      }
     }
+    // A sum that will not be used is not opened.
+    #expect(unmasked.withLock { $0 } == 0)
     #expect(error?.code == .tooFewSites)
     #expect(error?.message.contains("mandatory site 'site-2'") == true)
     let unknown = await #expect(throws: FederationError.self) {
@@ -503,5 +516,53 @@ private final class Gate: Sendable {
     // The same site, round and task: a difference of two answers must not be free of noise.
     let other = try await noise(0.25)
     #expect(try abs(first - other).minimum().item() > 1e-3)
+  }
+
+  @Test func theSameUpdateInASecondSumHasNoiseOfItsOwn() async throws {
+    let worker = SiteWorker(
+      executor: Doing { task, _ in .weights(task.model) },
+      secrets: .held(HeldSecret())
+    )
+    // Two sums of the same sites for the same step, as of a server that wants both of what different sites survive.
+    let sums = [
+      try await Self.run(Secure(settings: Self.noisy), worker: worker),
+      try await Self.run(Secure(settings: Self.noisy), worker: worker),
+    ].map(\.model)
+    let gap = try #require(sums[0]["weight"]) - #require(sums[1]["weight"])
+    #expect(try abs(gap).minimum().item() > 1e-3)
+  }
+
+  @Test func aSiteWithABudgetTakesPartOnTheStrengthOfTheNoise() async throws {
+    let ledgers = VolatilePrivacyLedgers()
+    func run(_ settings: SecureAggregation, epsilon: Double = 9) async throws -> RoundResult {
+      let worker = SiteWorker(
+        executor: Doing { task, _ in .weights(task.model, metrics: ["loss": 1]) },
+        secrets: .reproducible(RandomKey(seed: 5)),
+        budget: try PrivacyBudget(epsilon: epsilon, delta: 1e-5),
+        ledgers: ledgers
+      )
+      return try await Self.run(Secure(settings: settings), worker: worker)
+    }
+    let refused = await #expect(throws: FederationError.self) { try await run(.init()) }
+    #expect(refused?.code == .tooFewSites)
+    #expect(refused?.message.contains("makes it private") == true, "\(refused?.message ?? "")")
+    #expect(ledgers.ledger(of: "site-1").releases.isEmpty)
+
+    #expect(try await run(Self.noisy).contributions.count == 5)
+    // The site reckons as the server does, and for itself.
+    let cost = try Self.noisy.privacyEvents(for: model([1, 2]), sites: Self.sites)
+    for site in Self.sites {
+      #expect(ledgers.ledger(of: site.name).releases.map(\.events) == [cost])
+    }
+    // The same bits in another sum, also after the process ended: its survivors may be others.
+    #expect(try await run(Self.noisy).contributions.count == 5)
+    #expect(ledgers.ledger(of: "site-1").releases.map(\.events) == [cost, cost])
+    let spent = try PrivacyBudget(epsilon: 9, delta: 1e-5).epsilon(of: cost + cost)
+    let exhausted = await #expect(throws: FederationError.self) {
+      try await run(Self.noisy, epsilon: spent * 1.01)
+    }
+    #expect(exhausted?.code == .tooFewSites)
+    #expect(exhausted?.message.contains("its privacy budget does not allow") == true)
+    #expect(ledgers.ledger(of: "site-1").releases.count == 2)
   }
 }
