@@ -1,0 +1,169 @@
+import TesseraCore
+import TesseraFederation
+import Testing
+
+/// The server's side of one site, event by event.
+@Suite struct SiteDeskTests {
+  private let site = Site(index: 2, name: "north", exampleCount: 10)
+  private let id = TaskID(job: "job", step: 4)
+
+  private func parcel(_ elements: Int, _ value: Double = 1) throws -> OutgoingParcel {
+    let model = try ModelState([(name: "weight", tensor: Tensor.full(value, shape: [elements]))])
+    return try OutgoingParcel(.weights(model, samples: 10), chunkSize: 64)
+  }
+
+  private func task(_ elements: Int = 40) throws -> AnnouncedTask {
+    AnnouncedTask(
+      name: .train,
+      round: 3,
+      site: site,
+      key: RandomKey(seed: 1),
+      content: .outgoing(try parcel(elements))
+    )
+  }
+
+  private func incoming(_ parcel: OutgoingParcel) throws -> IncomingParcel {
+    try IncomingParcel(parcel.parcel, limits: ExchangeLimits())
+  }
+
+  /// A desk whose site is there.
+  private func desk(open: [TaskID] = []) -> SiteDesk {
+    var desk = SiteDesk(name: "north", patience: .seconds(9))
+    _ = desk.handle(.connected)
+    _ = desk.handle(.received(.greeting(open: open)))
+    return desk
+  }
+
+  /// What is done, in words.
+  private func words(_ actions: [SiteDesk.Action]) -> [String] {
+    actions.map { action in
+      switch action {
+      case .send(.welcome(let patience)): "welcome \(patience)"
+      case .send(.task(let id, let task)): "task \(id) \(task.name)"
+      case .send(.withdrawal(let id, _)): "withdrawal \(id)"
+      case .send(.wanted(let id, let chunks)): "wanted \(id) \(chunks)"
+      case .send(.receipt(let id)): "receipt \(id)"
+      case .send(.farewell(let job)): "farewell \(job)"
+      case .report(let id, .waiting(let site)): "\(id) waiting \(site.name)"
+      case .report(let id, .progressed(let site)): "\(id) progressed \(site.name)"
+      case .report(let id, .answered(let site, .success)): "\(id) answered \(site.name)"
+      case .report(let id, .answered(let site, .failure)): "\(id) failed \(site.name)"
+      case .close: "close"
+      }
+    }
+  }
+
+  @Test func aTaskIsSentWhenTheSiteIsThere() throws {
+    var desk = SiteDesk(name: "north", patience: .seconds(9))
+    #expect(words(desk.handle(.assigned(id, try task()))) == [])
+    #expect(words(desk.handle(.connected)) == [])
+    #expect(!desk.isConnected)
+    let greeting = desk.handle(.received(.greeting(open: [])))
+    #expect(words(greeting) == ["welcome 9.0 seconds", "task job/4 train"])
+    #expect(desk.isConnected)
+    let next = TaskID(job: "job", step: 5)
+    #expect(words(desk.handle(.assigned(next, try task()))) == ["task job/5 train"])
+    #expect(desk.content(of: next)?.chunkCount == 3)
+    #expect(desk.content(of: TaskID(job: "other", step: 5)) == nil)
+  }
+
+  @Test func anAnswerIsAskedForChunkByChunkAndThenReported() throws {
+    var desk = desk()
+    _ = desk.handle(.assigned(id, try task()))
+    #expect(words(desk.handle(.received(.progress(id)))) == ["job/4 progressed north"])
+    let answer = try parcel(40, 2)
+    let announced = desk.handle(.received(.answer(id, try incoming(answer))))
+    #expect(words(announced) == ["job/4 progressed north", "wanted job/4 [0, 1, 2]"])
+    #expect(
+      words(desk.handle(.chunk(id, index: 2, bytes: try answer.chunk(2))))
+        == ["job/4 progressed north"]
+    )
+    _ = desk.handle(.chunk(id, index: 0, bytes: try answer.chunk(0)))
+    let last = desk.handle(.chunk(id, index: 1, bytes: try answer.chunk(1)))
+    #expect(words(last) == ["receipt job/4", "job/4 answered north"])
+    guard case .report(_, .answered(_, .success(let exchange))) = last.last else {
+      Issue.record("no answer")
+      return
+    }
+    #expect(try exchange.tensors["weight"]?.mean().item() == 2)
+    // What comes twice is acknowledged, and changes nothing.
+    #expect(
+      words(desk.handle(.received(.answer(id, try incoming(answer))))) == ["receipt job/4"]
+    )
+    #expect(words(desk.handle(.chunk(id, index: 1, bytes: try answer.chunk(1)))) == [])
+  }
+
+  @Test func whatHadArrivedWhenAConnectionBrokeIsNotAskedForAgain() throws {
+    var desk = desk()
+    _ = desk.handle(.assigned(id, try task()))
+    let answer = try parcel(40, 2)
+    _ = desk.handle(.received(.answer(id, try incoming(answer))))
+    _ = desk.handle(.chunk(id, index: 1, bytes: try answer.chunk(1)))
+    #expect(words(desk.handle(.disconnected)) == [])
+    #expect(!desk.isConnected)
+    _ = desk.handle(.connected)
+    // The site has the task: it is not sent again.
+    let greeting = desk.handle(.received(.greeting(open: [id])))
+    #expect(words(greeting) == ["welcome 9.0 seconds"])
+    let again = desk.handle(.received(.answer(id, try incoming(answer))))
+    #expect(words(again) == ["job/4 progressed north", "wanted job/4 [0, 2]"])
+    // Another answer than before is another parcel.
+    let other = desk.handle(.received(.answer(id, try incoming(try parcel(40, 3)))))
+    #expect(words(other) == ["job/4 progressed north", "wanted job/4 [0, 1, 2]"])
+  }
+
+  @Test func aSiteThatForgotItsTaskIsSentItAgain() throws {
+    var desk = desk()
+    _ = desk.handle(.assigned(id, try task()))
+    _ = desk.handle(.disconnected)
+    _ = desk.handle(.connected)
+    let greeting = desk.handle(.received(.greeting(open: [])))
+    #expect(words(greeting) == ["welcome 9.0 seconds", "task job/4 train"])
+  }
+
+  @Test func aFailureIsReportedOnce() throws {
+    var desk = desk()
+    _ = desk.handle(.assigned(id, try task()))
+    let error = FederationError(code: .badTask, message: "north: no data")
+    let failed = desk.handle(.received(.failure(id, error)))
+    #expect(words(failed) == ["receipt job/4", "job/4 failed north"])
+    #expect(words(desk.handle(.received(.failure(id, error)))) == ["receipt job/4"])
+  }
+
+  @Test func whatNobodyWaitsForIsWithdrawn() throws {
+    var desk = desk()
+    _ = desk.handle(.assigned(id, try task()))
+    #expect(words(desk.handle(.withdrawn(id, reason: "late"))) == ["withdrawal job/4"])
+    #expect(words(desk.handle(.withdrawn(id, reason: "late"))) == [])
+    #expect(words(desk.handle(.received(.progress(id)))) == [])
+    #expect(
+      words(desk.handle(.received(.answer(id, try incoming(try parcel(4)))))) == ["receipt job/4"]
+    )
+  }
+
+  @Test func theEndOfAJobIsToldAlsoToASiteThatComesLater() throws {
+    var here = desk()
+    _ = here.handle(.assigned(id, try task()))
+    #expect(words(here.handle(.ended(job: "job"))) == ["farewell job"])
+    #expect(here.content(of: id) == nil)
+    var away = SiteDesk(name: "north", patience: .seconds(9))
+    #expect(words(away.handle(.ended(job: "job"))) == [])
+    _ = away.handle(.connected)
+    let greeting = away.handle(.received(.greeting(open: [id])))
+    #expect(words(greeting) == ["welcome 9.0 seconds", "farewell job"])
+  }
+
+  @Test func whoDoesNotKeepToTheProtocolIsDisconnected() throws {
+    var early = SiteDesk(name: "north", patience: .seconds(9))
+    _ = early.handle(.connected)
+    #expect(words(early.handle(.received(.progress(id)))) == ["close"])
+    var twice = desk()
+    #expect(words(twice.handle(.received(.greeting(open: [])))) == ["close"])
+    var damaged = desk()
+    _ = damaged.handle(.assigned(id, try task()))
+    let answer = try parcel(40, 2)
+    _ = damaged.handle(.received(.answer(id, try incoming(answer))))
+    #expect(words(damaged.handle(.chunk(id, index: 0, bytes: try answer.chunk(2)))) == ["close"])
+    #expect(words(damaged.handle(.chunk(id, index: 9, bytes: try answer.chunk(2)))) == ["close"])
+  }
+}
