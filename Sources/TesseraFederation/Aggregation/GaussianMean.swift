@@ -14,10 +14,13 @@ public protocol PrivateAggregationRule: AggregationRule {
 /// privacy for whole sites, by a server that is trusted (McMahan et al., 2018, "Learning differentially private recurrent
 /// language models").
 ///
-/// With *n* updates the model moves by `(Σ Δᵢ · min(1, C / ‖Δᵢ‖) + N(0, z²C²)) / n`. Neighbours are rounds with an update of one
-/// site or without it. Where who takes part is drawn in secret (``SiteDraw/Method``), *n* is the number that was to be expected:
-/// the true one would tell of the draw. Tensors of whole numbers stay the model's. A site cannot leave out a tensor: fewer
-/// updates in its mean would need more noise. The noise comes from ``AggregationRound/secrets``.
+/// With *n* updates the model moves by `(Σ Δᵢ · min(1, C / ‖Δᵢ‖) + N(0, z²C²)) / n`. Neighbours are rounds in which one site's
+/// update is there or is zero: *n* is the same in both. Where everybody may know who takes part, *n* is the number of updates,
+/// which is public and not protected: that a site answered shows. Where who takes part is drawn in secret
+/// (``SiteDraw/Method``), *n* is the number that was to be expected, since the true one would tell of the draw. Tensors of
+/// whole numbers stay the model's. A site cannot leave out a tensor: fewer updates in its mean would need more noise. The noise
+/// comes from ``AggregationRound/secrets``, and is added in `float64`, before anything is rounded to the model's types. The
+/// result says nothing of the updates' weights.
 ///
 /// With ``adaptive`` clipping the norm follows the updates: see ``AdaptiveClipping``. The workflow hands each round's norm to
 /// the next.
@@ -78,10 +81,10 @@ public struct GaussianMean: PrivateAggregationRule {
 
   /// What an aggregate costs.
   ///
-  /// - ``SiteDraw/Method/fixed``: a Gaussian mechanism, as if every site took part.
+  /// - ``SiteDraw/Method/fixed``: a Gaussian mechanism, as if every site took part. Its neighbours have one site's update or zero.
   /// - ``SiteDraw/Method/poisson``: one on a Poisson sample.
   /// - ``SiteDraw/Method/withoutReplacement``: one on a sample of a fixed size. Its neighbours have one site replaced by another,
-  ///   whose updates are up to 2*C* apart.
+  ///   whose updates are up to 2*C* apart: accountants do not mix it with the others.
   public func events(for draw: SiteDraw) -> [PrivacyEvent] {
     switch draw.method {
     case .fixed: [PrivacyEvent(.gaussian(noiseMultiplier: noiseMultiplier))]
@@ -210,13 +213,15 @@ private struct NoisyMean: Aggregation {
     let divisor = divisor ?? count
     // Of a secret draw even that nobody was drawn must not show.
     let isEmpty = count == 0 && self.divisor != nil
-    var mean = isEmpty ? Exchange.weights(model) : try bounded.result()
+    // As wide as there is: rounding to the model's types before the noise would move neighbours farther apart than the norm. And
+    // without metadata, whose weight is the number of updates.
+    var mean = Exchange.weights(isEmpty ? model : try bounded.mean.takeWideMean())
     // Follows from the mean, too: two means never get the same noise.
     let digest = secrets == .system ? "" : try SecretNoise.digest(of: mean.tensors.tensors)
     var noise = SecretNoise(secrets.derived(digest))
     let share = count / divisor
     mean.tensors = try mean.tensors.mapTensors { name, tensor in
-      guard let start = model[name], tensor.dtype.isFloatingPoint else {
+      guard let start = model[name], start.dtype.isFloatingPoint else {
         return model[name] ?? tensor
       }
       var wide = try tensor.to(.float64)
@@ -225,13 +230,26 @@ private struct NoisyMean: Aggregation {
         wide = try base + (wide - base) * share
       }
       return try (wide + noise.normal(tensor.shape, deviation: deviation / divisor))
-        .to(tensor.dtype)
+        .to(start.dtype)
     }
     if let clipping {
       mean.metrics[GaussianMean.bitsMetric] =
         bits + (try noise.normal([], deviation: clipping.countDeviation).item())
     }
     return mean
+  }
+}
+
+extension AggregationRule {
+  /// Refuses clipping that adapts in a workflow that does not carry the norm from round to round.
+  ///
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration`` naming the workflow.
+  func requireFixedClipping(in workflow: String) throws {
+    guard (self as? GaussianMean)?.adaptive != nil else { return }
+    throw FederationError(
+      code: .invalidConfiguration,
+      message: "'clip: adaptive' is for 'fedavg': in '\(workflow)' the norm would never adapt"
+    )
   }
 }
 

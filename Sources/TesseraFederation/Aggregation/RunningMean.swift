@@ -195,7 +195,12 @@ public struct RunningMean: Aggregation {
     return Exchange(.weights, tensors: try takeMean(), metadata: .init(weight: weight))
   }
 
-  private mutating func takeMean() throws -> ModelState {
+  /// The mean in the memory of the sums, with floating-point tensors as `float64`: for those who compute on with it.
+  ///
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/tooFewSites`` if there are no updates.
+  mutating func takeWideMean() throws -> ModelState { try takeMean(isWide: true) }
+
+  private mutating func takeMean(isWide: Bool = false) throws -> ModelState {
     guard totalWeight > 0 else {
       throw FederationError(code: .tooFewSites, message: "there is no update to average")
     }
@@ -203,11 +208,12 @@ public struct RunningMean: Aggregation {
     return try model.mapTensors { _, tensor in
       defer { index += 1 }
       let (weight, modelWeight) = (parts[index].weight, parts[index].modelWeight)
-      guard weight > 0 else { return tensor }
+      let dtype = isWide && tensor.dtype.isFloatingPoint ? .float64 : tensor.dtype
+      guard weight > 0 else { return try tensor.to(dtype) }
       return try parts[index].sum.takeQuotient(
         dividingBy: weight,
-        dtype: tensor.dtype,
-        adding: modelWeight > 0 ? tensor : nil,
+        dtype: dtype,
+        adding: modelWeight > 0 ? try tensor.to(dtype) : nil,
         times: modelWeight / weight
       )
     }

@@ -31,7 +31,7 @@ public struct FedNova: Workflow {
   ///   - fraction: The share of the sites that is asked in each round, above 0 and at most 1.
   ///   - rule: How the mean gradients become one.
   ///   - serverOptimizer: How the server moves the model; by the formula above if `nil`.
-  /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration``.
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration``, also for a rule whose clipping adapts.
   public init(
     rounds: Int,
     fraction: Double = 1,
@@ -40,6 +40,7 @@ public struct FedNova: Workflow {
   ) throws {
     try checkRounds(rounds)
     try SiteSample.check(fraction)
+    try rule.requireFixedClipping(in: "fednova")
     self.rounds = rounds
     self.fraction = fraction
     self.rule = rule

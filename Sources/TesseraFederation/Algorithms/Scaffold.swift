@@ -28,7 +28,7 @@ public struct Scaffold: Workflow {
   ///   - fraction: The share of the sites that is asked in each round, above 0 and at most 1.
   ///   - rule: How the updates become one.
   ///   - serverOptimizer: How the server moves the model; to the aggregate if `nil`.
-  /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration``.
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration``, also for a rule whose clipping adapts.
   public init(
     rounds: Int,
     fraction: Double = 1,
@@ -37,6 +37,7 @@ public struct Scaffold: Workflow {
   ) throws {
     try checkRounds(rounds)
     try SiteSample.check(fraction)
+    try rule.requireFixedClipping(in: "scaffold")
     self.rounds = rounds
     self.fraction = fraction
     self.rule = rule

@@ -44,6 +44,17 @@ extension Job {
     if serverSpendsPrivacy {
       // Names what has no noise.
       try (workflow as? any PrivateWorkflow)?.requirePrivateReleases()
+      let steps = workflow.steps.compactMap { $0 as? any PrivateWorkflow }
+        .filter(\.makesReleasesPrivate)
+      let replacing = steps.count { ($0 as? FedAvg)?.sampling == .withoutReplacement }
+      guard replacing == 0 || replacing == steps.count else {
+        throw invalid(
+          """
+          workflows with 'sampling: \(SiteDraw.Method.withoutReplacement.rawValue)' and others cannot be composed: \
+          their neighbours are not the same
+          """
+        )
+      }
     }
     guard sitesSpendPrivacy else { return }
     for part in (workflow as? WorkflowChain)?.workflows ?? [workflow] {

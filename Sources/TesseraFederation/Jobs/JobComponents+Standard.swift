@@ -45,11 +45,8 @@ extension JobComponents {
       )
       workflow.secure = secure
       workflow.sampling = sampling
-      do {
-        try workflow.checkSecureAggregation()
-      } catch let error as FederationError {
-        throw arguments.error(at: "aggregation", "does not fit: \(error.message)")
-      }
+      try requireFit("aggregation", arguments) { try workflow.checkSecureAggregation() }
+      try requireFit("sampling", arguments) { try workflow.checkSampling() }
       return workflow
     }
     workflows.register(
@@ -58,6 +55,9 @@ extension JobComponents {
     ) { arguments in
       let common = try plan.read(arguments)
       try refuseSecureAggregation("scaffold", arguments)
+      try requireFit("aggregation", arguments) {
+        try common.rule.requireFixedClipping(in: "scaffold")
+      }
       return try Scaffold(
         rounds: common.rounds,
         fraction: common.fraction,
@@ -71,6 +71,9 @@ extension JobComponents {
     ) { arguments in
       let common = try plan.read(arguments)
       try refuseSecureAggregation("fednova", arguments)
+      try requireFit("aggregation", arguments) {
+        try common.rule.requireFixedClipping(in: "fednova")
+      }
       return try FedNova(
         rounds: common.rounds,
         fraction: common.fraction,
@@ -194,6 +197,15 @@ extension Schema where Value == Int {
 extension Schema where Value == Double {
   /// A share of the sites.
   static var fraction: Schema { .number(in: JobLimits.fraction) }
+}
+
+/// Says of what a workflow refuses where it was written.
+private func requireFit(_ key: String, _ arguments: Mapping, _ check: () throws -> Void) throws {
+  do {
+    try check()
+  } catch let error as FederationError {
+    throw arguments.error(at: key, "does not fit: \(error.message)")
+  }
 }
 
 /// Refuses masks for a workflow whose server reads more than a sum.

@@ -32,6 +32,10 @@ public final class Controller: Sendable {
     /// What came of tasks that were dispatched by themselves, by their numbers: they are done in any order.
     var dispatched: [(step: Int, site: Int, contribution: Contribution?, refusal: Refusal?)] = []
     var traffic = Traffic()
+    /// How many secret draws of sites this round has made.
+    var draws = 0
+    /// The numbers of those that were gathered from.
+    var usedDraws: Set<Int> = []
     /// What the job has released, if that is counted.
     var ledger: BudgetLedger?
     var journalFailure: (any Error)?
@@ -101,6 +105,9 @@ public final class Controller: Sendable {
   ///
   /// The parameters are those of ``gather(_:_:from:by:reference:quorum:)``. Of a secret draw, the quorum's minimum and mandatory
   /// sites count as far as they were drawn.
+  ///
+  /// - Throws: As ``gather(_:_:from:by:reference:quorum:)``; ``FederationError`` with code
+  ///   ``FederationError/Code/invalidConfiguration`` if a secret draw was gathered from before, or is not this round's.
   public func gather(
     _ task: TaskName = .train,
     _ data: Exchange,
@@ -155,6 +162,7 @@ public final class Controller: Sendable {
     parts: [String: AggregatedPart],
     quorum: Quorum?
   ) async throws -> Aggregate {
+    try use(draw, for: task)
     // Before anything is asked for: what would overspend does not begin.
     try charge(parts, of: draw, for: task)
     var fold = try AnswerFold(

@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// The sites of a round, and how they were drawn: what an accountant may assume.
 public struct SiteDraw: Sendable {
   /// How sites are drawn.
@@ -11,15 +13,27 @@ public struct SiteDraw: Sendable {
   }
 
   /// Who was drawn, ascending.
-  public var sites: [Site]
+  public internal(set) var sites: [Site]
   /// How.
-  public var method: Method
+  public let method: Method
   /// The probability of each site; the share of the sites where their number is fixed.
-  public var rate: Double
+  public let rate: Double
   /// How many sites there are to draw from.
-  public var population: Int
+  public let population: Int
+  /// In which round it was made, and as which of the round's draws; `nil` if it was not a controller that drew.
+  var origin: Origin?
+
+  /// What tells draws of one run apart.
+  struct Origin: Sendable, Hashable {
+    /// From 1.
+    var round: Int
+    /// From 1 in each round.
+    var number: Int
+  }
 
   /// Sites that were drawn.
+  ///
+  /// It can be gathered from if everybody may know who was drawn; a secret draw is ``Controller/draw(_:by:)``'s.
   public init(_ sites: [Site], by method: Method = .fixed, rate: Double, population: Int) {
     self.sites = sites
     self.method = method
@@ -41,6 +55,9 @@ public struct SiteDraw: Sendable {
 extension Controller {
   /// Draws a share of the sites.
   ///
+  /// Each secret draw of a round is one of its own, and is for one gathering in this round: what is taken off an account for a
+  /// draw holds for one release. By ``SiteDraw/Method/fixed`` the sites are the same each time in a round.
+  ///
   /// - Parameters:
   ///   - fraction: The share, above 0 and at most 1; of a Poisson sample, the probability of each site.
   ///   - method: How they are drawn. By ``SiteDraw/Method/poisson`` there may be none.
@@ -51,7 +68,12 @@ extension Controller {
       draw.sites = sample(fraction)
       return draw
     }
-    var numbers = federation.secrets.derived("sites").numbers("round \(round)")
+    let number = record.withLock { record in
+      record.draws += 1
+      return record.draws
+    }
+    draw.origin = SiteDraw.Origin(round: round, number: number)
+    var numbers = federation.secrets.derived("sites").numbers("round \(round), draw \(number)")
     switch method {
     case .fixed: break
     case .poisson:
@@ -61,5 +83,26 @@ extension Controller {
       draw.sites = SiteSample.draw(count, below: sites.count, using: &numbers).map { sites[$0] }
     }
     return draw
+  }
+
+  /// Notes that a draw is gathered from.
+  ///
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration`` if it is a secret one of another round,
+  ///   or was gathered from before.
+  func use(_ draw: SiteDraw, for task: TaskName) throws {
+    guard draw.method != .fixed else { return }
+    let isNew = record.withLock { record in
+      guard let origin = draw.origin, origin.round == round else { return false }
+      return record.usedDraws.insert(origin.number).inserted
+    }
+    guard isNew else {
+      throw FederationError(
+        code: .invalidConfiguration,
+        message: """
+          round \(round), task '\(task)': a draw of sites by '\(draw.method.rawValue)' is for one gathering in the \
+          round in which the controller made it: draw anew
+          """
+      )
+    }
   }
 }

@@ -18,9 +18,19 @@ public struct FedAvg: Workflow {
   /// How updates are summed so that nobody sees a single one, in place of ``rule``; each is sent as it is if `nil`.
   public var secure: SecureAggregation?
   /// How the sites of a round are drawn: what a rule that makes the aggregate private may assume.
+  ///
+  /// Without such a rule they are drawn by ``SiteDraw/Method/fixed``.
   public var sampling = SiteDraw.Method.fixed
-  /// Where the norm of adaptive clipping lies among the state's documents.
+  /// Where the norm of adaptive clipping lies among the state's documents, as an ``AdaptedClipping``.
   public static let clippingDocument = "clipping norm"
+
+  /// How far adaptive clipping has come.
+  public struct AdaptedClipping: Codable, Sendable, Hashable {
+    /// The norm that it began with: a workflow that is to begin with another one begins anew.
+    public let start: Double
+    /// The norm of the next round.
+    public let bound: Double
+  }
 
   /// Federated averaging.
   ///
@@ -77,12 +87,33 @@ public struct FedAvg: Workflow {
     )
   }
 
+  /// Refuses secret draws that nothing would come of: sums behind masks are of sites that are known, and without noise a draw of
+  /// nobody has no aggregate.
+  ///
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration`` if ``sampling`` is not
+  ///   ``SiteDraw/Method/fixed``, and there is ``secure``, or a rule that makes nothing private.
+  func checkSampling() throws {
+    guard sampling != .fixed, secure != nil || !(rule is any PrivateAggregationRule) else { return }
+    let reason =
+      secure != nil
+      ? "'secure_aggregation' sums sites that are known"
+      : "'aggregation' by \(type(of: rule)) makes nothing private"
+    throw FederationError(
+      code: .invalidConfiguration,
+      message: """
+        'sampling: \(sampling.rawValue)' is for an 'aggregation' with the server's noise, such as \
+        '\(GaussianMean.name)', and \(reason)
+        """
+    )
+  }
+
   /// Asks for training, and moves the global model to the aggregate.
   ///
   /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration`` if ``rule`` would read updates that
-  ///   ``secure`` hides; what asking throws.
+  ///   ``secure`` hides, or ``sampling`` is secret where that is for nothing; what asking throws.
   public func run(_ state: inout WorkflowState, with controller: Controller) async throws {
     try checkSecureAggregation()
+    try checkSampling()
     if let secure {
       let aggregate = try await controller.gather(
         .train,
@@ -99,15 +130,22 @@ public struct FedAvg: Workflow {
       try state.move(to: aggregate.exchange, by: serverOptimizer)
       return
     }
-    let norm = try state.document(Self.clippingDocument, as: Double.self) ?? mean.clipNorm
+    let earlier = try state.document(Self.clippingDocument, as: AdaptedClipping.self)
+    // That of another workflow of a chain says nothing here.
+    let norm = earlier.flatMap { $0.start == mean.clipNorm ? $0.bound : nil } ?? mean.clipNorm
     let rule = try mean.clipping(to: norm)
-    var next = try await controller.gather(.train, state.global, from: draw, by: rule).exchange
-    let updates = draw.divisor ?? Double(draw.sites.count)
+    let aggregate = try await controller.gather(.train, state.global, from: draw, by: rule)
+    var next = aggregate.exchange
     if let sum = next.metrics.removeValue(forKey: GaussianMean.bitsMetric),
-      var clipping = try rule.clipping(expecting: updates)
+      var clipping = try rule.clipping(expecting: draw.divisor ?? Double(draw.sites.count))
     {
+      // Who was asked and did not answer gave no bit.
+      let updates = draw.divisor ?? Double(aggregate.contributions.count)
       try clipping.adapt(toNoisedSum: sum, of: updates)
-      try state.setDocument(Self.clippingDocument, to: clipping.bound)
+      try state.setDocument(
+        Self.clippingDocument,
+        to: AdaptedClipping(start: mean.clipNorm, bound: clipping.bound)
+      )
     }
     try state.move(to: next, by: serverOptimizer)
   }

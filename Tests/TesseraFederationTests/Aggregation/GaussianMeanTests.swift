@@ -1,3 +1,4 @@
+import Foundation
 import TesseraCore
 import TesseraFederation
 import Testing
@@ -239,6 +240,198 @@ import Testing
     #expect(abs(mean5 - 1.5) < 0.5)
   }
 
+  private static func adapted(_ round: RoundResult) throws -> FedAvg.AdaptedClipping {
+    try #require(
+      try round.state.document(FedAvg.clippingDocument, as: FedAvg.AdaptedClipping.self)
+    )
+  }
+
+  @Test func theShareThatTheNormFollowsIsThatOfTheSitesThatAnswered() async throws {
+    let start = WorkflowState(model: try Sample.state(("a", Tensor.zeros([1]))))
+    let workflow = try FedAvg(
+      rounds: 1,
+      rule: .gaussianMean(
+        clipNorm: 1,
+        noiseMultiplier: 1e-6,
+        adaptive: .init(targetQuantile: 0.5, learningRate: 0.2, countDeviation: 1e-5)
+      )
+    )
+    var simulation = Simulation(workflow: workflow)
+    simulation.quorum = Quorum(minimum: 1)
+    let round = try await simulation.run(
+      Doing { task, _ in
+        guard task.site.index > 1 else { throw Broken() }
+        return .weights(task.model)
+      },
+      from: start
+    ).rounds[0]
+    #expect(round.contributions.count == 3)
+    // All of them were within the norm: by the five that were asked it would be 0.8 of them.
+    #expect(abs(try Self.adapted(round).bound - exp(-0.2 * 0.5)) < 1e-4)
+  }
+
+  @Test func aWorkflowOfAChainBeginsWithItsOwnNorm() async throws {
+    func workflow(_ norm: Double) throws -> FedAvg {
+      try FedAvg(
+        rounds: 2,
+        rule: .gaussianMean(clipNorm: norm, noiseMultiplier: 0.01, adaptive: .init())
+      )
+    }
+    let chain = try WorkflowChain([workflow(1), workflow(100)])
+    let start = WorkflowState(model: try Sample.state(("a", Tensor.zeros([1]))))
+    let rounds = try await Simulation(workflow: chain).run(
+      Doing { task, _ in .weights(task.model) },
+      from: start
+    ).rounds
+    let clipping = try rounds.map(Self.adapted)
+    #expect(clipping.map(\.start) == [1, 1, 100, 100])
+    // Nothing moves, so each round shortens the norm by a tenth or so.
+    #expect(clipping[1].bound < clipping[0].bound && clipping[0].bound < 1)
+    #expect(clipping[2].bound > 80 && clipping[3].bound < clipping[2].bound)
+  }
+
+  @Test func clippingThatWouldNeverAdaptIsRefused() throws {
+    let rule = try GaussianMean(clipNorm: 1, noiseMultiplier: 1, adaptive: .init())
+    expectRefusal(.invalidConfiguration, naming: "'scaffold'", "'clip: adaptive'") {
+      _ = try Scaffold(rounds: 1, rule: rule)
+    }
+    expectRefusal(.invalidConfiguration, naming: "'fednova'", "'clip: adaptive'") {
+      _ = try FedNova(rounds: 1, rule: rule)
+    }
+    _ = try Scaffold(rounds: 1, rule: .gaussianMean(clipNorm: 1, noiseMultiplier: 1))
+  }
+
+  @Test(arguments: SiteDraw.Method.allCases)
+  func howManyUpdatesThereWereIsNotSentToTheSites(_ method: SiteDraw.Method) async throws {
+    var workflow = try FedAvg(
+      rounds: 4,
+      fraction: 0.6,
+      rule: .gaussianMean(clipNorm: 1, noiseMultiplier: 1)
+    )
+    workflow.sampling = method
+    let sent = Told<Exchange.Metadata>()
+    let start = WorkflowState(model: try Sample.state(("a", Tensor.zeros([5]))))
+    var federation = Simulation(workflow: workflow).federation(
+      Doing { task, _ in
+        sent.add(task.data.metadata)
+        return .weights(task.model, samples: 10)
+      }
+    )
+    federation.secrets = .reproducible(RandomKey(seed: 8))
+    _ = try await federation.run(from: start) { round in
+      #expect(round.state.global.metadata == Exchange.Metadata())
+    }
+    #expect(sent.all.count > 3)
+    for metadata in sent.all { #expect(metadata.weight == nil && metadata.samples == nil) }
+  }
+
+  @Test(arguments: [DType.float16, .bfloat16])
+  func theNoiseIsAddedBeforeAnythingIsRounded(_ dtype: DType) throws {
+    // In both types the model's neighbours are more than 1 away.
+    let model = try Sample.state(("a", Tensor.full(2048, shape: [40_000]).to(dtype)))
+    let step = try Sample.state(("a", Tensor.full(0.875, shape: [40_000]).to(dtype)))
+    let deviation = 16.0
+    let norm = 0.875 * 200
+    var mean = try Self.aggregation(
+      .gaussianMean(clipNorm: norm, noiseMultiplier: deviation / norm),
+      model
+    )
+    _ = try mean.fold(.difference(step, samples: 10), from: Self.sites[0])
+    let result = try mean.result()
+    #expect(try result["a"].dtype == dtype)
+    let moved = try (result["a"].to(.float64) - 2048).mean().item()
+    // A mean that was rounded first has not moved at all; the standard error is 0.08.
+    #expect(abs(moved - 0.875) < 0.4, "\(moved)")
+  }
+
+  @Test func aSecretDrawIsForOneGathering() async throws {
+    let rule = try GaussianMean(clipNorm: 1, noiseMultiplier: 4)
+    let sites = (0..<40).map { Site(index: $0, name: "site-\($0 + 1)", exampleCount: 10) }
+    let drawn = Told<[Int]>()
+    let kept = Told<SiteDraw>()
+    let script = Script(rounds: 2) { state, controller in
+      for method in [SiteDraw.Method.poisson, .withoutReplacement] {
+        let draws = (1...2).map { _ in controller.draw(0.5, by: method) }
+        for draw in draws { drawn.add(draw.sites.map(\.index)) }
+        guard method == .poisson else { continue }
+        for draw in draws {
+          _ = try await controller.gather(.train, state.global, from: draw, by: rule)
+        }
+        for old in draws + kept.all + [SiteDraw(sites, by: method, rate: 0.5, population: 40)] {
+          let error = await #expect(throws: FederationError.self) {
+            _ = try await controller.gather(.train, state.global, from: old, by: rule)
+          }
+          #expect(error?.code == .invalidConfiguration)
+          #expect(error?.message.contains("'poisson' is for one gathering") == true)
+        }
+        kept.add(controller.draw(0.5, by: method))
+      }
+    }
+    let start = WorkflowState(model: try Sample.state(("a", Tensor.zeros([5]))))
+    var federation = Simulation(workflow: script, sites: sites).federation(
+      Doing { task, _ in .weights(task.model) }
+    )
+    federation.budget = try PrivacyBudget(epsilon: 100, delta: 1e-5)
+    federation.secrets = .reproducible(RandomKey(seed: 9))
+    let ledger = try await federation.run(from: start).state.privacyLedger()
+    #expect(drawn.all.count == 8 && Set(drawn.all).count == 8)
+    // What was refused was not charged.
+    #expect(ledger?.entries.count == 4)
+  }
+
+  @Test func drawsForDifferentNeighboursAreNotCountedTogether() async throws {
+    func workflow(_ method: SiteDraw.Method) throws -> FedAvg {
+      var workflow = try FedAvg(
+        rounds: 1,
+        fraction: 0.4,
+        rule: .gaussianMean(clipNorm: 1, noiseMultiplier: 4)
+      )
+      workflow.sampling = method
+      return workflow
+    }
+    let start = WorkflowState(model: try Sample.state(("a", Tensor.zeros([5]))))
+    for methods in [
+      [SiteDraw.Method.fixed, .withoutReplacement], [.withoutReplacement, .fixed],
+      [.poisson, .withoutReplacement],
+    ] {
+      let chain = try WorkflowChain(methods.map(workflow))
+      let budget = try PrivacyBudget(epsilon: 100, delta: 1e-5)
+      expectRefusal(.invalidConfiguration, naming: "cannot be composed") {
+        _ = try budget.epsilon(
+          of: chain.plannedEvents(for: start.model, sites: Self.five, quorum: Quorum())
+        )
+      }
+      var federation = Simulation(workflow: chain).federation(
+        Doing { task, _ in .weights(task.model) }
+      )
+      federation.budget = budget
+      let rounds = Told<Int>()
+      let error = await #expect(throws: FederationError.self) {
+        _ = try await federation.run(from: start) { rounds.add($0.round) }
+      }
+      #expect(error?.code == .invalidConfiguration)
+      #expect(rounds.all == [1])
+    }
+  }
+
+  @Test func secretDrawsAreForAggregatesThatTheServerMakesPrivate() async throws {
+    var plain = try FedAvg(rounds: 1, fraction: 0.4)
+    plain.sampling = .poisson
+    var masked = try FedAvg(rounds: 1, fraction: 0.6)
+    masked.sampling = .withoutReplacement
+    masked.secure = SecureAggregation()
+    for (workflow, reason) in [(plain, "WeightedMean makes nothing"), (masked, "'secure_aggreg")] {
+      let error = await #expect(throws: FederationError.self) {
+        _ = try await Simulation(workflow: workflow).run(
+          Doing { task, _ in .weights(task.model) }
+        )
+      }
+      #expect(error?.code == .invalidConfiguration)
+      #expect(error?.message.contains("'sampling: \(workflow.sampling.rawValue)'") == true)
+      #expect(error?.message.contains(reason) == true)
+    }
+  }
+
   @Test func theNormFollowsAQuantileOfTheUpdates() async throws {
     // Norms of 1 to 5: the median is 3.
     let start = WorkflowState(model: try Sample.state(("a", Tensor.zeros([1]))))
@@ -259,7 +452,7 @@ import Testing
     federation.secrets = .reproducible(RandomKey(seed: 3))
     var norms: [Double] = []
     let state = try await federation.run(from: start) { round in
-      norms.append(try #require(try round.state.document(FedAvg.clippingDocument)))
+      norms.append(try Self.adapted(round).bound)
       #expect(round.state.global.metrics.isEmpty)
     }.state
     #expect(norms[0] > 0.1 && norms[0] < 0.12)

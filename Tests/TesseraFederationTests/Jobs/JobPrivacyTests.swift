@@ -184,6 +184,25 @@ import Testing
     }
   }
 
+  @Test func chainsThatCannotBeCountedTogetherAreRefusedBeforeTheRun() throws {
+    let drawn = Self.mean.replacing("rounds: 3", with: "rounds: 3, sampling: without-replacement")
+    for other in [
+      Self.mean,
+      "{type: fedavg, rounds: 1, secure_aggregation: {noise: {clip_norm: 1, multiplier: 2}}}",
+    ] {
+      for chain in ["\(drawn), \(other)", "\(other), \(drawn)", "\(drawn), \(drawn)"] {
+        let job = Self.job(rest: "privacy: {epsilon: 50, delta: 1e-5}")
+          .replacing("workflow: {type: fedavg, rounds: 3}", with: "workflows: [\(chain)]")
+        guard chain.contains(other) else {
+          _ = try JobFolder(job).run()
+          continue
+        }
+        let complaint = try JobFolder(job).complaint()
+        #expect(complaint.contains("and others cannot be composed"), "\(complaint)")
+      }
+    }
+  }
+
   /// A job that the documentation shows, on little data.
   private func example(_ name: String) throws -> JobFolder {
     let root = FilePath(#filePath).removingLastComponent().removingLastComponent()

@@ -70,6 +70,34 @@ import Testing
     ] { _ = try JobFolder(job).run() }
   }
 
+  private static func mean(_ type: String, _ rest: String, clip: String = "fixed") -> String {
+    let rule = "{type: gaussian-mean, clip_norm: 1, noise_multiplier: 1, clip: \(clip)}"
+    return "{type: \(type), rounds: 2, aggregation: \(rule)\(rest)}"
+  }
+
+  @Test func secretDrawsThatNothingWouldComeOf() throws {
+    _ = try JobFolder(Self.job(Self.mean("fedavg", ", sampling: poisson"))).run()
+    for (workflow, reason) in [
+      ("{type: fedavg, rounds: 2, sampling: poisson}", "makes nothing private"),
+      ("{type: fedavg, rounds: 2, sampling: without-replacement, aggregation: median}", "private"),
+      ("{type: fedavg, rounds: 2, sampling: poisson, secure_aggregation: {}}", "are known"),
+    ] {
+      try expectOne(Self.job(workflow), "job.yml:2: workflow.sampling:", reason)
+    }
+  }
+
+  @Test(arguments: ["scaffold", "fednova"])
+  func clippingThatWouldNeverAdapt(_ type: String) throws {
+    let executor = "{type: classifier, algorithm: \(type)}"
+    _ = try JobFolder(Self.job(Self.mean(type, ""), executor: executor)).run()
+    let workflow = Self.mean(type, "", clip: "adaptive")
+    try expectOne(
+      Self.job(workflow, executor: executor),
+      "job.yml:2: workflow.aggregation:",
+      "in '\(type)' the norm would never adapt"
+    )
+  }
+
   @Test func sitesThatAreNotThere() throws {
     try expectOne(
       Self.job(rest: "mandatory_sites: [site-1, site-5]"),

@@ -3,6 +3,8 @@ struct EventTally: Sendable {
   private(set) var events: [PrivacyEvent] = []
   private var positions: [PrivacyMechanism: Int] = [:]
   private var neighbors: PrivacyMechanism.Neighbors?
+  /// The first mechanism that leaves to its sensitivity what neighbours are.
+  private var open: PrivacyMechanism?
   /// What simple composition of (ε, 0)-DP gives, often infinity.
   private(set) var pureEpsilon = 0.0
 
@@ -16,6 +18,17 @@ struct EventTally: Sendable {
         message: """
           mechanisms for neighbours of two kinds (\(neighbors.rawValue), \(wanted.rawValue)) cannot be \
           composed
+          """
+      )
+    }
+    if let open = event.mechanism.neighbors == nil ? event.mechanism : open,
+      let kind = event.mechanism.neighbors ?? neighbors, kind == .replace
+    {
+      throw FederationError(
+        code: .invalidConfiguration,
+        message: """
+          '\(open.name)' cannot be composed with a sample without replacement, whose neighbours have one record \
+          replaced: replacing one may change what '\(open.name)' releases by twice what adding or removing one does
           """
       )
     }
@@ -33,6 +46,7 @@ struct EventTally: Sendable {
       events.append(event)
     }
     neighbors = neighbors ?? event.mechanism.neighbors
+    if event.mechanism.neighbors == nil { open = open ?? event.mechanism }
     pureEpsilon += event.mechanism.pureEpsilon * Double(event.count)
   }
 }

@@ -2,7 +2,9 @@
 ///
 /// Noise is given as a multiplier: its scale over the sensitivity, the most that one neighbour can change the released
 /// value by. What a neighbour is, the mechanism says with ``neighbors``: a dataset with one record (or one site) more or
-/// less, or one with a record replaced by another; where it says nothing, the sensitivity decides.
+/// less, or one with a record replaced by another; where it says nothing, the sensitivity decides, and is taken to be that of
+/// adding or removing one: accountants refuse such a mechanism beside one for replacing. A Gaussian mechanism for replacing is a
+/// ``gaussianWithoutReplacement(noiseMultiplier:samplingRate:)`` of all records.
 ///
 ///     // DP-SGD: noise of 1.1 times the clipping bound on batches of 256 out of 60,000 examples, drawn independently
 ///     let step = PrivacyMechanism.subsampledGaussian(noiseMultiplier: 1.1, samplingRate: 256.0 / 60_000)
@@ -53,6 +55,18 @@ public enum PrivacyMechanism: Codable, Sendable, Hashable {
     case .gaussian, .laplace, .pure, .concentrated: nil
     case .subsampledGaussian: .addOrRemove
     case .gaussianWithoutReplacement: .replace
+    }
+  }
+
+  /// What it is called in messages.
+  var name: String {
+    switch self {
+    case .gaussian: "gaussian"
+    case .laplace: "laplace"
+    case .subsampledGaussian: "subsampledGaussian"
+    case .gaussianWithoutReplacement: "gaussianWithoutReplacement"
+    case .pure: "pure"
+    case .concentrated: "concentrated"
     }
   }
 

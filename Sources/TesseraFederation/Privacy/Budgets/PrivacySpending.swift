@@ -42,7 +42,8 @@ extension GaussianNoise: PrivacySpending {
   ///
   /// Two updates that are clipped to *C* can be 2*C* apart: the multiplier is the standard deviation over that.
   ///
-  /// - Throws: ``FederationError`` if no earlier ``ClipNorm`` bounds the change, or a filter behind it can make it longer.
+  /// - Throws: ``FederationError`` if no earlier ``ClipNorm`` bounds the change, or a filter behind it can make it longer, or a
+  ///   tensor is of half precision, which rounds clipped changes to longer ones.
   public func privacyEvents(
     for exchange: Exchange,
     in context: FilterContext,
@@ -65,7 +66,7 @@ extension LaplaceNoise: PrivacySpending {
   /// Two updates whose magnitudes sum up to at most *C* can be 2*C* apart in that sum: the multiplier is the scale over that.
   ///
   /// - Throws: ``FederationError`` if no earlier ``ClipNorm`` of ``ClipNorm/Measure/l1`` bounds the change, or a filter behind it
-  ///   can make it longer.
+  ///   can make it longer, or a tensor is of half precision, which rounds clipped changes to longer ones.
   public func privacyEvents(
     for exchange: Exchange,
     in context: FilterContext,
@@ -109,12 +110,21 @@ extension [any Filter] {
   ///   - noise: The filter that must know.
   ///   - measures: In which the bound may be given, the one that is asked for first.
   /// - Returns: The bound of its length.
-  /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration`` if there is none.
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration`` if there is none, or the model's types
+  ///   are too coarse for it to hold.
   fileprivate func bound(
     of model: Exchange,
     before noise: String,
     in measures: [ClipNorm.Measure]
   ) throws -> Double {
+    // `clip-norm` leaves weights in the model's types, and those of half precision round a weight of 1 by up to 2^-11 or 2^-8.
+    for (name, tensor) in model.tensors.entries
+    where tensor.dtype == .float16 || tensor.dtype == .bfloat16 {
+      throw FederationError.uncounted(
+        noise,
+        "needs models of 'float32' or 'float64', and tensor '\(name)' is '\(tensor.dtype)'"
+      )
+    }
     let tensors = model.tensors.tensors.count { $0.dtype.isFloatingPoint }
     var bound: Double?
     var loosening: (any Filter)?

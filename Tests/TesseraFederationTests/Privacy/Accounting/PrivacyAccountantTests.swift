@@ -125,14 +125,33 @@ import Testing
 
   @Test func neighboursOfTwoKindsAreNotMixed() throws {
     var accountant = RDPAccountant()
-    try accountant.compose(.gaussian(noiseMultiplier: 1))
     try accountant.compose(.gaussianWithoutReplacement(noiseMultiplier: 1, samplingRate: 0.1))
-    let before = accountant.divergences
-    let error = #expect(throws: FederationError.self) {
-      try accountant.compose(.subsampledGaussian(noiseMultiplier: 1, samplingRate: 0.1))
+    // Whose sensitivity is that of adding or removing costs up to twice as much, or four times, where one replaces.
+    let others: [PrivacyMechanism] = [
+      .subsampledGaussian(noiseMultiplier: 1, samplingRate: 0.1), .gaussian(noiseMultiplier: 1),
+      .laplace(noiseMultiplier: 1), .pure(epsilon: 1), .concentrated(rho: 1),
+    ]
+    for other in others {
+      let before = accountant.divergences
+      let error = #expect(throws: FederationError.self) { try accountant.compose(other) }
+      #expect(error?.code == .invalidConfiguration)
+      #expect(error?.message.contains("neighbours") == true)
+      #expect(accountant.divergences == before)
+      var backwards = RDPAccountant()
+      try backwards.compose(other)
+      #expect(throws: FederationError.self) {
+        try backwards.compose(
+          .gaussianWithoutReplacement(noiseMultiplier: 1, samplingRate: 0.1)
+        )
+      }
     }
-    #expect(error?.message.contains("neighbours") == true)
-    #expect(accountant.divergences == before)
+    // Of all records it is the Gaussian mechanism for those who replace.
+    try accountant.compose(.gaussianWithoutReplacement(noiseMultiplier: 1, samplingRate: 1))
+    var sums = RDPAccountant()
+    try sums.compose([
+      PrivacyEvent(.subsampledGaussian(noiseMultiplier: 1, samplingRate: 0.1)),
+      PrivacyEvent(.gaussian(noiseMultiplier: 1)), PrivacyEvent(.concentrated(rho: 1)),
+    ])
   }
 
   @Test func aSampleWithoutReplacementHasNoLossDistribution() throws {

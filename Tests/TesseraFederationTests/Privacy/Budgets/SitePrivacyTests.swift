@@ -388,6 +388,14 @@ import Testing
         after: [l2, filter]
       )
     }
+    // Weights that are rounded after clipping are farther from the task's than they were clipped to.
+    for dtype in [DType.float16, .bfloat16] {
+      let half = Exchange.weights(
+        try Sample.state(("a", Tensor.zeros([4])), ("half", Tensor.zeros([4]).to(dtype)))
+      )
+      refused(gaussian, after: [l2], naming: "tensor 'half' is '\(dtype)'", model: half)
+      refused(laplace, after: [l1], naming: "tensor 'half' is '\(dtype)'", model: half)
+    }
     // Whole numbers that are not the task's own would pass without noise.
     let counted = Exchange.weights(
       try Sample.state(("a", Tensor.zeros([4])), ("steps", Tensor([7])))
