@@ -59,7 +59,7 @@ extension Job {
     guard sitesSpendPrivacy else { return }
     for part in (workflow as? WorkflowChain)?.workflows ?? [workflow] {
       switch part {
-      case is CrossSiteEvaluation, is GlobalModelEvaluation:
+      case is CrossSiteEvaluation, is GlobalModelEvaluation, is BestModel:
         throw invalid(
           "'\(type(of: part))' asks sites for measurements of their data, which nothing makes private"
         )

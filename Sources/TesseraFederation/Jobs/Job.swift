@@ -138,12 +138,12 @@ public struct Job: Sendable {
     )
     let one = try job.optional(
       "workflow",
-      .component(from: components.workflows),
+      .component(from: components.workflowsOfJobs),
       help: "the order of things"
     )
     let several = try job.optional(
       "workflows",
-      .list(of: .component(from: components.workflows), count: 1...),
+      .list(of: .component(from: components.workflowsOfJobs), count: 1...),
       help: "in place of `workflow`: one after the other, on the same model"
     )
     network = try job.optional(

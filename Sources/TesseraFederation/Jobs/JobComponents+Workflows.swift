@@ -136,6 +136,53 @@ extension JobComponents {
     }
   }
 
+  /// The workflows that a job can name: all that are registered, a program's own among them, and the best model of one.
+  var workflowsOfJobs: Registry<any Workflow> {
+    let trainings = workflows
+    let name = "best-model"
+    // A program may have another of that name.
+    guard !trainings.names.contains(name) else { return trainings }
+    var all = trainings
+    all.register(
+      name,
+      summary: "A training that ends with the best of its models, by what sites measure."
+    ) { arguments in
+      let training = try arguments.required(
+        "of",
+        .component(from: trainings),
+        help: "the training: a workflow"
+      )
+      let metric = try arguments.optional(
+        "metric",
+        .text,
+        default: "accuracy",
+        help: "what the models are compared by: the sites' mean, by their examples"
+      )
+      let goal = try arguments.optional(
+        "goal",
+        Schema<BestModel.Goal>.choice,
+        help:
+          "which values are better; the lowest of a `loss`, and the highest of all else, if not given"
+      )
+      let patience = try arguments.optional(
+        "patience",
+        .integer(in: JobLimits.rounds),
+        help: "after how many rounds without a better model the training ends; never if not given"
+      )
+      do {
+        return try BestModel(
+          of: training,
+          by: metric,
+          goal: goal ?? (metric == "loss" ? .lowest : .highest),
+          patience: patience
+        )
+      } catch let error as FederationError {
+        throw arguments.error(at: "of", error.message)
+      }
+    }
+    return all
+  }
+
   /// The executor for statistics.
   mutating func registerStatistics() {
     executors.register(

@@ -11,7 +11,7 @@ public import TesseraNN
 ///     components.filters.register("halving") { _ in Halving() }
 ///     let job = try Job(contentsOf: "jobs/mine", components: components)
 public struct JobComponents: Sendable {
-  /// Orders of things.
+  /// Orders of things; a job can name `best-model`, too, which is made of any of them that trains.
   public var workflows: Registry<any Workflow>
   /// Ways to make one update of several.
   public var rules: Registry<any AggregationRule>
@@ -35,7 +35,7 @@ public struct JobComponents: Sendable {
 
   /// All of them with their arguments, kind by kind: what a reference of jobs is made of.
   public var descriptions: [ComponentDescription] {
-    workflows.descriptions + rules.descriptions + serverOptimizers.descriptions
+    workflowsOfJobs.descriptions + rules.descriptions + serverOptimizers.descriptions
       + executors.descriptions + algorithms.descriptions + networks.descriptions
       + filtersOfTasks.descriptions + partitions.descriptions
   }

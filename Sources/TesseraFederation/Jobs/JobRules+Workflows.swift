@@ -11,7 +11,7 @@ extension JobRule {
   private static var tasks: JobRule {
     JobRule(workflowKeys + ["job.yml/executor"]) { terms in
       guard let able = terms.job.executor.tasks else { return [] }
-      return terms.workflows.flatMap { workflow, keyPath in
+      return terms.wholeWorkflows.flatMap { workflow, keyPath in
         workflow.tasks.subtracting(able).sorted { "\($0)" < "\($1)" }.map { task in
           if task == .submitModel, able.contains(.train) {
             return terms.problem(
@@ -62,7 +62,7 @@ extension JobRule {
     JobRule(workflowKeys + ["job.yml/executor"]) { terms in
       var problems: [ConfigurationError.Problem] = []
       var hasTrained = false
-      for (workflow, keyPath) in terms.workflows {
+      for (workflow, keyPath) in terms.wholeWorkflows {
         if let evaluation = workflow as? CrossSiteEvaluation, !hasTrained {
           problems.append(
             terms.problem(

@@ -120,8 +120,7 @@ extension JobRun {
   /// What filters cost a site that is asked in all rounds.
   private func filterEvents(_ filters: [any Filter]) throws -> [PrivacyEvent] {
     let model = Exchange.weights(try initialState())
-    let parts = (job.workflow as? WorkflowChain)?.workflows ?? [job.workflow]
-    return try parts.flatMap { part -> [PrivacyEvent] in
+    return try job.workflow.steps.flatMap { part -> [PrivacyEvent] in
       let answer =
         part is Scaffold
         ? Exchange.collection([Aggregate.modelPart: model, Scaffold.controlPart: model]) : model
@@ -151,6 +150,7 @@ extension Workflow {
     switch self {
     case let chain as WorkflowChain:
       chain.workflows.reduce(0) { $0.addingUpToLimit($1.trainingsPerSite) }
+    case let best as BestModel: best.workflow.trainingsPerSite
     case is InitialWeights, is CrossSiteEvaluation, is GlobalModelEvaluation, is StatisticsWorkflow:
       0
     case let buffered as FedBuff:

@@ -269,14 +269,9 @@ public struct JobRun: Experiment {
     recorded.memories = memories
     recorded.open = open
     if let budget = job.privacy {
-      // Of very many sites nobody looks at each.
-      let sites = data.sites.count <= 1000 ? data.sites : []
+      let sites = SitesSpending(data.sites, ledgers: ledgers, budget: budget)
       recorded.epsilon = { state in
-        var spent: [String: Double] = [:]
-        for site in sites {
-          let ledger = try ledgers.ledger(of: site.name)
-          if !ledger.releases.isEmpty { spent[site.name] = try ledger.spent(under: budget) }
-        }
+        var spent = try sites.epsilon()
         spent["job"] = try state.privacyLedger()?.spent()
         return spent
       }

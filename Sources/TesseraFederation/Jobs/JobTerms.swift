@@ -71,8 +71,15 @@ struct JobTerms: Sendable {
     }
   }
 
-  /// The workflows, each with the keys that lead to it.
+  /// The workflows, each with the keys that lead to it; of each that seeks the best model, the training.
   var workflows: [(workflow: any Workflow, keyPath: String)] {
+    wholeWorkflows.map { whole, keyPath in
+      (whole as? BestModel).map { ($0.workflow, "\(keyPath).of") } ?? (whole, keyPath)
+    }
+  }
+
+  /// The workflows as the file lists them, each with the keys that lead to it.
+  var wholeWorkflows: [(workflow: any Workflow, keyPath: String)] {
     guard jobFile.contains("workflows") else { return [(job.workflow, "workflow")] }
     let all = (job.workflow as? WorkflowChain)?.workflows ?? [job.workflow]
     return all.enumerated().map { ($1, "workflows[\($0)]") }

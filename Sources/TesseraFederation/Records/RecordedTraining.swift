@@ -113,8 +113,11 @@ public struct RecordedTraining: Sendable {
     let file = file(round.round, in: record)
     let state = try WorkflowState(contentsOf: file)
     let memory = try state.memoryTensors().map { try Digest.sha256(of: $0).model }
+    let documents = Self.digests(of: state.documents)
+    // Records of versions that did not note the documents cannot say what they were.
     guard try Digest.sha256(of: state.model).model == round.model, memory == round.memory,
-      state.round == round.round, state.step == round.step
+      documents == round.documents ?? documents, state.round == round.round,
+      state.step == round.step
     else {
       throw RunError(
         code: .cannotResume,
@@ -149,7 +152,7 @@ public struct RecordedTraining: Sendable {
     entry.epsilon = try epsilon?(result.state) ?? [:]
     entry.memory = try result.state.memoryTensors().map { try Digest.sha256(of: $0).model }
     entry.step = result.state.step
-    entry.documents = result.state.documents.mapValues { Digest.sha256(ofText: $0 + "\n") }
+    entry.documents = Self.digests(of: result.state.documents)
     var kept: [String: String] = [:]
     // Of a site that was given up, nobody knows how far it came.
     for part in result.contributions where kept[part.site] == nil {
@@ -161,6 +164,11 @@ public struct RecordedTraining: Sendable {
     }
     entry.siteMemories = kept
     return entry
+  }
+
+  /// Of each document as it is written to a file.
+  private static func digests(of documents: [String: String]) -> [String: String] {
+    documents.mapValues { Digest.sha256(ofText: $0 + "\n") }
   }
 
   private func file(_ round: Int, in record: RunRecord) -> FilePath {

@@ -156,7 +156,9 @@ extension Controller {
     )
     try journal(.answerAccepted(step: task.step, contribution))
     let answers = record.withLock { record in
-      record.dispatched.append((task.step, task.site.index, contribution, nil))
+      record.dispatched.append(
+        .init(step: task.step, site: task.site.index, contribution: contribution)
+      )
       record.traffic += task.traffic
       return record.dispatched.count { $0.contribution != nil }
     }
@@ -177,7 +179,7 @@ extension Controller {
     let named = reason.hasPrefix(site.name) ? reason : "\(site.name): \(reason)"
     let refusal = Refusal(site: site, reason: named)
     try journal(.answerRefused(step: step, refusal))
-    record.withLock { $0.dispatched.append((step, site.index, nil, refusal)) }
+    record.withLock { $0.dispatched.append(.init(step: step, site: site.index, refusal: refusal)) }
     observe(.refused(refusal))
   }
 }

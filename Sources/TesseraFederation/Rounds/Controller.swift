@@ -24,13 +24,21 @@ public final class Controller: Sendable {
   let firstStep: Int
 
   struct Record {
+    /// What came of a task for one site.
+    struct Dispatched: Codable {
+      var step: Int
+      var site: Int
+      var contribution: Contribution?
+      var refusal: Refusal?
+    }
+
     var step: Int
     /// How often each task was asked for in this round.
     var repetitions: [TaskName: Int] = [:]
     var contributions: [Contribution] = []
     var refusals: [Refusal] = []
     /// What came of tasks that were dispatched by themselves, by their numbers: they are done in any order.
-    var dispatched: [(step: Int, site: Int, contribution: Contribution?, refusal: Refusal?)] = []
+    var dispatched: [Dispatched] = []
     var traffic = Traffic()
     /// How many secret draws of sites this round has made.
     var draws = 0

@@ -28,7 +28,11 @@ struct RoundProgress: Codable {
   var repetitions: [String: Int]
   var contributions: [Contribution]
   var refusals: [Refusal]
+  /// What came of tasks that were dispatched by themselves.
+  var dispatched: [Controller.Record.Dispatched]
   var traffic: Traffic
+  /// What the job had released by then, if that is counted.
+  var ledger: BudgetLedger?
   /// What the workflow keeps, as JSON.
   var work: String
 }
@@ -38,7 +42,8 @@ extension Controller {
   ///
   /// To be asked for before the round's first task.
   ///
-  /// - Throws: ``FederationError`` with code ``FederationError/Code/cannotResume`` if it is something else.
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/cannotResume`` if it is something else, or does not go on
+  ///   from the job's privacy ledger.
   public func kept<Work: Decodable>(_ type: Work.Type = Work.self) throws -> Work? {
     guard let data = try federation.progress?.load(),
       let progress = try? JSONDecoder().decode(RoundProgress.self, from: data),
@@ -50,9 +55,17 @@ extension Controller {
         message: "round \(round): what was kept of it is no \(type)"
       )
     }
-    let isFitting = record.withLock { record in
+    let isFitting = try record.withLock { record in
       guard record.step == progress.firstStep, progress.step >= progress.firstStep else {
         return false
+      }
+      // What was released in the part of the round that is not repeated stays charged.
+      guard progress.ledger.goesOn(from: record.ledger) else {
+        throw FederationError(
+          code: .cannotResume,
+          message:
+            "round \(round): what was kept of it does not go on from the job's privacy ledger"
+        )
       }
       record.step = progress.step
       record.repetitions = Dictionary(
@@ -60,7 +73,9 @@ extension Controller {
       ) { first, _ in first }
       record.contributions = progress.contributions
       record.refusals = progress.refusals
+      record.dispatched = progress.dispatched
       record.traffic = progress.traffic
+      record.ledger = progress.ledger
       return true
     }
     return isFitting ? work : nil
@@ -87,10 +102,22 @@ extension Controller {
         ) { first, _ in first },
         contributions: record.contributions,
         refusals: record.refusals,
+        dispatched: record.dispatched,
         traffic: record.traffic,
+        ledger: record.ledger,
         work: text
       )
     }
     try store.save(encoder.encode(progress))
+  }
+}
+
+extension BudgetLedger? {
+  /// Whether it is the other one, or that with more entries; none goes on from none alone.
+  fileprivate func goesOn(from earlier: BudgetLedger?) -> Bool {
+    guard let earlier else { return self == nil }
+    guard let self else { return false }
+    return self.owner == earlier.owner && self.budget == earlier.budget
+      && self.entries.starts(with: earlier.entries)
   }
 }

@@ -1,3 +1,4 @@
+internal import TesseraConfiguration
 internal import TesseraCore
 
 /// A training that ends with the best of its global models, and early if none has been better for some rounds.
@@ -22,7 +23,7 @@ public struct BestModel: Workflow {
   public struct Result: Sendable, Hashable, Codable {
     /// The metric.
     public var metric: String
-    /// Its mean after each round; `nil` where no site measured it.
+    /// Its mean after each round; `nil` where what the sites measured is no finite number.
     public var values: [Double?] = []
     /// The position of the best one in ``values``, from 0; `nil` if there is none.
     public var best: Int?
@@ -87,7 +88,8 @@ public struct BestModel: Workflow {
 
   /// Carries out the training's next round, and has its model measured.
   ///
-  /// - Throws: What the training's round throws.
+  /// - Throws: What the training's round throws; ``FederationError`` with code ``FederationError/Code/tooFewSites`` if no site has
+  ///   measured the model.
   public func run(_ state: inout WorkflowState, with controller: Controller) async throws {
     var (earlier, result) = try results(of: state)
     try await workflow.run(&state, with: controller)
@@ -144,15 +146,31 @@ public struct BestModel: Workflow {
 }
 
 extension Controller {
-  /// The mean of a metric of a model over all sites that measure it, by their examples; `nil` if none does.
+  /// The mean of a metric of a model over all sites that measure it, by their examples; `nil` if it is no finite number.
+  ///
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/tooFewSites`` if none does.
   fileprivate func mean(of metric: String, for model: Exchange) async throws -> Double? {
-    let measured = try await poll(.evaluate, model, from: sites).answers.compactMap { answer in
+    let poll = try await poll(.evaluate, model, from: sites)
+    let measured = poll.answers.compactMap { answer in
       CrossSiteMatrix.Cell(answer).flatMap { cell in
         cell.metrics[metric].map { (value: $0, weight: Double(cell.samples)) }
       }
     }
     let total = measured.reduce(0) { $0 + $1.weight }
-    guard total > 0 else { return nil }
+    guard total > 0 else {
+      // A model that computes no numbers any more was measured, and is not the best one.
+      if poll.answers.contains(where: { $0.exchange.metrics[metric]?.isFinite == false }) {
+        return nil
+      }
+      let first = poll.refusals.first.map { "; the first reason: \($0.reason)" } ?? ""
+      throw FederationError(
+        code: .tooFewSites,
+        message: """
+          round \(round): no site has measured \(shown(metric)), by which the best model is chosen: \
+          \(poll.answers.count) answered without it, \(poll.refusals.count) not at all\(first)
+          """
+      )
+    }
     let mean = measured.reduce(0) { $0 + $1.value * ($1.weight / total) }
     return mean.isFinite ? mean : nil
   }

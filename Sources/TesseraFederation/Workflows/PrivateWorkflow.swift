@@ -130,6 +130,45 @@ extension InitialWeights: PrivateWorkflow {
   ) -> [PrivacyEvent] { [] }
 }
 
+extension BestModel: PrivateWorkflow {
+  /// Whether the training's rule says so.
+  public var isCalibrated: Bool { (workflow as? any PrivateWorkflow)?.isCalibrated == true }
+
+  /// The same of the training with the noise that was found.
+  public func calibrated(to multiplier: Double) throws -> any PrivateWorkflow {
+    guard let training = workflow as? any PrivateWorkflow else { return self }
+    return try BestModel(
+      of: training.calibrated(to: multiplier),
+      by: metric,
+      goal: goal,
+      patience: patience
+    )
+  }
+
+  /// Whether the training does.
+  public var makesReleasesPrivate: Bool {
+    (workflow as? any PrivateWorkflow)?.makesReleasesPrivate == true
+  }
+
+  /// Refuses: what sites measure is released as it is.
+  public func requirePrivateReleases() throws {
+    throw FederationError.unprotected(
+      "best-model",
+      "asks sites for measurements of their data, which nothing makes private"
+    )
+  }
+
+  /// Refuses, too.
+  public func plannedEvents(
+    for model: ModelState,
+    sites: [Site],
+    quorum: Quorum
+  ) throws -> [PrivacyEvent] {
+    try requirePrivateReleases()
+    return []
+  }
+}
+
 extension WorkflowChain: PrivateWorkflow {
   /// Whether any of the workflows says so.
   public var isCalibrated: Bool {

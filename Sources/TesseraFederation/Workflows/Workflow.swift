@@ -56,7 +56,7 @@ extension Workflow {
     "'\(type(of: self))' does not work with models that the server cannot read"
   }
 
-  /// The workflow, or those that it is a chain of.
+  /// The workflow, or those that it is a chain of; of each that seeks the best model, the training.
   var steps: [any Workflow] {
     ((self as? WorkflowChain)?.workflows ?? [self]).map { ($0 as? BestModel)?.workflow ?? $0 }
   }

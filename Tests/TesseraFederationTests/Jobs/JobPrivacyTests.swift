@@ -1,5 +1,6 @@
 import Foundation
 import SystemPackage
+import TesseraConfiguration
 import TesseraCore
 import TesseraFederation
 import TesseraRun
@@ -161,6 +162,71 @@ import Testing
     let page = ReportPage(manifest, of: record, folder: "run").html
     #expect(page.contains("share of the weight") == (sampling == "fixed"))
     #expect(page.contains("The draw of the sites is secret") == (sampling == "poisson"))
+  }
+
+  @Test func aStateWithoutItsLedgerIsNotGoneOnFrom() async throws {
+    let rest = "privacy: {epsilon: 8, delta: 1e-5}"
+    let folder = try JobFolder(Self.job(workflow: Self.mean, rest: rest))
+    let run = try folder.run()
+    let record = try RunRecord.create(at: folder.folder.path.appending("run"), run.newManifest())
+    struct Stop: Error {}
+    await #expect(throws: Stop.self) {
+      try await run.run(in: record, checkRound: { if $0.roundCount == 1 { throw Stop() } })
+    }
+    let file = record.folder.appending("state-private-1.safetensors")
+    let state = try WorkflowState(contentsOf: file)
+    let ledger = try #require(state.documents[WorkflowState.privacyLedgerName])
+    for other in [nil, ledger.replacing("\"round\":1", with: "\"round\":2")] {
+      #expect(other != ledger)
+      var changed = state
+      changed.documents[WorkflowState.privacyLedgerName] = other
+      try changed.write(to: file)
+      let error = await #expect(throws: RunError.self) { try await run.run(in: record) }
+      #expect(error?.code == .cannotResume)
+      #expect(error?.message.contains("state-private-1.safetensors") == true)
+    }
+    try state.write(to: file)
+    #expect(try await run.run(in: record).status == .finished)
+  }
+
+  /// A site whose answers the filters make private, and who has nothing to train.
+  private struct Answering: Executor {
+    func execute(_ task: SiteTask, at site: SiteContext) async throws -> Exchange {
+      if task.name == .initialize {
+        site.declareFreeOfData()
+        return .weights(try ModelState([(name: "mean", tensor: Tensor([0.0]))]), samples: 1)
+      }
+      return .weights(task.model, samples: 1)
+    }
+  }
+
+  @Test func ofVeryManySitesTheOneThatHasSpentMostIsInTheRecord() async throws {
+    let names = (1...1001).map { "site-\($0)" }
+    let folder = try JobFolder(
+      """
+      name: many
+      workflows: [initial-weights, {type: fedavg, rounds: 2, fraction: 0.01}]
+      executor: answering
+      \(Self.laplace)
+      privacy: {epsilon: 3, delta: 0}
+
+      """,
+      data: "tables:\n" + names.map { "  \($0): table.csv\n" }.joined()
+    )
+    _ = try folder.folder.file("table.csv", Array("age\n1\n".utf8))
+    var components = JobComponents.standard
+    components.executors.register("answering") { _ in ExecutorRecipe { _ in Answering() } }
+    let run = try JobRun(Job(contentsOf: folder.folder.path, components: components), lanes: 2)
+    let record = try RunRecord.create(at: folder.folder.path.appending("run"), run.newManifest())
+    let rounds = try await run.run(in: record).trainings[0].rounds
+    let ledgers = try FilePrivacyLedgers(at: record.folder.appending(Job.ledgerFileName))
+    let counts = names.map { ledgers.ledger(of: $0).releases.count }
+    let most = try #require(counts.max())
+    let site = try #require(counts.firstIndex(of: most))
+    #expect(most >= 1 && counts.reduce(0, +) == 20)
+    #expect(rounds.first?.epsilon == [:])
+    #expect(rounds.dropFirst().allSatisfy { $0.epsilon.count == 1 })
+    #expect(rounds.last?.epsilon == [names[site]: Double(most)])
   }
 
   @Test func whatNothingMakesPrivateIsRefusedBeforeTheRun() throws {

@@ -76,10 +76,26 @@ import Testing
     }
   }
 
-  @Test func withoutAnyMeasurementTheLastModelStays() async throws {
-    let run = try await Self.best(BestModel(of: FedAvg(rounds: 2), by: "dice"))
-    #expect(try Self.value(run.state) == 2)
-    #expect(run.results.first?.values == [nil, nil] && run.results.first?.best == nil)
+  @Test func whatNoSiteMeasuresCannotBeComparedBy() async throws {
+    let error = await #expect(throws: FederationError.self) {
+      try await Self.best(BestModel(of: FedAvg(rounds: 2), by: "dice", patience: 1))
+    }
+    #expect(error?.code == .tooFewSites)
+    #expect(error?.message.contains("round 1: no site has measured 'dice'") == true)
+    #expect(error?.message.contains("4 answered without it, 1 not at all") == true)
+  }
+
+  @Test func aModelThatComputesNoNumbersIsNotTheBest() async throws {
+    let diverging = Doing { task, site in
+      guard task.name == .evaluate else { return try await Self.executor.body(task, site) }
+      let value = try #require(task.model["weight"]).flattened().slice(at: 0).item()
+      return .metrics(["loss": value > 1 ? .nan : value, "accuracy": 0.5], samples: 10)
+    }
+    let workflow = try BestModel(of: FedAvg(rounds: 3), by: "loss", goal: .lowest)
+    let run = try await Simulation(workflow: workflow).run(diverging)
+    #expect(try Self.value(run.state) == 1)
+    let results = try run.state.document(BestModel.document, as: [BestModel.Result].self)
+    #expect(results?.first?.values == [1, nil, nil])
   }
 
   @Test func settingsThatMakeNoSenseAreRefused() throws {
