@@ -218,3 +218,13 @@ let package = Package(
   ],
   cxxLanguageStandard: .cxx20
 )
+
+// What needs a network takes longest to build. Who is not after it, as the run of the address sanitizer, leaves it out.
+if Context.environment["TESSERA_WITHOUT_NETWORK"] != nil {
+  let network: Set = [
+    "TesseraFederationGRPC", "TesseraFederationGRPCTests", "TesseraProvisioning",
+    "TesseraProvisioningTests", "TesseraFederationCLI", "tessera-federation",
+  ]
+  package.targets.removeAll { network.contains($0.name) }
+  package.products.removeAll { network.contains($0.name) }
+}
