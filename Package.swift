@@ -27,6 +27,8 @@ let package = Package(
     .library(name: "TesseraConfiguration", targets: ["TesseraConfiguration"]),
     .library(name: "TesseraFederation", targets: ["TesseraFederation"]),
     .library(name: "TesseraProvisioning", targets: ["TesseraProvisioning"]),
+    .library(name: "TesseraDeployment", targets: ["TesseraDeployment"]),
+    .library(name: "TesseraFederationGRPC", targets: ["TesseraFederationGRPC"]),
     .executable(name: "tessera", targets: ["TesseraCLI"]),
     .executable(name: "tessera-federation", targets: ["TesseraFederationCLI"]),
   ],
@@ -39,6 +41,8 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.0"),
     .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.0"),
     .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.0"),
@@ -138,7 +142,8 @@ let package = Package(
     .executableTarget(
       name: "TesseraFederationCLI",
       dependencies: [
-        "TesseraCommandLine", "TesseraProvisioning", system,
+        "TesseraCommandLine", "TesseraConfiguration", "TesseraCore", "TesseraDeployment",
+        "TesseraFederation", "TesseraFederationGRPC", "TesseraProvisioning", "TesseraRun", system,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "X509", package: "swift-certificates"),
       ],
@@ -172,9 +177,34 @@ let package = Package(
       swiftSettings: strict
     ),
     .target(
+      name: "TesseraDeployment",
+      dependencies: [
+        "TesseraCore", "TesseraConfiguration", "TesseraFederation", "TesseraProvisioning",
+        "TesseraRun", system,
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "X509", package: "swift-certificates"),
+      ],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "TesseraDeploymentTests",
+      dependencies: [
+        "TesseraCore", "TesseraConfiguration", "TesseraDeployment", "TesseraFederation",
+        "TesseraProvisioning", "TesseraRun", "TesseraTesting", system,
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: strict
+    ),
+    .target(
       name: "TesseraFederationGRPC",
       dependencies: [
-        "TesseraCore", "TesseraFederation", "TesseraProvisioning", system,
+        "TesseraCore", "TesseraDeployment", "TesseraFederation", "TesseraProvisioning", system,
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
         .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
@@ -223,7 +253,8 @@ let package = Package(
 if Context.environment["TESSERA_WITHOUT_NETWORK"] != nil {
   let network: Set = [
     "TesseraFederationGRPC", "TesseraFederationGRPCTests", "TesseraProvisioning",
-    "TesseraProvisioningTests", "TesseraFederationCLI", "tessera-federation",
+    "TesseraProvisioningTests", "TesseraDeployment", "TesseraDeploymentTests",
+    "TesseraFederationCLI", "tessera-federation",
   ]
   package.targets.removeAll { network.contains($0.name) }
   package.products.removeAll { network.contains($0.name) }

@@ -1,0 +1,72 @@
+/// How far a job of a deployment is.
+///
+/// submitted → approved → dispatched → running → finished, or abandoned before it ever ran.
+public enum JobState: Sendable, Hashable, Codable {
+  /// It has arrived.
+  case submitted
+  /// Its signature, its submitter's rights and its configuration are good; it waits for sites.
+  case approved
+  /// Sites were chosen, and are given the job.
+  case dispatched
+  /// Its rounds go on.
+  case running
+  /// It is over.
+  case finished(Outcome)
+  /// It never ran, and never will.
+  case abandoned(reason: String)
+
+  /// How a job ended.
+  public enum Outcome: Sendable, Hashable, Codable {
+    /// As it should.
+    case completed
+    /// Somebody ended it.
+    case aborted(by: String)
+    /// Something kept it from going on.
+    case failed(reason: String)
+  }
+
+  /// Whether nothing follows.
+  public var isOver: Bool {
+    switch self {
+    case .finished, .abandoned: true
+    case .submitted, .approved, .dispatched, .running: false
+    }
+  }
+
+  /// Whether a state can follow this one.
+  ///
+  /// A server that was killed goes on with what it finds: a job that was dispatched or running may be dispatched again.
+  public func canBecome(_ next: JobState) -> Bool {
+    switch (self, next) {
+    case (.submitted, .approved), (.approved, .dispatched), (.dispatched, .running),
+      (.running, .dispatched), (.dispatched, .approved):
+      true
+    case (.submitted, .abandoned), (.approved, .abandoned): true
+    case (.dispatched, .finished), (.running, .finished): true
+    default: false
+    }
+  }
+
+  /// The state in a word: `running`, `completed`, `aborted`, ….
+  public var name: String {
+    switch self {
+    case .submitted: "submitted"
+    case .approved: "approved"
+    case .dispatched: "dispatched"
+    case .running: "running"
+    case .finished(.completed): "completed"
+    case .finished(.aborted): "aborted"
+    case .finished(.failed): "failed"
+    case .abandoned: "abandoned"
+    }
+  }
+
+  /// Why it ended, if there is more to say than that it did.
+  public var reason: String? {
+    switch self {
+    case .finished(.aborted(let by)): "by \(by)"
+    case .finished(.failed(let reason)), .abandoned(let reason): reason
+    case .submitted, .approved, .dispatched, .running, .finished(.completed): nil
+    }
+  }
+}
