@@ -20,6 +20,8 @@ public struct DataMapping: Sendable {
   public enum Source: Sendable {
     /// Nowhere.
     case none
+    /// Where each site of a deployment says.
+    case atSites
     /// Images in one place, to be divided; so many of those for training, drawn by the job's seed, or all.
     case divided(FilePath, any Partition, examples: Int?)
     /// Images of each site in a folder of its own, and those to measure by.

@@ -110,6 +110,26 @@ public struct Job: Sendable {
     }
   }
 
+  /// Reads the folder of a job of a deployment: `job.yml` alone, since each site says itself where its data are.
+  ///
+  /// - Parameters:
+  ///   - folder: Holds `job.yml`; a `data.yml`, which is for simulations, is not looked at.
+  ///   - components: What the file can name.
+  /// - Throws: As ``init(contentsOf:relativeTo:components:)``.
+  public init(deployedFrom folder: FilePath, components: JobComponents = .standard) throws {
+    let file = try ConfigurationFile(contentsOf: folder.appending("job.yml"))
+    let (job, found) = file.examine { try Job($0, components: components) }
+    guard let job else { throw ConfigurationError(problems: found).inOrder }
+    self = job
+    base = folder.absolute
+    data = DataMapping(source: .atSites)
+    let terms = JobTerms(job: self, jobFile: file, dataFile: file, problems: found)
+    let problems = found + JobRule.all.flatMap { $0.problems(in: terms) }
+    guard problems.isEmpty else { throw ConfigurationError(problems: problems).inOrder }
+    sources = (file, file)
+    files = [JobFile(name: "job.yml", json: file.json, text: try JobFile.text(of: file.path))]
+  }
+
   /// The keys of `job.yml` and of `data.yml`.
   ///
   /// - Parameter components: What the files can name.

@@ -229,11 +229,12 @@ extension JobComponents {
             message: "the executor 'statistics' needs tables"
           )
         }
-        let read = try tables.map { try DataTable.read($0.file, groupedBy: group) }
+        let read = try tables.reduce(into: [:]) {
+          $0[$1.site.index] = try DataTable.read($1.file, groupedBy: group)
+        }
         // A simulation whose bits must repeat keeps nothing from the one who runs it.
         return StatisticsExecutor(rules: rules, noise: .reproducible) { site in
-          guard read.indices.contains(site.index) else { return [:] }
-          return read[site.index]
+          read[site.index] ?? [:]
         }
       }
       recipe.tasks = [.statistics]

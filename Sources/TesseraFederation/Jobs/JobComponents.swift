@@ -65,13 +65,20 @@ public struct NetworkRecipe: Sendable {
 }
 
 /// What images are like.
-public struct ImageFormat: Sendable, Hashable {
+public struct ImageFormat: Sendable, Hashable, Codable {
   /// Their channels.
   public var channels: Int
   /// Their height and width.
   public var size: Int
   /// How many classes they have.
   public var classes: Int
+
+  /// What some images are like.
+  public init(channels: Int, size: Int, classes: Int) {
+    self.channels = channels
+    self.size = size
+    self.classes = classes
+  }
 }
 
 /// How an executor for a job's data is made.
@@ -124,8 +131,10 @@ public struct ExecutorRecipe: Sendable {
 
 /// What a job's executor works with.
 public struct JobResources: Sendable {
-  /// The data of all sites.
-  public var data: JobData
+  /// All sites of the job, at their indices.
+  public var sites: [Site]
+  /// The data of those sites that this process is the place of; of other sites there are none in it.
+  public var data: JobData?
   /// The network, if the job has one.
   public var network: NetworkRecipe?
   /// What will be asked.

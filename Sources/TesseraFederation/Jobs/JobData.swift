@@ -31,9 +31,19 @@ public struct JobImages: Sendable {
   public var sites: [Site]
 
   /// What the images are like.
-  public var format: ImageFormat {
-    let shape = train.images.shape
-    return ImageFormat(channels: shape[1], size: shape[2], classes: train.classNames.count)
+  public var format: ImageFormat { Self.format(of: train) }
+
+  static func format(of images: LabelledImages) -> ImageFormat {
+    let shape = images.images.shape
+    return ImageFormat(channels: shape[1], size: shape[2], classes: images.classNames.count)
+  }
+
+  /// The images of one site of a deployment; the others' are elsewhere.
+  init(_ images: LabelledImages, ofSite index: Int, among sites: [Site]) throws {
+    train = images
+    partition = sites.map { $0.index == index ? Array(0..<images.count) : [] }
+    self.sites = sites
+    try check(images.files.first ?? "")
   }
 
   /// Reads a data set and divides it.

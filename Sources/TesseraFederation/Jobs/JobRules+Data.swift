@@ -21,7 +21,7 @@ extension JobRule {
           return sites.compactMap { site, table in
             missing(table, isFolder: false).map { file.problem(with: site, in: "tables", $0) }
           }
-        case .none: return []
+        case .none, .atSites: return []
         }
       }
     ]

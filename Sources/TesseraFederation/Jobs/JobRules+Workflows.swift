@@ -113,6 +113,8 @@ extension JobRule {
         switch terms.job.data.source {
         case .divided: true
         case .images(_, let test): test != nil
+        // The server may have some.
+        case .atSites: true
         default: false
         }
       guard hasTest, terms.job.network != nil else {

@@ -13,18 +13,18 @@ public import TesseraRun
 ///
 /// The rounds, filters and aggregation are those of a deployment; only the transport is another.
 public struct JobRun: Experiment {
-  /// What is done.
-  ///
-  /// With the noise that its budget needs, where the files ask for that.
-  public private(set) var job: Job
+  /// The job with the sites that the data make.
+  public let plan: PlannedJob
   /// The data of all sites.
   public let data: JobData
   /// How many threads compute; has no influence on results.
   public let lanes: Int
   private let pool: LanePool
-  private let key: RandomKey
-
   private let executor: any Executor
+
+  /// What is done, with the noise that its budget needs where the files ask for that.
+  public var job: Job { plan.job }
+  private var key: RandomKey { plan.key }
 
   /// Reads a job's data, and sees whether the job fits them.
   ///
@@ -39,17 +39,18 @@ public struct JobRun: Experiment {
     lanes: Int? = nil,
     progress: (_ read: Int, _ of: Int) -> Void = { _, _ in }
   ) throws {
-    self.job = job
     self.lanes = lanes ?? ProcessInfo.processInfo.activeProcessorCount
     pool = LanePool(lanes: self.lanes)
-    key = RandomKey(seed: job.seed)
-    data = try Self.data(of: job, key: key["partition"], progress)
+    let data = try Self.data(of: job, key: RandomKey(seed: job.seed)["partition"], progress)
+    self.data = data
     try Site.check(data.sites)
     try job.check(against: data)
-    executor = try job.locating("executor") { [data, key] in
-      try job.executor.make(Self.resources(of: job, data, key: key))
+    let format: ImageFormat? = if case .images(let images) = data { images.format } else { nil }
+    let plan = try job.locating("executor") {
+      try PlannedJob(job, sites: data.sites, images: format)
     }
-    self.job = try calibratedJob()
+    self.plan = plan
+    executor = try job.locating("executor") { try plan.job.executor.make(plan.resources(data)) }
   }
 
   private static func data(
@@ -90,7 +91,7 @@ public struct JobRun: Experiment {
       } catch let error as FederationError {
         throw job.located(error, inDataAt: "tables")
       }
-    case .none:
+    case .none, .atSites:
       throw FederationError(code: .invalidConfiguration, message: "the job has no data")
     }
   }
@@ -105,19 +106,6 @@ public struct JobRun: Experiment {
       return (Site(index: index, name: table.site, exampleCount: max(rows, 1)), file)
     }
   }
-
-  private static func resources(of job: Job, _ data: JobData, key: RandomKey) -> JobResources {
-    var resources = JobResources(
-      data: data,
-      network: job.network,
-      workflow: job.workflow,
-      key: key["executor"]
-    )
-    resources.budget = job.privacy
-    return resources
-  }
-
-  var resources: JobResources { Self.resources(of: job, data, key: key) }
 
   /// The first contents of `run.json`.
   public func newManifest() throws -> RunManifest {
@@ -164,10 +152,12 @@ public struct JobRun: Experiment {
   /// The names of the model's tensors.
   public func tensorNames() throws -> [String] { try initialState().names }
 
-  func initialState() throws -> ModelState {
-    guard let network = job.network, case .images(let images) = data else { return .empty }
-    return try network.make(images.format, Generator(key: key["weights"])).state()
-  }
+  func initialState() throws -> ModelState { try plan.initialState() }
+
+  /// What the job will have spent by its end, at most; `nil` if it has no budget.
+  ///
+  /// - Throws: As ``PlannedJob/privacyPlan()``.
+  public func privacyPlan() throws -> PrivacyPlan? { try plan.privacyPlan() }
 
   /// Runs, or goes on with, the job.
   public func run(
@@ -219,46 +209,22 @@ public struct JobRun: Experiment {
     let identities =
       job.workflow.isSecurelyAggregated
       ? try SiteIdentity.simulated(for: data.sites, key: key["identities"]) : [:]
-    let worker = SiteWorker(
-      // Sites aggregate, too, if a workflow asks them to.
-      executor: SwarmSite(executor, sites: data.sites),
-      filters: job.siteFilters,
-      memories: memories,
-      encryption: encryption?.encrypt,
-      secrets: secrets.derived("sites"),
-      policy: try job.sitePolicy(for: initialState(), sites: data.sites),
-      identities: identities,
-      budget: job.sitesSpendPrivacy ? job.privacy : nil,
-      ledgers: ledgers,
-      job: job.name
-    )
-    var federation = Federation(
-      workflow: job.workflow,
-      transport: InProcessTransport(sites: data.sites, worker: worker, pool: pool),
-      key: key["federated"]
+    var place = SitePlace(memories: memories, ledgers: ledgers, secrets: secrets)
+    place.encryption = encryption?.encrypt
+    place.identities = identities
+    let worker = try plan.worker(executor, at: place)
+    var federation = plan.federation(
+      over: InProcessTransport(sites: data.sites, worker: worker, pool: pool),
+      secrets: secrets
     )
     federation.encryption = encryption?.context
-    federation.secrets = secrets.derived("server")
-    federation.budget = job.serverSpendsPrivacy ? job.privacy : nil
     if !identities.isEmpty {
       federation.identities = identities.mapValues(\.publicKey)
     }
     let open = SimulatedEncryption.reader(encryption)
-    federation.quorum = job.quorum
-    federation.filters = job.serverFilters
-    federation.targetAccuracy = job.targetAccuracy
     federation.lastRound = lastRound
-    if let network = job.network, case .images(let images) = data, let test = images.test {
-      let format = images.format
-      let pool = pool
-      let training = ClassifierTraining(
-        dataset: images.train,
-        batchSize: 1,
-        learningRate: .constant(0.1)
-      ) { try network.make(format, $0) }
-      federation.evaluate = {
-        try await training.evaluation(of: open($0), on: test, pool: pool)
-      }
+    if case .images(let images) = data, let test = images.test {
+      federation.evaluate = plan.evaluation(on: test, pool: pool, open: open)
     }
     var recorded = RecordedTraining(
       name: job.name,

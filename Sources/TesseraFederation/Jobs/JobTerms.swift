@@ -43,7 +43,7 @@ struct JobTerms: Sendable {
     case .divided: job.sites
     case .images(let sites, _): sites.count
     case .tables(let sites): sites.count
-    case .none: nil
+    case .none, .atSites: nil
     }
   }
 
@@ -57,7 +57,7 @@ struct JobTerms: Sendable {
         } ?? false
     case .images(let sites, _): sites.contains { $0.site == name }
     case .tables(let sites): sites.contains { $0.site == name }
-    case .none: false
+    case .none, .atSites: false
     }
   }
 
@@ -67,7 +67,7 @@ struct JobTerms: Sendable {
     case .divided: (1...max(1, min(job.sites ?? 1, 1000))).map { "site-\($0)" }
     case .images(let sites, _): sites.map(\.site)
     case .tables(let sites): sites.map(\.site)
-    case .none: []
+    case .none, .atSites: []
     }
   }
 

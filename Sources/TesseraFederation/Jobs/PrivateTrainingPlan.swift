@@ -20,7 +20,7 @@ struct PrivateTrainingPlan: Sendable {
   func sgd(for resources: JobResources) throws -> PrivateSGD {
     guard isCalibrated else { return sgd }
     guard let budget = resources.budget else { throw FederationError.notCalibrated("private_sgd") }
-    let counts = Set(resources.data.sites.map { examples(at: $0, resources) }).filter { $0 > 0 }
+    let counts = Set(resources.sites.map { examples(at: $0, resources) }).filter { $0 > 0 }
     func cost(_ count: Int, _ noise: Double) throws -> [PrivacyEvent] {
       try PrivateSGD(clipNorm: sgd.clipNorm, noiseMultiplier: noise)
         .events(batchSize: batchSize, examples: count, epochs: epochs)

@@ -37,7 +37,7 @@ public struct PrivacyPlan: Sendable {
   }
 }
 
-extension JobRun {
+extension PlannedJob {
   /// What the job will have spent by its end, at most; `nil` if it has no budget.
   ///
   /// Of a site it is what it costs to be asked in every round.
@@ -49,19 +49,19 @@ extension JobRun {
     var plan = PrivacyPlan(budget: budget, sites: [], job: nil)
     if job.serverSpendsPrivacy, let workflow = job.workflow as? any PrivateWorkflow {
       plan.job = try budget.epsilon(
-        of: workflow.plannedEvents(for: initialState(), sites: data.sites, quorum: job.quorum)
+        of: workflow.plannedEvents(for: initialState(), sites: sites, quorum: job.quorum)
       )
     }
     guard job.sitesSpendPrivacy else { return plan }
     // Sites of one size spend the same.
     var known: [Int: Double] = [:]
     let filters = job.executor.spendsPrivacy ? [] : try filterEvents(job.siteFilters.results)
-    for site in data.sites {
+    for site in sites {
       let epsilon =
         try known[site.exampleCount]
         ?? budget.epsilon(
           of: filters
-            + job.executor.plannedEvents(site, resources).repeated(job.workflow.trainingsPerSite)
+            + job.executor.plannedEvents(site, resources()).repeated(job.workflow.trainingsPerSite)
         )
       known[site.exampleCount] = epsilon
       plan.sites.append((site.name, epsilon))
@@ -84,15 +84,15 @@ extension JobRun {
         throw FederationError.notCalibrated(GaussianMean.name)
       }
       // Says the same of an executor.
-      if job.executor.spendsPrivacy, let site = data.sites.first {
-        _ = try job.executor.plannedEvents(site, resources)
+      if job.executor.spendsPrivacy, let site = sites.first {
+        _ = try job.executor.plannedEvents(site, resources())
       }
       return job
     }
     let calibration = try NoiseCalibration(budget, tolerance: 1e-3)
     if let workflow = job.workflow as? any PrivateWorkflow, workflow.isCalibrated {
       let model = try initialState()
-      let (sites, quorum) = (data.sites, job.quorum)
+      let (sites, quorum) = (sites, job.quorum)
       let noise = try calibration.smallest {
         try workflow.calibrated(to: $0).plannedEvents(for: model, sites: sites, quorum: quorum)
       }
@@ -127,7 +127,7 @@ extension JobRun {
       let context = FilterContext(
         side: .site,
         direction: .result,
-        site: data.sites.first,
+        site: sites.first,
         key: RandomKey(seed: 0),
         reference: answer
       )

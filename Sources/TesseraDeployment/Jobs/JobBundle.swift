@@ -1,0 +1,287 @@
+internal import Crypto
+public import Foundation
+public import SystemPackage
+internal import TesseraCore
+public import TesseraProvisioning
+
+/// A job's folder as it travels: its files, and a list of them that the submitter has signed.
+///
+/// Every site checks the signature itself before it looks at a file: the server can hold a job back, and change nothing in it.
+///
+///     let bundle = try JobBundle(of: "jobs/fashion", signedWith: StartupKit(contentsOf: "kits/ada"))
+///     let submitter = try bundle.verify(knowing: kit.participants, revocations: kit.revocations)
+///     try bundle.unpack(into: "work/fashion")
+public struct JobBundle: Sendable, Hashable {
+  /// A file of the folder.
+  public struct File: Sendable, Hashable {
+    /// Where it lies in the folder, with `/` between the parts.
+    public var path: String
+    /// What it holds.
+    public var contents: Data
+  }
+
+  /// What is signed.
+  struct Manifest: Sendable, Hashable, Codable {
+    struct Entry: Sendable, Hashable, Codable {
+      var path: String
+      var bytes: Int
+      var sha256: String
+    }
+    var format = 1
+    var project: String
+    var name: String
+    var submitter: String
+    var files: [Entry]
+  }
+
+  /// How much a job's folder may hold.
+  public struct Limits: Sendable, Hashable {
+    /// How many files there may be.
+    public var files = 10_000
+    /// How many bytes they may have together.
+    public var bytes = 4 << 30
+
+    /// The usual limits.
+    public init() {}
+  }
+
+  /// The files, in the order of their paths.
+  public let files: [File]
+  /// The list of files, as it was signed.
+  public let manifestText: Data
+  /// The submitter's signature of it.
+  public let signature: Data
+  let manifest: Manifest
+
+  /// The job's name.
+  public var name: String { manifest.name }
+  /// Who says that the job is theirs.
+  public var submitter: String { manifest.submitter }
+  /// The SHA-256 digest of the signed list, hexadecimal: it names the whole folder.
+  public var digest: String { Self.hex(SHA256.hash(data: manifestText)) }
+
+  private static let context = Data("tessera job 1\n".utf8)
+  /// What the server's and the sites' own files in a job's place are called; a job has no files there.
+  private static let manifestName = "manifest.json"
+  private static let signatureName = "manifest.sig"
+  private static let filesName: FilePath.Component = "files"
+
+  /// Signs a folder.
+  ///
+  /// - Parameters:
+  ///   - folder: Holds `job.yml` and what belongs to it.
+  ///   - name: What `job.yml` calls the job.
+  ///   - kit: The submitter's.
+  ///   - limits: How much it may hold.
+  /// - Throws: ``DeploymentError`` naming the file that cannot be part of a job.
+  public init(
+    of folder: FilePath,
+    name: String,
+    signedWith kit: StartupKit,
+    limits: Limits = Limits()
+  ) throws {
+    guard kit.participant.kind == .user else {
+      throw DeploymentError(
+        code: .notAllowed,
+        message: "\(kit.participant.name) is a \(kit.participant.kind.rawValue): users submit jobs"
+      )
+    }
+    let files = try JobFolder.read(folder, limits: limits)
+    try self.init(files, name: name, signedWith: kit)
+  }
+
+  /// Signs the files of another bundle anew.
+  ///
+  /// - Parameters:
+  ///   - other: Whose files they are.
+  ///   - kit: Who submits them.
+  /// - Throws: ``DeploymentError``; `ProvisioningError` if the kit's key cannot be read.
+  public init(copyOf other: JobBundle, signedWith kit: StartupKit) throws {
+    try self.init(other.files, name: other.name, signedWith: kit)
+  }
+
+  private init(_ files: [File], name: String, signedWith kit: StartupKit) throws {
+    let manifest = Manifest(
+      project: kit.project,
+      name: name,
+      submitter: kit.participant.name,
+      files: files.map {
+        Manifest.Entry(
+          path: $0.path,
+          bytes: $0.contents.count,
+          sha256: Self.hex(SHA256.hash(data: $0.contents))
+        )
+      }
+    )
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    manifestText = try encoder.encode(manifest)
+    let key = try Curve25519.Signing.PrivateKey(rawRepresentation: kit.signingKey())
+    signature = try key.signature(for: Self.context + manifestText)
+    self.files = files
+    self.manifest = manifest
+  }
+
+  /// A bundle that arrived.
+  ///
+  /// - Parameters:
+  ///   - manifestText: The list of files.
+  ///   - signature: The signature of it.
+  ///   - files: The files.
+  ///   - limits: How much it may hold.
+  /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/altered`` if the files are not those of the list, or the list
+  ///   is none.
+  public init(
+    manifestText: Data,
+    signature: Data,
+    files: [File],
+    limits: Limits = Limits()
+  ) throws {
+    func altered(_ message: String) -> DeploymentError {
+      DeploymentError(code: .altered, message: "the job's folder: \(message)")
+    }
+    guard manifestText.count <= 16 << 20,
+      let manifest = try? JSONDecoder().decode(Manifest.self, from: manifestText),
+      manifest.format == 1
+    else { throw altered("its list of files cannot be understood") }
+    guard manifest.files.count <= limits.files else {
+      throw altered("it has \(manifest.files.count) files; the limit is \(limits.files)")
+    }
+    let ordered = files.sorted { $0.path < $1.path }
+    guard ordered.map(\.path) == manifest.files.map(\.path) else {
+      throw altered("its files are not those of the signed list")
+    }
+    var total = 0
+    for (file, entry) in zip(ordered, manifest.files) {
+      try JobFolder.check(path: file.path)
+      total += file.contents.count
+      guard total <= limits.bytes else {
+        throw altered("it has more than \(limits.bytes) bytes")
+      }
+      guard file.contents.count == entry.bytes,
+        Self.hex(SHA256.hash(data: file.contents)) == entry.sha256
+      else { throw altered("\(file.path) is not the file that was signed") }
+    }
+    guard ordered.contains(where: { $0.path == "job.yml" }) else {
+      throw altered("it has no job.yml")
+    }
+    self.files = ordered
+    self.manifestText = manifestText
+    self.signature = signature
+    self.manifest = manifest
+  }
+
+  /// Says who submitted the job, if that is true.
+  ///
+  /// - Parameters:
+  ///   - participants: The authority's list, with everybody's key.
+  ///   - revocations: Certificates that are good no longer.
+  /// - Returns: The person.
+  /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/altered`` if the signature is not that person's, with code
+  ///   ``DeploymentError/Code/notAllowed`` if the person is not, or no longer, a user of the federation.
+  public func verify(
+    knowing participants: ParticipantList,
+    revocations: RevocationList
+  ) throws -> Submitter {
+    guard manifest.project == participants.project else {
+      throw DeploymentError(
+        code: .notAllowed,
+        message: "the job \(name) was signed for the federation \(manifest.project)"
+      )
+    }
+    guard let entry = participants[manifest.submitter], let role = entry.participant.role else {
+      throw DeploymentError(
+        code: .notAllowed,
+        message: "the job \(name) was signed by \(manifest.submitter), who is no user of the federation"
+      )
+    }
+    if let revoked = revocations.entry(for: entry.serial) {
+      throw DeploymentError(
+        code: .notAllowed,
+        message: "the certificate of \(manifest.submitter) was revoked \(revoked.date): \(revoked.reason)"
+      )
+    }
+    guard let bytes = Data(base64Encoded: entry.signingKey),
+      let key = try? Curve25519.Signing.PublicKey(rawRepresentation: bytes),
+      key.isValidSignature(signature, for: Self.context + manifestText)
+    else {
+      throw DeploymentError(
+        code: .altered,
+        message: "the job \(name) does not bear the signature of \(manifest.submitter)"
+      )
+    }
+    return Submitter(
+      name: entry.participant.name,
+      organisation: entry.participant.organisation,
+      role: role
+    )
+  }
+
+  private static func hex(_ bytes: some Sequence<UInt8>) -> String {
+    bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+  }
+}
+
+extension JobBundle {
+  /// Keeps the bundle in a folder, from which ``init(contentsOf:limits:)`` reads it again; the job's files lie in `files/`.
+  ///
+  /// A kill leaves a folder without a signature, which is no bundle, and can be written again.
+  ///
+  /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/cannotWrite``.
+  public func unpack(into folder: FilePath) throws {
+    do {
+      let root = Self.files(in: folder)
+      try FileManager.default.createDirectory(
+        atPath: root.string,
+        withIntermediateDirectories: true
+      )
+      for file in files {
+        let path = root.pushing(FilePath(file.path))
+        try FileManager.default.createDirectory(
+          atPath: path.removingLastComponent().string,
+          withIntermediateDirectories: true
+        )
+        try AtomicFile.write(to: path) { writer in
+          try file.contents.withUnsafeBytes { try writer.write($0) }
+        }
+      }
+      try AtomicFile.write(
+        String(decoding: manifestText, as: UTF8.self),
+        to: folder.appending(Self.manifestName)
+      )
+      try AtomicFile.write(
+        signature.base64EncodedString() + "\n",
+        to: folder.appending(Self.signatureName)
+      )
+    } catch {
+      throw DeploymentError(
+        code: .cannotWrite,
+        message: "the job \(name) cannot be kept in \(folder): \(error)"
+      )
+    }
+  }
+
+  /// Reads a bundle that ``unpack(into:)`` has kept.
+  ///
+  /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/cannotRead`` if there is none, with code
+  ///   ``DeploymentError/Code/altered`` if its files are not those that were kept.
+  public init(contentsOf folder: FilePath, limits: Limits = Limits()) throws {
+    let files = FileManager.default
+    guard let text = files.contents(atPath: folder.appending(Self.manifestName).string),
+      let line = files.contents(atPath: folder.appending(Self.signatureName).string),
+      let signature = Data(
+        base64Encoded: String(decoding: line, as: UTF8.self)
+          .trimmingCharacters(in: .whitespacesAndNewlines)
+      )
+    else { throw DeploymentError(code: .cannotRead, message: "\(folder) holds no job") }
+    try self.init(
+      manifestText: text,
+      signature: signature,
+      files: JobFolder.read(Self.files(in: folder), limits: limits),
+      limits: limits
+    )
+  }
+
+  /// Where the job's own folder lies in that of its bundle.
+  public static func files(in folder: FilePath) -> FilePath { folder.appending(filesName) }
+}

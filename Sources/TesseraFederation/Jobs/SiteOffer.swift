@@ -1,0 +1,65 @@
+/// What a site brings into a job, as it tells the server before the job begins: how much data it has, and of what kind.
+public struct SiteOffer: Sendable, Hashable, Codable {
+  /// The number of its examples: the most that an update of it may weigh.
+  public var examples: Int
+  /// What its images are like, if it has images.
+  public var images: ImageFormat?
+
+  /// An offer.
+  public init(examples: Int, images: ImageFormat? = nil) {
+    self.examples = examples
+    self.images = images
+  }
+}
+
+/// Who takes part in a job, as the server tells the sites before the first round.
+public struct JobRoster: Sendable, Hashable, Codable {
+  /// A site, at its index.
+  public struct Member: Sendable, Hashable, Codable {
+    /// Its name.
+    public var name: String
+    /// What it offered.
+    public var offer: SiteOffer
+
+    /// A member.
+    public init(name: String, offer: SiteOffer) {
+      self.name = name
+      self.offer = offer
+    }
+  }
+
+  /// The sites, in the order of their indices.
+  public var members: [Member]
+
+  /// A roster.
+  public init(members: [Member]) { self.members = members }
+
+  /// The sites.
+  public var sites: [Site] {
+    members.enumerated().map {
+      Site(index: $0, name: $1.name, exampleCount: $1.offer.examples)
+    }
+  }
+
+  /// What the images of all sites are like; `nil` if no site has images.
+  ///
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration`` naming two sites whose images differ.
+  public func images() throws -> ImageFormat? {
+    guard let first = members.first else { return nil }
+    for member in members where member.offer.images != first.offer.images {
+      throw FederationError(
+        code: .invalidConfiguration,
+        message: """
+          the data of \(member.name) are \(Self.text(member.offer.images)), and those of \(first.name) are \
+          \(Self.text(first.offer.images))
+          """
+      )
+    }
+    return first.offer.images
+  }
+
+  private static func text(_ images: ImageFormat?) -> String {
+    images.map { "\($0.channels)x\($0.size)x\($0.size) images of \($0.classes) classes" }
+      ?? "no images"
+  }
+}
