@@ -192,13 +192,15 @@ public struct JobBundle: Sendable, Hashable {
     guard let entry = participants[manifest.submitter], let role = entry.participant.role else {
       throw DeploymentError(
         code: .notAllowed,
-        message: "the job \(name) was signed by \(manifest.submitter), who is no user of the federation"
+        message:
+          "the job \(name) was signed by \(manifest.submitter), who is no user of the federation"
       )
     }
     if let revoked = revocations.entry(for: entry.serial) {
       throw DeploymentError(
         code: .notAllowed,
-        message: "the certificate of \(manifest.submitter) was revoked \(revoked.date): \(revoked.reason)"
+        message:
+          "the certificate of \(manifest.submitter) was revoked \(revoked.date): \(revoked.reason)"
       )
     }
     guard let bytes = Data(base64Encoded: entry.signingKey),

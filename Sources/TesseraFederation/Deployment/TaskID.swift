@@ -4,7 +4,7 @@
 public struct TaskID: Hashable, Sendable, CustomStringConvertible {
   /// The job's id.
   public var job: String
-  /// The task's number in the job.
+  /// The task's number in the job; of those that prepare it, below 1.
   public var step: Int
 
   /// A name.

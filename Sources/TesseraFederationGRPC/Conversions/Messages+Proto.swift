@@ -8,7 +8,11 @@ extension TaskID {
   ///
   /// - Throws: ``FederationError`` with code ``FederationError/Code/protocolViolation``.
   init(_ proto: Tessera_Federation_V1_TaskID) throws {
-    self.init(job: proto.job, step: try Int(wire: proto.step))
+    // What prepares a job has numbers below 1.
+    guard let step = Int(exactly: proto.step), step > -1000 else {
+      throw FederationError.wire("a task has no such number")
+    }
+    self.init(job: proto.job, step: step)
   }
 
   var proto: Tessera_Federation_V1_TaskID {

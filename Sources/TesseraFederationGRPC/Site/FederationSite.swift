@@ -17,7 +17,7 @@ public struct FederationSite: Sendable {
   private let server: Server
   private let limits: ExchangeLimits
   private let lanes: LanePool
-  private let worker: @Sendable (_ job: String) async throws -> SiteWorker
+  private let handler: any SiteTaskHandler
 
   private struct Server: Sendable {
     var host: String
@@ -32,7 +32,7 @@ public struct FederationSite: Sendable {
   ///   - port: The server's port; the kit's if `nil`.
   ///   - lanes: How many threads compute.
   ///   - limits: What tasks may hold.
-  ///   - worker: Makes what works at a job's tasks.
+  ///   - handler: Carries out the tasks.
   /// - Throws: ``ProvisioningError`` if the kit is not a site's, or cannot be used.
   public init(
     _ kit: StartupKit,
@@ -40,7 +40,7 @@ public struct FederationSite: Sendable {
     port: Int? = nil,
     lanes: Int = 1,
     limits: ExchangeLimits = ExchangeLimits(),
-    worker: @escaping @Sendable (_ job: String) async throws -> SiteWorker
+    handler: any SiteTaskHandler
   ) throws {
     guard kit.participant.kind == .site, let server = kit.participants.servers.first else {
       throw ProvisioningError(
@@ -57,7 +57,24 @@ public struct FederationSite: Sendable {
     )
     self.limits = limits
     self.lanes = LanePool(lanes: lanes)
-    self.worker = worker
+    self.handler = handler
+  }
+
+  /// A site with a worker for each job.
+  ///
+  /// - Parameters:
+  ///   - kit: The site's.
+  ///   - host: The server's address; the kit's if `nil`.
+  ///   - port: The server's port; the kit's if `nil`.
+  ///   - worker: Makes what works at a job's tasks.
+  /// - Throws: ``ProvisioningError`` if the kit is not a site's, or cannot be used.
+  public init(
+    _ kit: StartupKit,
+    host: String? = nil,
+    port: Int? = nil,
+    worker: @escaping @Sendable (_ job: String) async throws -> SiteWorker
+  ) throws {
+    try self.init(kit, host: host, port: port, handler: WorkerForEachJob(worker))
   }
 
   /// Works, until the task is cancelled.
@@ -65,7 +82,7 @@ public struct FederationSite: Sendable {
   /// - Parameter observe: Is told what happens to the connection.
   /// - Throws: `CancellationError` when the task is cancelled.
   public func run(observe: @escaping @Sendable (ConnectionEvent) -> Void = { _ in }) async throws {
-    let work = SiteWork(lanes: lanes, worker: worker)
+    let work = SiteWork(lanes: lanes, handler: handler)
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { await work.run() }
       group.addTask { try await connect(work, observe) }

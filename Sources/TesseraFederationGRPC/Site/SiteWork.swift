@@ -13,6 +13,7 @@ final class SiteWork: Sendable {
 
   private enum Operation: Sendable {
     case start(TaskID, SiteTask, stop: AsyncStream<Never>)
+    case forget(job: String)
   }
 
   private struct State: Sendable {
@@ -22,7 +23,6 @@ final class SiteWork: Sendable {
     var connection = 0
     /// Ends the work at a task.
     var stops: [TaskID: AsyncStream<Never>.Continuation] = [:]
-    var workers: [String: SiteWorker] = [:]
     /// When signs of life were given last.
     var signs: [TaskID: ContinuousClock.Instant] = [:]
   }
@@ -31,12 +31,12 @@ final class SiteWork: Sendable {
   private let operations: AsyncStream<Operation>
   private let operation: AsyncStream<Operation>.Continuation
   private let lanes: LanePool
-  private let makeWorker: @Sendable (String) async throws -> SiteWorker
+  private let handler: any SiteTaskHandler
 
-  init(lanes: LanePool, worker: @escaping @Sendable (String) async throws -> SiteWorker) {
+  init(lanes: LanePool, handler: any SiteTaskHandler) {
     (operations, operation) = AsyncStream.makeStream()
     self.lanes = lanes
-    makeWorker = worker
+    self.handler = handler
   }
 
   /// The tasks that the site has.
@@ -45,8 +45,12 @@ final class SiteWork: Sendable {
   /// Works, until the task is cancelled.
   func run() async {
     await withDiscardingTaskGroup { group in
-      for await case .start(let id, let task, let stop) in operations {
-        group.addTask { await self.work(id, task, until: stop) }
+      for await operation in operations {
+        switch operation {
+        case .start(let id, let task, let stop):
+          group.addTask { await self.work(id, task, until: stop) }
+        case .forget(let job): await handler.forget(job)
+        }
       }
       group.cancelAll()
     }
@@ -86,7 +90,7 @@ final class SiteWork: Sendable {
           state.stops[id] = stopping
           operation.yield(.start(id, task, stop: stop))
         case .cancel(let id): state.stops.removeValue(forKey: id)?.finish()
-        case .forget(let job): state.workers[job] = nil
+        case .forget(let job): operation.yield(.forget(job: job))
         case .close(let reason):
           state.errands?.finish(throwing: FederationError.wire(reason))
           state.errands = nil
@@ -118,10 +122,9 @@ final class SiteWork: Sendable {
     _ task: SiteTask
   ) async -> Result<OutgoingParcel, FederationError>? {
     let outcome = Mutex<Result<OutgoingParcel, FederationError>?>(nil)
-    await lanes.forEach([task]) { task in
+    let carryOut: @Sendable (SiteTask) async -> Void = { task in
       do {
-        let worker = try await self.worker(for: id.job)
-        let answer = try await worker.answer(task) { self.showLife(at: id) }
+        let answer = try await self.handler.answer(task, of: id.job) { self.showLife(at: id) }
         let parcel = try OutgoingParcel(answer)
         outcome.withLock { $0 = .success(parcel) }
       } catch is CancellationError {
@@ -133,18 +136,12 @@ final class SiteWork: Sendable {
         outcome.withLock { $0 = .failure(shown) }
       }
     }
-    return outcome.withLock { $0 }
-  }
-
-  private func worker(for job: String) async throws -> SiteWorker {
-    if let worker = state.withLock({ $0.workers[job] }) { return worker }
-    let made = try await makeWorker(job)
-    return state.withLock { state in
-      // Two tasks of a job that came at once share the one that was first.
-      if let worker = state.workers[job] { return worker }
-      state.workers[job] = made
-      return made
+    if handler.computes(task, of: id.job) {
+      await lanes.forEach([task], carryOut)
+    } else {
+      await carryOut(task)
     }
+    return outcome.withLock { $0 }
   }
 
   /// Tells the server that the work goes on, not more often than it has to know.

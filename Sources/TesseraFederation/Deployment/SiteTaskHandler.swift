@@ -1,0 +1,29 @@
+/// What a site does with the tasks that its server sends.
+public protocol SiteTaskHandler: Sendable {
+  /// Carries out a task.
+  ///
+  /// Is called for several tasks at a time, on a compute lane if it ``computes(_:of:)``; the current task is cancelled when
+  /// nobody waits any longer.
+  ///
+  /// - Parameters:
+  ///   - task: What is to be done.
+  ///   - job: The job that it belongs to.
+  ///   - progress: Says that the work goes on.
+  /// - Throws: What keeps the site from answering.
+  func answer(
+    _ task: SiteTask,
+    of job: String,
+    progress: @escaping @Sendable () -> Void
+  ) async throws -> Exchange
+
+  /// Forgets a job: it is over.
+  func forget(_ job: String) async
+
+  /// Whether a task takes a compute lane: one that does not is answered at once, however busy the site is.
+  func computes(_ task: SiteTask, of job: String) -> Bool
+}
+
+extension SiteTaskHandler {
+  /// As a rule it does.
+  public func computes(_ task: SiteTask, of job: String) -> Bool { true }
+}
