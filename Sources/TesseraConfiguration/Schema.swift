@@ -69,6 +69,29 @@ public struct Schema<Value> {
     }
   }
 
+  /// A value of one form if it is a list, and of another if it is not: for what people write once and seldom several times.
+  ///
+  ///     .either(.list(of: .text, count: 1...), .text.map { [$0] })
+  ///
+  /// - Parameters:
+  ///   - list: Reads lists.
+  ///   - other: Reads everything else.
+  /// - Returns: The schema of both.
+  public static func either(_ list: Schema, _ other: Schema) -> Schema {
+    Schema {
+      var form = other.form()
+      form.type = "\(form.type), or \(list.form().type)"
+      return form
+    } sample: {
+      other.sample() ?? list.sample()
+    } text: {
+      other.text($0) ?? list.text($0)
+    } read: { entry in
+      if case .list = entry.node.content { return try list.read(entry) }
+      return try other.read(entry)
+    }
+  }
+
   /// A mapping, of which `body` must read all keys.
   public static func mapping(_ body: @escaping (Mapping) throws -> Value) -> Schema {
     Schema {

@@ -1,4 +1,4 @@
-internal import TesseraConfiguration
+public import TesseraConfiguration
 public import TesseraCore
 
 extension Job {
@@ -38,8 +38,10 @@ extension Job {
 }
 
 extension SecureAggregationPolicy {
-  /// What sites demand of secure aggregation, as a job says it.
-  init(_ demands: Mapping) throws {
+  /// What sites demand of secure aggregation, as a job's file says it, or a site's own.
+  ///
+  /// - Throws: `ConfigurationError` if it is said wrongly.
+  public init(_ demands: Mapping) throws {
     let usual = SecureAggregationPolicy()
     self.init(
       minimumSites: try demands.optional(

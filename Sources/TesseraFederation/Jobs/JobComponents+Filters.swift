@@ -1,4 +1,4 @@
-internal import TesseraConfiguration
+public import TesseraConfiguration
 
 extension JobComponents {
   /// Tessera's own filters, under their names.
@@ -269,8 +269,8 @@ extension JobComponents {
 }
 
 extension JobComponents {
-  /// The filters, each of which can be told which tasks it is for.
-  var filtersOfTasks: Registry<any Filter> {
+  /// The filters, each of which can be told which tasks it is for: what files that list filters can name.
+  public var filtersOfTasks: Registry<any Filter> {
     let tasks = tasks
     return filters.changed { filter, arguments in
       try arguments.optional(

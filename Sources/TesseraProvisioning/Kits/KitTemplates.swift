@@ -69,19 +69,34 @@ enum KitTemplates {
     switch participant.kind {
     case .user: []
     case .server: [("policy.yml", policy)]
-    case .site: [("policy.yml", policy), ("data.yml", data)]
+    case .site: [("policy.yml", policy + sitePolicy), ("data.yml", data)]
     }
   }
 
   private static let policy = """
-    # Who may do what here. Conditions: any, none, own-organisation, own-submission; of several, one must hold.
+    # Who may do what here. What is not named is refused.
+    # Conditions: any, none, own-organisation, own-submission; of a list, [own-organisation, own-submission], one must hold.
+    # own-organisation: for clone, manage, download and view, the job was submitted by somebody of the person's organisation; for
+    # submit, operate and run-external, the person is of the organisation of this participant.
     rights:
       project-admin: {submit: any, clone: any, manage: any, download: any, view: any, operate: any, run-external: none}
       org-admin: {submit: none, clone: none, manage: own-organisation, download: own-organisation, view: any, operate: own-organisation, run-external: none}
       lead: {submit: any, clone: own-submission, manage: own-submission, download: own-submission, view: any, operate: none, run-external: none}
       member: {submit: none, clone: none, manage: none, download: none, view: any, operate: none, run-external: none}
-    # Filters that every answer of this site passes, whatever a job says, after the job's own.
+
+    """
+
+  /// What only a site has a say in.
+  private static let sitePolicy = """
+    # Filters that every answer of this site passes, whatever a job says, after the job's own: no job can remove them.
+    # `tessera federation components` lists them. {tasks: [...], results: [...]} filters tasks, too.
     filters: []
+    #  - {type: clip-norm, norm: 1}
+    #  - {type: gaussian-noise, noise_multiplier: 1.1, clip_norm: 1}
+    # How much privacy all jobs together may spend here; without this line it is not counted.
+    # privacy: {epsilon: 8, delta: 1e-6}
+    # What is demanded of secure aggregation before this site takes part in it.
+    # secure_aggregation: {minimum_sites: 3, minimum_threshold: 2}
 
     """
 
