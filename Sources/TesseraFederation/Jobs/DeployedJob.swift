@@ -81,8 +81,8 @@ public struct DeployedJob: Sendable {
   /// - Parameters:
   ///   - record: Where to save; a new record, or that of the same job that was interrupted.
   ///   - transport: The way to the sites.
-  ///   - journal: Is told each event of a round before anything follows from it; throwing ends the run.
   ///   - observe: Is told what happens, from any thread.
+  ///   - resumed: Is told the rounds that an earlier process has done, before anything else.
   ///   - finishRound: Is called after each round, when it is saved; throwing ends the run.
   /// - Returns: The finished manifest, which is saved too.
   /// - Throws: What keeps it from going on; `CancellationError` if the task was cancelled. The record then says so.
@@ -90,9 +90,11 @@ public struct DeployedJob: Sendable {
     in record: RunRecord,
     over transport: any Transport,
     observe: @escaping @Sendable (FederationEvent) -> Void = { _ in },
+    resumed: ([RunManifest.Round]) -> Void = { _ in },
     finishRound: (RunManifest.Round) throws -> Void = { _ in }
   ) async throws -> RunManifest {
     let run = try OpenRun(record)
+    resumed(run.manifest.trainings.first?.rounds ?? [])
     if run.manifest.status == .finished { return run.manifest }
     return try await run.finishing {
       let training = try training(in: record, over: transport)

@@ -43,6 +43,8 @@ public struct Job: Sendable {
   public var noise = NoiseOrigin.seed
   /// The secret of an earlier run of the job that is gone on with or repeated.
   public var secret: HeldSecret?
+  /// What a server of several machines has to know, before it sends the job to sites.
+  public var deployment: JobDeployment
   /// Where the data are.
   public var data: DataMapping
   /// The files themselves, and what they say as JSON, for the record.
@@ -251,6 +253,11 @@ public struct Job: Sendable {
       "privacy",
       .privacy,
       help: "how much privacy each site may spend, or the job where the server adds the noise"
+    )
+    deployment = try job.section(
+      "deployment",
+      help: "what the server of a deployment has to know; a simulation does not ask",
+      JobDeployment.init
     )
     privacy = protection?.0
     if let protection { noise = protection.1 }

@@ -103,6 +103,8 @@ public struct ExecutorRecipe: Sendable {
   public var data: Data?
   /// Whether it needs a model.
   public var needsModel = false
+  /// Whether it starts programs of the job's own, which a site's policy may forbid.
+  public var runsPrograms = false
   /// The site's part of an algorithm whose server's part is a workflow of its own.
   public var algorithm: (any SiteAlgorithm)?
   /// The share of each site's examples that it holds out, if the job says one.

@@ -100,6 +100,8 @@ public struct PlannedJob: Sendable {
   ///   - place: What the sites bring along.
   func worker(_ executor: any Executor, at place: SitePlace) throws -> SiteWorker {
     let isCounted = job.sitesSpendPrivacy || place.budget != nil
+    let demanded = try job.sitePolicy(for: initialState(), sites: sites)
+    let policy = place.policy.map { demanded.stricter(and: $0) } ?? demanded
     return SiteWorker(
       // Sites aggregate, too, if a workflow asks them to.
       executor: SwarmSite(executor, sites: sites),
@@ -110,7 +112,7 @@ public struct PlannedJob: Sendable {
       memories: place.memories,
       encryption: place.encryption,
       secrets: place.secrets.derived("sites"),
-      policy: try job.sitePolicy(for: initialState(), sites: sites),
+      policy: policy,
       identities: place.identities,
       budget: isCounted ? Self.smaller(job.privacy, place.budget) : nil,
       ledgers: place.ledgers,
@@ -136,6 +138,8 @@ public struct SitePlace: Sendable {
   public var budget: PrivacyBudget?
   /// What each site has released, in all jobs.
   public var ledgers: any PrivacyLedgerStore
+  /// What the sites demand of secure aggregation themselves, beside what the job says that they demand.
+  public var policy: SecureAggregationPolicy?
   /// Who the sites are, by their indices, for signed secure aggregation.
   public var identities: [Int: SiteIdentity] = [:]
   /// Where the sites' secrets come from.

@@ -47,6 +47,19 @@ public struct SecureAggregationPolicy: Sendable, Hashable {
     self.corruptFraction = corruptFraction
   }
 
+  /// Demands that are met where both these and others are.
+  public func stricter(and other: Self) -> Self {
+    let noise = [minimumNoiseMultiplier, other.minimumNoiseMultiplier].compactMap { $0 }
+    return Self(
+      minimumSites: max(minimumSites, other.minimumSites),
+      minimumThreshold: max(minimumThreshold, other.minimumThreshold),
+      minimumThresholdShare: max(minimumThresholdShare, other.minimumThresholdShare),
+      maximumDropoutFraction: min(maximumDropoutFraction, other.maximumDropoutFraction),
+      minimumNoiseMultiplier: noise.max(),
+      corruptFraction: max(corruptFraction, other.corruptFraction)
+    )
+  }
+
   /// Refuses a configuration that does not meet the demands.
   ///
   /// - Throws: ``FederationError`` with code ``FederationError/Code/protocolViolation`` that names the site, what is offered and

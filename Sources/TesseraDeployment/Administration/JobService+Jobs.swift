@@ -1,0 +1,231 @@
+public import Foundation
+public import SystemPackage
+internal import TesseraFederation
+internal import TesseraRun
+
+/// What users ask of a server about jobs. Each call asks the server's policy first, and notes who asked for what.
+extension JobService {
+  /// Takes a job.
+  ///
+  /// - Parameters:
+  ///   - bundle: Its folder, signed by the one who hands it in.
+  ///   - person: Who hands it in, by the certificate.
+  ///   - original: The job that it is a copy of, if it is one.
+  /// - Returns: The job, which is on disk.
+  /// - Throws: ``DeploymentError`` if it is refused; `ConfigurationError` with all that is wrong with its `job.yml`.
+  public func submit(
+    _ bundle: JobBundle,
+    by person: Submitter,
+    cloning original: String? = nil
+  ) async throws -> JobRecord {
+    if let original {
+      _ = try job(original, for: .clone, by: person)
+    } else {
+      try require(.submit, "submit \(bundle.name)", by: person)
+    }
+    let submitter = try bundle.verify(knowing: kit.participants, revocations: kit.revocations)
+    guard submitter == person else {
+      throw DeploymentError(
+        code: .notAllowed,
+        message: "\(person.name) hands in a job that \(submitter.name) has signed"
+      )
+    }
+    let id = try newID(for: bundle.name)
+    let place = folder(of: id)
+    do {
+      try bundle.unpack(into: bundleFolder(of: id))
+      let job = try Job(
+        deployedFrom: JobBundle.files(in: bundleFolder(of: id)),
+        components: settings.components
+      )
+      guard job.name == bundle.name else {
+        throw DeploymentError(
+          code: .invalidArgument,
+          message: "job.yml says \(job.name), and was signed as \(bundle.name)"
+        )
+      }
+      try store.add(
+        JobRecord(
+          id: id,
+          name: job.name,
+          submitter: person,
+          submitted: Date(),
+          requirements: JobRequirements(of: job),
+          digest: bundle.digest,
+          clonedFrom: original
+        )
+      )
+    } catch {
+      try? FileManager.default.removeItem(atPath: place.string)
+      throw error
+    }
+    try await examine(id)
+    lookAgain()
+    return try known(id)
+  }
+
+  /// An id that no job has had here.
+  private func newID(for name: String) throws -> String {
+    var id = ""
+    repeat {
+      let number = UInt32.random(in: 0..<1 << 24)
+      let digits = String(number, radix: 16)
+      id = "\(name)-" + String(repeating: "0", count: 6 - digits.count) + digits
+    } while try store.job(id) != nil
+      || FileManager.default.fileExists(atPath: folder(of: id).string)
+    return id
+  }
+
+  /// The jobs that a person may see, in the order in which they arrived.
+  public func jobs(for person: Submitter) throws -> [JobRecord] {
+    try store.jobs().filter { policy.decide(.view, by: person, on: $0).isAllowed }
+  }
+
+  /// What is known of a job.
+  public func show(_ id: String, for person: Submitter) throws -> JobDetails {
+    let job = try job(id, for: .view, by: person, isNoted: false)
+    var details = JobDetails(job: job)
+    details.waiting = job.state == .approved ? waitingReasons[id] : nil
+    details.declined = refusals[id] ?? [:]
+    details.rounds = rounds(of: id)
+    details.rights = Right.allCases.filter { policy.decide($0, by: person, on: job).isAllowed }
+    return details
+  }
+
+  private nonisolated func rounds(of id: String) -> [JobEvent.RoundSummary] {
+    guard let record = try? RunRecord.open(at: runFolder(of: id)),
+      let manifest = try? record.manifest(), let training = manifest.trainings.first
+    else { return [] }
+    return training.rounds.map { JobEvent.RoundSummary($0, of: training.rounds.count) }
+  }
+
+  /// What happens to a job, after what has happened.
+  ///
+  /// - Returns: Events, to the end of the job.
+  public func watch(_ id: String, for person: Submitter) throws -> AsyncStream<JobEvent> {
+    let job = try job(id, for: .view, by: person, isNoted: false)
+    var first = [JobEvent.changed(job)]
+    if job.state == .approved, let reason = waitingReasons[id] {
+      first.append(.waiting(reason: reason))
+    }
+    guard job.state.isOver else { return watchers.watch(id, after: first) }
+    let events = rounds(of: id).map { JobEvent.roundFinished($0) } + first
+    return AsyncStream { continuation in
+      for event in events { continuation.yield(event) }
+      continuation.finish()
+    }
+  }
+
+  /// Ends a job.
+  ///
+  /// - Returns: The job, which is over.
+  /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/notAllowed`` if it was over before.
+  public func abort(_ id: String, by person: Submitter) async throws -> JobRecord {
+    let job = try job(id, for: .manage, by: person)
+    guard !job.state.isOver else {
+      throw DeploymentError(
+        code: .notAllowed,
+        message: "job \(id) is over: it is \(job.state.name)"
+      )
+    }
+    guard job.state == .dispatched || job.state == .running else {
+      return try change(id) { $0.state = .abandoned(reason: "aborted by \(person.name)") }
+    }
+    let events = watchers.watch(id, after: [])
+    aborted[id] = person.name
+    stops[id]?.finish()
+    for await _ in events {}
+    return try known(id)
+  }
+
+  /// Removes a job that is over, with all that it has made.
+  public func delete(_ id: String, by person: Submitter) throws {
+    let job = try job(id, for: .manage, by: person)
+    guard job.state.isOver else {
+      throw DeploymentError(
+        code: .notAllowed,
+        message: "job \(id) is \(job.state.name): abort it before it is deleted"
+      )
+    }
+    try store.remove(id)
+    try? FileManager.default.removeItem(atPath: folder(of: id).string)
+  }
+
+  /// The signed folder of a job, for those who may clone it.
+  public func bundle(of id: String, for person: Submitter) throws -> JobBundle {
+    _ = try job(id, for: .clone, by: person)
+    return try JobBundle(contentsOf: bundleFolder(of: id))
+  }
+
+  /// The files that a job has made.
+  public func files(of id: String, for person: Submitter) throws -> [JobFileEntry] {
+    let job = try job(id, for: .download, by: person)
+    return try JobResults(in: runFolder(of: job.id)).files()
+  }
+
+  /// Where a file lies that a job has made.
+  public func file(_ path: String, of id: String, for person: Submitter) throws -> FilePath {
+    let job = try job(id, for: .download, by: person, isNoted: false)
+    return try JobResults(in: runFolder(of: job.id)).place(of: path)
+  }
+
+  /// Where a job's log lies.
+  public func logFile(of id: String, for person: Submitter) throws -> FilePath {
+    let job = try job(id, for: .view, by: person, isNoted: false)
+    return folder(of: job.id).appending(Self.logName)
+  }
+
+  /// What a job's log is called.
+  public static let logName = "log.jsonl"
+
+  // MARK: Rights
+
+  /// A job, if a person may do something with it.
+  private func job(
+    _ id: String,
+    for right: Right,
+    by person: Submitter,
+    isNoted: Bool = true
+  ) throws -> JobRecord {
+    // Who may not see a job is not told either whether there is one.
+    guard let job = try store.job(id), policy.decide(.view, by: person, on: job).isAllowed else {
+      throw DeploymentError(code: .notFound, message: "there is no job \(id)")
+    }
+    let decision = policy.decide(right, by: person, on: job)
+    if isNoted { try observe(.asked("\(right.rawValue) \(id)", by: person, decision)) }
+    try decision.require()
+    return job
+  }
+
+  /// Asks the policy for what is about no job.
+  func require(_ right: Right, _ what: String, by person: Submitter) throws {
+    let decision = policy.decide(right, by: person)
+    try observe(.asked(what, by: person, decision))
+    try decision.require()
+  }
+
+  private func known(_ id: String) throws -> JobRecord {
+    guard let job = try store.job(id) else {
+      throw DeploymentError(code: .notFound, message: "there is no job \(id)")
+    }
+    return job
+  }
+}
+
+extension JobRequirements {
+  /// What a job says that it needs.
+  init(of job: Job) {
+    let deployment = job.deployment
+    self.init(
+      resources: Resources(
+        cores: deployment.cores,
+        memory: deployment.memory,
+        gpus: deployment.gpus
+      ),
+      minimumSites: job.quorum.minimum,
+      mandatorySites: job.quorum.mandatory,
+      sites: deployment.sites.map(Set.init),
+      runsPrograms: job.executor.runsPrograms
+    )
+  }
+}

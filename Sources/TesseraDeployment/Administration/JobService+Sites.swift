@@ -1,0 +1,80 @@
+internal import TesseraFederation
+internal import TesseraProvisioning
+
+/// What users ask of a server about its sites.
+extension JobService {
+  /// All sites of the federation.
+  public func sites(for person: Submitter) throws -> [SiteStatus] {
+    try require(.view, "sites", by: person)
+    let connected = network.connectedSites
+    let disabled = try store.disabledSites()
+    let running = try store.jobs().filter { $0.state == .dispatched || $0.state == .running }
+    return kit.participants.entries.map(\.participant).filter { $0.kind == .site }.map { site in
+      SiteStatus(
+        name: site.name,
+        organisation: site.organisation,
+        isConnected: connected.contains(site.name),
+        isDisabled: disabled.contains(site.name),
+        jobs: running.filter { $0.sites.contains { $0.name == site.name } }.map(\.id),
+        description: described[site.name]
+      )
+    }
+  }
+
+  /// A site, which is asked anew what it is.
+  ///
+  /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/notFound`` if there is none, with code
+  ///   ``DeploymentError/Code/unavailable`` if it is not there.
+  public func site(_ name: String, for person: Submitter) async throws -> SiteStatus {
+    try require(.view, "site-info \(name)", by: person)
+    let site = try participant(name)
+    described[site.name] = try await describe(site.name)
+    guard let status = try sites(for: person).first(where: { $0.name == site.name }) else {
+      throw DeploymentError(code: .notFound, message: "there is no site \(name)")
+    }
+    return status
+  }
+
+  /// Says whether a site is given new jobs; what it works at goes on.
+  public func set(_ name: String, isDisabled: Bool, by person: Submitter) throws {
+    try require(.operate, "\(isDisabled ? "disable" : "enable") \(name)", by: person)
+    try store.setSite(try participant(name).name, isDisabled: isDisabled)
+    lookAgain()
+  }
+
+  /// Ends a site's connection, and gives it no new jobs.
+  ///
+  /// A site whose certificate is still good can connect again; `revoke` keeps it out for good.
+  public func remove(_ name: String, by person: Submitter) throws {
+    try require(.operate, "remove \(name)", by: person)
+    let site = try participant(name)
+    try store.setSite(site.name, isDisabled: true)
+    network.disconnect(site.name)
+    lookAgain()
+  }
+
+  /// Has a site do something; its own policy decides, too.
+  public func operate(
+    _ operation: SiteOperation,
+    at name: String,
+    by person: Submitter
+  ) async throws {
+    try require(.operate, "\(operation.name) \(name)", by: person)
+    let site = try participant(name)
+    var headers = ["operation": operation.name, "by": try JSONText.of(person)]
+    if case .logLevel(let level) = operation { headers["level"] = level }
+    _ = try await ask(.operate, Exchange(.custom("operation"), headers: headers), site.name)
+  }
+
+  /// Asks whether a person may operate the server itself.
+  public func requireOperation(_ operation: SiteOperation, by person: Submitter) throws {
+    try require(.operate, "\(operation.name) \(kit.participant.name)", by: person)
+  }
+
+  private func participant(_ name: String) throws -> Participant {
+    guard let site = kit.participants[name]?.participant, site.kind == .site else {
+      throw DeploymentError(code: .notFound, message: "there is no site \(name)")
+    }
+    return site
+  }
+}

@@ -1,0 +1,68 @@
+internal import Synchronization
+internal import TesseraCore
+internal import TesseraFederation
+
+extension SiteNetwork {
+  /// Asks sites for something outside of a job's rounds, and waits as for all else: a sign of life sets the clock back.
+  ///
+  /// - Parameters:
+  ///   - task: What is asked.
+  ///   - step: The task's number.
+  ///   - data: What is sent.
+  ///   - job: The job that it belongs to.
+  ///   - sites: Who is asked.
+  ///   - patience: How long a site may say nothing.
+  /// - Returns: What each site answered, by its index.
+  /// - Throws: `CancellationError` if the current task was cancelled.
+  func ask(
+    _ task: TaskName,
+    step: Int,
+    data: Exchange,
+    of job: String,
+    _ sites: [Site],
+    patience: Duration
+  ) async throws -> [Int: Result<Exchange, any Error>] {
+    let transport = transport(of: job, to: sites)
+    let tasks = sites.map {
+      SiteTask(
+        step: step,
+        name: task,
+        round: 0,
+        site: $0,
+        data: data,
+        key: RandomKey(seed: 0)
+      )
+    }
+    let progress = Mutex((answers: [Int: Result<Exchange, any Error>](), last: ContinuousClock.now))
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask {
+        await transport.ask(tasks) { event in
+          progress.withLock {
+            $0.last = .now
+            if case .answered(let site, let result) = event { $0.answers[site.index] = result }
+          }
+        }
+      }
+      group.addTask {
+        var deadline = progress.withLock { $0.last } + patience
+        while ContinuousClock.now < deadline {
+          do { try await ContinuousClock().sleep(until: deadline) } catch { return }
+          deadline = progress.withLock { $0.last } + patience
+        }
+      }
+      await group.next()
+      group.cancelAll()
+    }
+    try Task.checkCancellation()
+    var answers = progress.withLock { $0.answers }
+    for site in sites where answers[site.index] == nil {
+      answers[site.index] = .failure(
+        DeploymentError(
+          code: .unavailable,
+          message: "\(site.name) has said nothing for \(patience)"
+        )
+      )
+    }
+    return answers
+  }
+}

@@ -1,0 +1,69 @@
+internal import TesseraFederation
+public import TesseraRun
+
+/// What happens to a job, for those who watch it.
+public enum JobEvent: Sendable, Codable {
+  /// The job is in another state, or has other sites.
+  case changed(JobRecord)
+  /// Why the job still waits.
+  case waiting(reason: String)
+  /// A site does not take part.
+  case declined(site: String, reason: String)
+  /// Sites are asked in a round.
+  case asked(task: String, round: Int, sites: Int)
+  /// A site's answer was used; so many have answered by now.
+  case answered(site: String, answers: Int)
+  /// A site's answer was not used.
+  case refused(site: String, reason: String)
+  /// A round is done and saved.
+  case roundFinished(RoundSummary)
+
+  /// A round that is done.
+  public struct RoundSummary: Sendable, Hashable, Codable {
+    /// A site whose answer was used.
+    public struct Contributor: Sendable, Hashable, Codable {
+      /// The site.
+      public var site: String
+      /// How much its answer counted.
+      public var weight: Double
+      /// What it measured.
+      public var metrics: [String: Double]
+    }
+
+    /// The round, from 1.
+    public var round: Int
+    /// How many there are at most.
+    public var rounds: Int
+    /// How long it took.
+    public var seconds: Double
+    /// The sites' mean training loss.
+    public var trainingLoss: Double?
+    /// The global model's accuracy, if the server measured it.
+    public var accuracy: Double?
+    /// The bytes of tensors that sites were sent.
+    public var bytesDown: Int
+    /// The bytes of tensors that sites answered with.
+    public var bytesUp: Int
+    /// Whose answers were used.
+    public var contributors: [Contributor]
+    /// Whose were not, and why.
+    public var rejected: [String: String]
+    /// The digest of the global model.
+    public var model: String
+
+    init(_ round: RunManifest.Round, of rounds: Int) {
+      self.round = round.round
+      self.rounds = rounds
+      seconds = round.seconds
+      trainingLoss = round.trainingLoss
+      accuracy = round.accuracy
+      bytesDown = round.bytesDown
+      bytesUp = round.bytesUp
+      contributors = round.contributors.map {
+        Contributor(site: $0.site, weight: $0.weight, metrics: $0.metrics)
+      }
+      rejected = Dictionary(round.rejected.map { ($0.site, $0.reason) }) { first, _ in first }
+      model = round.model
+    }
+  }
+}

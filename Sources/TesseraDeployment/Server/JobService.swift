@@ -1,0 +1,340 @@
+public import Foundation
+internal import Synchronization
+public import SystemPackage
+public import TesseraFederation
+public import TesseraProvisioning
+
+/// A server's jobs: takes them, finds sites for them, runs several at once, and goes on after a kill with what it finds.
+///
+///     let service = try JobService(kit, network: server, store: SQLiteJobStore(at: "jobs.sqlite"))
+///     async let running: Void = service.run()
+///     let job = try await service.submit(bundle, by: ada)
+///
+/// All that must outlive the process is in the store and in a folder for each job: `bundle/`, the signed job; `roster.json`, its
+/// sites; `run/`, the record of its rounds.
+public actor JobService {
+  /// What a service knows of its surroundings.
+  public struct Settings: Sendable {
+    /// How long a site may say nothing while a job is prepared.
+    public var patience = Duration.seconds(60)
+    /// How many jobs run at once.
+    public var jobsAtOnce = 16
+    /// What jobs can name.
+    public var components = JobComponents.standard
+
+    /// The usual settings.
+    public init() {}
+  }
+
+  nonisolated let kit: StartupKit
+  nonisolated let network: any SiteNetwork
+  nonisolated let store: any JobStore
+  nonisolated let policy: SitePolicy
+  nonisolated let folder: FilePath
+  nonisolated let settings: Settings
+  nonisolated let watchers = JobWatchers()
+  nonisolated let observe: @Sendable (ServerEvent) throws -> Void
+  /// What sites said of themselves when they came.
+  var described: [String: SiteDescription] = [:]
+  /// Why sites do not want a job, by the job's id and the site's name.
+  var refusals: [String: [String: String]] = [:]
+  /// Ends a job that is carried out.
+  var stops: [String: AsyncStream<Never>.Continuation] = [:]
+  /// Who aborts it.
+  var aborted: [String: String] = [:]
+  var waitingReasons: [String: String] = [:]
+  private var steps = 0
+
+  private enum Event: Sendable {
+    case look
+    case start(job: String)
+  }
+  private let events: AsyncStream<Event>
+  private let event: AsyncStream<Event>.Continuation
+
+  /// A service that does nothing yet.
+  ///
+  /// - Parameters:
+  ///   - kit: The server's.
+  ///   - network: The way to the sites.
+  ///   - store: Where jobs are kept.
+  ///   - folder: Where their folders are; `work/jobs` in the kit if `nil`.
+  ///   - settings: The rest.
+  ///   - observe: Is told what happens, before anything follows from it; throwing refuses it.
+  /// - Throws: `ConfigurationError` if the server's own files are wrong; ``DeploymentError`` if the folder cannot be made.
+  public init(
+    _ kit: StartupKit,
+    network: any SiteNetwork,
+    store: any JobStore,
+    in folder: FilePath? = nil,
+    settings: Settings = Settings(),
+    observe: @escaping @Sendable (ServerEvent) throws -> Void = { _ in }
+  ) throws {
+    self.kit = kit
+    self.network = network
+    self.store = store
+    self.settings = settings
+    self.observe = observe
+    policy = try SitePolicy(of: kit, components: settings.components)
+    self.folder = folder ?? kit.folder.appending("work").appending("jobs")
+    (events, event) = AsyncStream.makeStream()
+    do {
+      try FileManager.default.createDirectory(
+        atPath: self.folder.string,
+        withIntermediateDirectories: true,
+        attributes: [.posixPermissions: 0o700]
+      )
+    } catch {
+      throw DeploymentError(code: .cannotWrite, message: "the folder \(self.folder) cannot be made")
+    }
+  }
+
+  /// Runs jobs, until the task is cancelled; those that run then go on when the server is started again.
+  public func run() async throws {
+    let event = event
+    network.whenSitesChange { event.yield(.look) }
+    // What an earlier process has left.
+    for job in try store.jobs() where !job.state.isOver {
+      switch job.state {
+      case .submitted: try await examine(job.id)
+      case .dispatched, .running: event.yield(.start(job: job.id))
+      default: break
+      }
+    }
+    event.yield(.look)
+    await withDiscardingTaskGroup { group in
+      for await event in events {
+        switch event {
+        case .start(let job): group.addTask { await self.carryOut(job) }
+        case .look:
+          await getAcquainted()
+          for job in schedule() { group.addTask { await self.carryOut(job) } }
+        }
+      }
+      group.cancelAll()
+    }
+  }
+
+  /// Looks again which jobs can start.
+  nonisolated func lookAgain() { event.yield(.look) }
+
+  // MARK: Sites
+
+  /// All sites of the federation, by the authority's list.
+  nonisolated var siteNames: [String] {
+    kit.participants.entries.map(\.participant).filter { $0.kind == .site }.map(\.name)
+  }
+
+  /// Asks sites that have come what they are.
+  private func getAcquainted() async {
+    let connected = network.connectedSites
+    described = described.filter { connected.contains($0.key) }
+    for name in connected.subtracting(described.keys).sorted() {
+      described[name] = try? await describe(name)
+    }
+  }
+
+  /// Asks a site what it is.
+  ///
+  /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/unavailable`` if it does not answer.
+  func describe(_ site: String) async throws -> SiteDescription {
+    let answer = try await ask(.describe, Exchange(.custom("site")), site)
+    return try JSONText.value(SiteDescription.self, of: answer.headers["site"] ?? "")
+  }
+
+  /// Asks a site for something that belongs to no job.
+  func ask(_ task: TaskName, _ data: Exchange, _ site: String) async throws -> Exchange {
+    guard network.connectedSites.contains(site) else {
+      throw DeploymentError(code: .unavailable, message: "the site \(site) is not connected")
+    }
+    steps += 1
+    let answers = try await network.ask(
+      task,
+      step: steps,
+      data: data,
+      of: SiteJobs.noJob,
+      [Site(index: 0, name: site, exampleCount: 1)],
+      patience: .seconds(10)
+    )
+    guard let answer = answers[0] else {
+      throw DeploymentError(code: .unavailable, message: "the site \(site) does not answer")
+    }
+    return try answer.get()
+  }
+
+  /// The sites, for the scheduler.
+  func scheduledSites() -> [ScheduledSite] {
+    let connected = network.connectedSites
+    let disabled = (try? store.disabledSites()) ?? []
+    return siteNames.map {
+      ScheduledSite(
+        name: $0,
+        isConnected: connected.contains($0),
+        isDisabled: disabled.contains($0),
+        resources: described[$0]?.resources
+      )
+    }
+  }
+
+  // MARK: Jobs
+
+  /// Where a job's folder is.
+  nonisolated func folder(of job: String) -> FilePath { folder.appending(job) }
+  /// Where its signed folder is.
+  nonisolated func bundleFolder(of job: String) -> FilePath {
+    folder(of: job).appending("bundle")
+  }
+  /// Where the record of its rounds is.
+  nonisolated func runFolder(of job: String) -> FilePath { folder(of: job).appending("run") }
+
+  /// Sees whether a job that has arrived may run.
+  func examine(_ id: String) async throws {
+    do {
+      let bundle = try JobBundle(contentsOf: bundleFolder(of: id))
+      let submitter = try bundle.verify(
+        knowing: kit.participants,
+        revocations: kit.revocations
+      )
+      try policy.decide(.submit, by: submitter).require()
+      let job = try Job(
+        deployedFrom: JobBundle.files(in: bundleFolder(of: id)),
+        components: settings.components
+      )
+      if job.executor.runsPrograms { try policy.decide(.runExternal, by: submitter).require() }
+      try change(id) { $0.state = .approved }
+    } catch {
+      try change(id) { $0.state = .abandoned(reason: "\(error)") }
+    }
+  }
+
+  /// Changes a job in the store, and tells those who watch.
+  @discardableResult
+  nonisolated func change(
+    _ id: String,
+    _ change: (inout JobRecord) throws -> Void
+  ) throws -> JobRecord {
+    let job = try store.update(id, change)
+    try observe(.jobChanged(job))
+    watchers.tell(.changed(job), of: id)
+    if job.state.isOver { watchers.end(id) }
+    return job
+  }
+
+  /// Starts what can start.
+  private func schedule() -> [String] {
+    guard let jobs = try? store.jobs() else { return [] }
+    var running = jobs.count { $0.state == .dispatched || $0.state == .running }
+    var started: [String] = []
+    let decisions = JobScheduler.decide(
+      jobs: jobs,
+      sites: scheduledSites(),
+      refusals: refusals
+    )
+    for decision in decisions {
+      let id = decision.job
+      do {
+        switch decision.verdict {
+        case .start(let sites):
+          guard running < settings.jobsAtOnce else {
+            wait(id, "waits for one of the \(running) jobs that run to end")
+            continue
+          }
+          try change(id) {
+            $0.state = .dispatched
+            $0.sites = sites.map { JobSite(name: $0, examples: 0) }
+          }
+          waitingReasons[id] = nil
+          running += 1
+          started.append(id)
+        case .wait(let reason): wait(id, reason)
+        case .abandon(let reason):
+          try change(id) { $0.state = .abandoned(reason: reason) }
+          waitingReasons[id] = nil
+        }
+      } catch {
+        try? observe(.trouble(job: id, "\(error)"))
+      }
+    }
+    return started
+  }
+
+  private func wait(_ id: String, _ reason: String) {
+    guard waitingReasons[id] != reason else { return }
+    waitingReasons[id] = reason
+    watchers.tell(.waiting(reason: reason), of: id)
+  }
+
+  /// Carries a job out to its end, or until somebody ends it.
+  private func carryOut(_ id: String) async {
+    let (stop, stopping) = AsyncStream<Never>.makeStream()
+    stops[id] = stopping
+    // Aborted before it came here.
+    if aborted[id] != nil { stopping.finish() }
+    let result: Result<JobState.Outcome, any Error>? = await withTaskGroup { group in
+      group.addTask {
+        do {
+          try await ServedJob(id, of: self).run()
+          return .success(.completed)
+        } catch { return .failure(error) }
+      }
+      group.addTask {
+        for await _ in stop {}
+        return nil
+      }
+      let first = await group.next() ?? nil
+      group.cancelAll()
+      // The record is closed before anybody is told that the job is over.
+      let second = await group.next() ?? nil
+      return first ?? second
+    }
+    stops[id] = nil
+    end(id, result)
+    event.yield(.look)
+  }
+
+  private func end(_ id: String, _ result: Result<JobState.Outcome, any Error>?) {
+    let outcome: JobState.Outcome
+    switch result {
+    case .success(let done)?: outcome = done
+    case .failure(let error)? where !(error is CancellationError) && !Task.isCancelled:
+      outcome = .failed(reason: "\(error)")
+    default:
+      // The server itself is stopped: the job goes on with the next one.
+      guard let by = aborted[id] else { return }
+      outcome = .aborted(by: by)
+    }
+    aborted[id] = nil
+    refusals[id] = nil
+    do {
+      let job = try change(id) {
+        $0.state = .finished(outcome)
+        $0.ended = Date()
+      }
+      network.end(id, at: job.sites.map(\.name))
+    } catch {
+      try? observe(.trouble(job: id, "\(error)"))
+    }
+  }
+
+  /// Notes that a site does not want a job.
+  func note(_ site: String, declines job: String, because reason: String) {
+    refusals[job, default: [:]][site] = reason
+    watchers.tell(.declined(site: site, reason: reason), of: job)
+  }
+}
+
+/// What happens at a server, for its log and audit.
+public enum ServerEvent: Sendable {
+  /// A job is new, or in another state.
+  case jobChanged(JobRecord)
+  /// An event of a job's round.
+  case round(job: String, JournalEvent)
+  /// Sites of a job, for those who follow it.
+  case progress(job: String, FederationEvent)
+  /// A round of a job is saved.
+  case roundFinished(job: String, JobEvent.RoundSummary)
+  /// Somebody asked for something.
+  case asked(String, by: Submitter, PolicyDecision)
+  /// Something went wrong that ends nothing.
+  case trouble(job: String?, String)
+}

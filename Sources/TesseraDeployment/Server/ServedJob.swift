@@ -1,0 +1,192 @@
+internal import Crypto
+internal import Foundation
+internal import SystemPackage
+internal import TesseraFederation
+internal import TesseraRun
+
+/// One job while its server carries it out: gives it to the sites, and runs its rounds.
+struct ServedJob: Sendable {
+  private let id: String
+  private let service: JobService
+
+  init(_ id: String, of service: JobService) {
+    self.id = id
+    self.service = service
+  }
+
+  /// Carries the job out, from where an earlier process has left it.
+  ///
+  /// - Throws: What keeps it from going on; `CancellationError` if it was ended.
+  func run() async throws {
+    guard let record = try service.store.job(id) else {
+      throw DeploymentError(code: .notFound, message: "there is no job \(id)")
+    }
+    let bundle = try JobBundle(contentsOf: service.bundleFolder(of: id))
+    let job = try Job(
+      deployedFrom: JobBundle.files(in: service.bundleFolder(of: id)),
+      components: service.settings.components
+    )
+    let roster: JobRoster
+    if record.state == .running, let kept = try JSONFile.read(JobRoster.self, from: rosterFile) {
+      roster = kept
+    } else {
+      roster = try await prepare(job, bundle, record)
+    }
+    try await runRounds(of: job, with: roster)
+  }
+
+  private var rosterFile: FilePath { service.folder(of: id).appending("roster.json") }
+
+  // MARK: Giving the job to sites
+
+  private func prepare(
+    _ job: Job,
+    _ bundle: JobBundle,
+    _ record: JobRecord
+  ) async throws -> JobRoster {
+    let patience = job.quorum.patience ?? service.settings.patience
+    let sites = record.sites.enumerated().map {
+      Site(index: $0, name: $1.name, exampleCount: 1)
+    }
+    let answers = try await service.network.ask(
+      .deploy,
+      step: -1,
+      data: bundle.exchange(),
+      of: id,
+      sites,
+      patience: patience
+    )
+    var members: [JobRoster.Member] = []
+    for site in sites {
+      do {
+        guard let answer = answers[site.index] else { continue }
+        let offer = try JSONText.value(SiteOffer.self, of: answer.get().headers["offer"] ?? "")
+        guard offer.examples > 0 else {
+          throw DeploymentError(code: .unavailable, message: "it has no examples")
+        }
+        members.append(JobRoster.Member(name: site.name, offer: offer))
+      } catch {
+        await service.note(site.name, declines: id, because: "\(error)")
+      }
+    }
+    return try await begin(members, record, patience)
+  }
+
+  /// Tells the sites who takes part; without those that cannot begin, if the others are enough.
+  private func begin(
+    _ offered: [JobRoster.Member],
+    _ record: JobRecord,
+    _ patience: Duration
+  ) async throws -> JobRoster {
+    var members = offered
+    while true {
+      try await requireEnough(members, record)
+      let roster = JobRoster(members: members)
+      _ = try roster.images()
+      try JSONFile.write(roster, to: rosterFile)
+      let sites = roster.sites
+      let answers = try await service.network.ask(
+        .begin,
+        step: 0,
+        data: Exchange(.custom("roster"), headers: ["roster": try JSONText.of(roster)]),
+        of: id,
+        sites,
+        patience: patience
+      )
+      var failed: Set<String> = []
+      for site in sites {
+        guard case .failure(let error) = answers[site.index] else { continue }
+        failed.insert(site.name)
+        await service.note(site.name, declines: id, because: "\(error)")
+      }
+      if failed.isEmpty { return roster }
+      members.removeAll { failed.contains($0.name) }
+    }
+  }
+
+  private func requireEnough(_ members: [JobRoster.Member], _ record: JobRecord) async throws {
+    let names = Set(members.map(\.name))
+    let needs = record.requirements
+    let missing = needs.mandatorySites.subtracting(names)
+    guard members.count >= max(needs.minimumSites, 1), missing.isEmpty else {
+      let reasons = await service.refusals[id] ?? [:]
+      let why = reasons.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
+      throw DeploymentError(
+        code: .unavailable,
+        message: """
+          \(members.count) of \(record.sites.count) sites take part, and the job needs \(needs.minimumSites)\
+          \(missing.isEmpty ? "" : ", among them \(missing.sorted().joined(separator: ", "))"): \
+          \(why.joined(separator: "; "))
+          """
+      )
+    }
+  }
+
+  // MARK: Rounds
+
+  private func runRounds(of job: Job, with roster: JobRoster) async throws {
+    let sites = roster.sites
+    var keys: [Int: Curve25519.Signing.PublicKey] = [:]
+    if job.workflow.isSecurelyAggregated {
+      for site in sites { keys[site.index] = try service.kit.participants.signingKey(of: site.name) }
+    }
+    let deployed = try DeployedJob(
+      job,
+      roster: roster,
+      signingKeys: keys,
+      pool: LanePool(lanes: 1)
+    )
+    let folder = service.runFolder(of: id)
+    let record: RunRecord
+    if FileManager.default.fileExists(atPath: folder.appending("run.json").string) {
+      record = try RunRecord.open(at: folder)
+    } else {
+      record = try RunRecord.create(at: folder, try deployed.newManifest(id: id))
+      try job.write(to: record)
+    }
+    if try service.store.job(id)?.state != .running {
+      try service.change(id) {
+        $0.state = .running
+        $0.started = $0.started ?? Date()
+        $0.sites = sites.map { JobSite(name: $0.name, examples: $0.exampleCount) }
+      }
+    }
+    let (id, service, rounds) = (id, service, job.workflow.rounds)
+    defer { Self.writeReport(of: record) }
+    _ = try await deployed.run(
+      in: record,
+      over: service.network.transport(of: id, to: sites)
+    ) { event in
+      try? service.observe(.progress(job: id, event))
+      if let shown = JobEvent(event) { service.watchers.tell(shown, of: id) }
+    } resumed: { done in
+      for round in done {
+        service.watchers.tell(.roundFinished(.init(round, of: rounds)), of: id)
+      }
+    } finishRound: { round in
+      let summary = JobEvent.RoundSummary(round, of: rounds)
+      try service.observe(.roundFinished(job: id, summary))
+      service.watchers.tell(.roundFinished(summary), of: id)
+    }
+  }
+
+  /// Of what the job has done, be it finished or not.
+  private static func writeReport(of record: RunRecord) {
+    // A report that cannot be written is no reason to lose a result.
+    guard let manifest = try? record.manifest() else { return }
+    try? ReportPage(manifest, of: record, folder: "run").write(to: record.reportFile)
+  }
+}
+
+extension JobEvent {
+  /// What those who watch see of an event of a round.
+  init?(_ event: FederationEvent) {
+    switch event {
+    case .asked(let task, let round, let sites):
+      self = .asked(task: task.description, round: round, sites: sites)
+    case .answered(let site, let answers): self = .answered(site: site.name, answers: answers)
+    case .refused(let refusal): self = .refused(site: refusal.site, reason: refusal.reason)
+    case .roundStarted, .notified: return nil
+    }
+  }
+}

@@ -1,0 +1,23 @@
+public import TesseraFederation
+
+/// The way of a server to its sites, whatever it is made of.
+public protocol SiteNetwork: Sendable {
+  /// The names of the sites that are there.
+  var connectedSites: Set<String> { get }
+
+  /// The way of a job to its sites.
+  ///
+  /// - Parameters:
+  ///   - job: The job's id: a job that goes on after the server was killed has the same.
+  ///   - sites: The sites, named as in their certificates.
+  func transport(of job: String, to sites: [Site]) -> any Transport
+
+  /// Tells sites that a job is over: those that are there, and the others when they come.
+  func end(_ job: String, at sites: [String])
+
+  /// Ends a site's connection.
+  func disconnect(_ site: String)
+
+  /// Calls somebody whenever a site comes or goes, from any thread; only the last one that asked.
+  func whenSitesChange(_ observer: @escaping @Sendable () -> Void)
+}

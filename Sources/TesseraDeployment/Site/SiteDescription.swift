@@ -1,0 +1,23 @@
+public import Foundation
+
+/// What a site says of itself.
+public struct SiteDescription: Sendable, Hashable, Codable {
+  /// Its name.
+  public var name: String
+  /// To whom it belongs.
+  public var organisation: String
+  /// The version of its program.
+  public var version: String
+  /// What jobs may use there together.
+  public var resources: Resources
+  /// The names of its data, by kind: `images`, `tables`, `folders`.
+  public var data: [String: [String]]
+  /// The jobs that it has.
+  public var jobs: [String]
+  /// How many bytes are free where it keeps its jobs.
+  public var freeDisk: Int
+  /// Since when it runs.
+  public var started: Date
+  /// When its certificate ends.
+  public var certificateEnds: Date
+}

@@ -1,0 +1,174 @@
+internal import Crypto
+internal import Foundation
+internal import Synchronization
+internal import SystemPackage
+internal import TesseraFederation
+internal import TesseraProvisioning
+
+/// One job at a site: its folder, and what works at its tasks.
+///
+/// What must outlive the process lies in the folder: the signed job, the roster, the site's memory, the secret of its noise. A
+/// site that was killed finds it there when the next task comes.
+final class SiteJob: Sendable {
+  private struct State: Sendable {
+    var bundle: JobBundle
+    var job: Job
+    var data: LocalData
+    var roster: JobRoster?
+    var worker: SiteWorker?
+  }
+
+  /// The site's, all of whose jobs share it.
+  struct Surroundings: Sendable {
+    let kit: StartupKit
+    let policy: SitePolicy
+    let settings: SiteSettings
+    let components: JobComponents
+    let ledgers: any PrivacyLedgerStore
+    let failed: @Sendable (_ job: String, SiteTask, any Error) -> Void
+  }
+
+  let id: String
+  /// Who submitted it.
+  let submitter: Submitter
+  private let folder: FilePath
+  private let place: Surroundings
+  private let state: Mutex<State>
+
+  /// A job that has arrived, after all that the site's policy says of it.
+  ///
+  /// - Throws: ``DeploymentError`` if the policy, the signature or the data forbid it; `ConfigurationError` if the job is wrong.
+  init(_ id: String, _ bundle: JobBundle, in folder: FilePath, at place: Surroundings) throws {
+    submitter = try bundle.verify(
+      knowing: place.kit.participants,
+      revocations: place.kit.revocations
+    )
+    try place.policy.decide(.submit, by: submitter).require()
+    try bundle.unpack(into: folder)
+    let (job, data) = try Self.read(folder, submitter, at: place)
+    self.id = id
+    self.folder = folder
+    self.place = place
+    state = Mutex(State(bundle: bundle, job: job, data: data))
+  }
+
+  /// A job that an earlier process has left.
+  ///
+  /// - Throws: As ``init(_:_:in:at:)``: the policy may have changed.
+  convenience init(_ id: String, keptIn folder: FilePath, at place: Surroundings) throws {
+    try self.init(id, try JobBundle(contentsOf: folder), in: folder, at: place)
+  }
+
+  private static func read(
+    _ folder: FilePath,
+    _ submitter: Submitter,
+    at place: Surroundings
+  ) throws -> (Job, LocalData) {
+    let job = try Job(deployedFrom: JobBundle.files(in: folder), components: place.components)
+    if job.executor.runsPrograms {
+      try place.policy.decide(.runExternal, by: submitter).require()
+    }
+    return (job, try LocalData(place.settings.source(for: job)))
+  }
+
+  /// What the site brings into the job.
+  var offer: SiteOffer { state.withLock { $0.data.offer } }
+
+  /// Whether the job is the one of this folder.
+  func isSame(as bundle: JobBundle) -> Bool {
+    state.withLock { $0.bundle.digest == bundle.digest }
+  }
+
+  /// Makes ready for the first round, or goes on with the same sites.
+  ///
+  /// - Throws: `ConfigurationError` or `FederationError` if the job does not fit the sites.
+  func begin(_ roster: JobRoster) throws {
+    try state.withLock { state in
+      if state.roster == roster, state.worker != nil { return }
+      state.worker = try worker(for: state, roster)
+      state.roster = roster
+      try JSONFile.write(roster, to: rosterFile)
+    }
+  }
+
+  /// What works at the job's tasks.
+  ///
+  /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/notFound`` if the job has not begun here.
+  func worker() throws -> SiteWorker {
+    try state.withLock { state in
+      if let worker = state.worker { return worker }
+      guard let roster = try JSONFile.read(JobRoster.self, from: rosterFile) else {
+        throw DeploymentError(code: .notFound, message: "job \(id) has not begun here")
+      }
+      let made = try worker(for: state, roster)
+      state.roster = roster
+      state.worker = made
+      return made
+    }
+  }
+
+  private var rosterFile: FilePath { folder.appending("roster.json") }
+
+  private func worker(for state: State, _ roster: JobRoster) throws -> SiteWorker {
+    let kit = place.kit
+    guard let index = roster.members.firstIndex(where: { $0.name == kit.participant.name }) else {
+      throw DeploymentError(code: .notAllowed, message: "the site is not among those of job \(id)")
+    }
+    var own = SitePlace(
+      memories: try FolderSiteMemories(in: folder.appending("memory")),
+      ledgers: place.ledgers,
+      secrets: try .held(secret())
+    )
+    own.filters = place.policy.filters
+    own.budget = place.policy.budget
+    own.jobName = id
+    if state.job.workflow.isSecurelyAggregated {
+      own.identities = [index: try identity(among: roster)]
+      own.policy = place.policy.secureAggregation
+    }
+    let (id, failed) = (id, place.failed)
+    own.failed = { failed(id, $0, $1) }
+    return try JobAtSite(state.job, data: state.data, index: index, roster: roster, at: own).worker
+  }
+
+  /// What noise that protects comes from: kept, so that a task that is repeated is answered with the same bits.
+  private func secret() throws -> HeldSecret {
+    let file = folder.appending(NoiseOrigin.fileName)
+    if let secret = try HeldSecret.read(at: file) { return secret }
+    let secret = HeldSecret()
+    try secret.write(to: file)
+    return secret
+  }
+
+  /// The keys of the authority's list, which the server cannot swap.
+  private func identity(among roster: JobRoster) throws -> SiteIdentity {
+    var peers: [Int: Curve25519.Signing.PublicKey] = [:]
+    for (index, member) in roster.members.enumerated() {
+      peers[index] = try place.kit.participants.signingKey(of: member.name)
+    }
+    return SiteIdentity(
+      privateKey: try Curve25519.Signing.PrivateKey(rawRepresentation: place.kit.signingKey()),
+      peers: peers
+    )
+  }
+
+  /// Removes all that the job has left.
+  func remove() { try? FileManager.default.removeItem(atPath: folder.string) }
+}
+
+extension ParticipantList {
+  /// The key that a participant signs with.
+  ///
+  /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/notFound`` if there is no such participant.
+  func signingKey(of name: String) throws -> Curve25519.Signing.PublicKey {
+    guard let entry = self[name], let bytes = Data(base64Encoded: entry.signingKey),
+      let key = try? Curve25519.Signing.PublicKey(rawRepresentation: bytes)
+    else {
+      throw DeploymentError(
+        code: .notFound,
+        message: "\(name) is not in the authority's list of participants"
+      )
+    }
+    return key
+  }
+}

@@ -1,0 +1,236 @@
+public import Foundation
+internal import Synchronization
+public import SystemPackage
+public import TesseraFederation
+public import TesseraProvisioning
+internal import TesseraRun
+
+/// A site's program: takes jobs, works at them, and forgets them when they are over; says what the site is, and does what those
+/// may ask who operate it.
+///
+/// The site decides for itself: it checks who signed a job, and asks its own policy, before it looks at anything in it.
+public final class SiteJobs: SiteTaskHandler {
+  /// What happens, for the site's log and audit.
+  public enum Event: Sendable {
+    /// A job was taken.
+    case accepted(job: String, by: Submitter)
+    /// A job was refused.
+    case refused(job: String, reason: String)
+    /// A job begins, with so many sites.
+    case began(job: String, sites: Int)
+    /// A task was answered.
+    case answered(job: String, SiteTask, Exchange)
+    /// A task was not answered; what kept the site from it is for its own log alone.
+    case failed(job: String, SiteTask, any Error)
+    /// A job is over.
+    case forgotten(job: String)
+    /// Somebody operates the site.
+    case operated(String, by: Submitter, isAllowed: Bool)
+  }
+
+  /// The name under which a site is asked what belongs to no job.
+  static let noJob = "tessera"
+
+  private let kit: StartupKit
+  private let settings: SiteSettings
+  private let folder: FilePath
+  private let surroundings: SiteJob.Surroundings
+  private let jobs = Mutex<[String: SiteJob]>([:])
+  private let started = Date()
+  private let observe: @Sendable (Event) throws -> Void
+  private let operate: @Sendable (SiteOperation) -> Void
+
+  /// A site's program.
+  ///
+  /// - Parameters:
+  ///   - kit: The site's.
+  ///   - folder: Where it keeps its jobs; `work` in the kit if `nil`.
+  ///   - components: What jobs can name.
+  ///   - observe: Is told what happens, before anything follows from it; throwing refuses it.
+  ///   - operate: Does what somebody may ask.
+  /// - Throws: `ConfigurationError` if the site's own files are wrong; ``DeploymentError`` or `RunError` if its folder or its
+  ///   ledger cannot be used.
+  public init(
+    _ kit: StartupKit,
+    in folder: FilePath? = nil,
+    components: JobComponents = .standard,
+    observe: @escaping @Sendable (Event) throws -> Void = { _ in },
+    operate: @escaping @Sendable (SiteOperation) -> Void = { _ in }
+  ) throws {
+    self.kit = kit
+    settings = try SiteSettings(of: kit)
+    self.folder = folder ?? kit.folder.appending("work")
+    self.observe = observe
+    self.operate = operate
+    let jobsFolder = self.folder.appending("jobs")
+    do {
+      try FileManager.default.createDirectory(
+        atPath: jobsFolder.string,
+        withIntermediateDirectories: true,
+        attributes: [.posixPermissions: 0o700]
+      )
+    } catch {
+      throw DeploymentError(code: .cannotWrite, message: "the folder \(jobsFolder) cannot be made")
+    }
+    surroundings = SiteJob.Surroundings(
+      kit: kit,
+      policy: try SitePolicy(of: kit, components: components),
+      settings: settings,
+      components: components,
+      ledgers: try FilePrivacyLedgers(at: self.folder.appending("privacy-ledger.jsonl"))
+    ) { job, task, error in try? observe(.failed(job: job, task, error)) }
+  }
+
+  /// What prepares jobs reads data; what belongs to no job waits for nothing.
+  public func computes(_ task: SiteTask, of job: String) -> Bool { job != Self.noJob }
+
+  /// Carries out a task.
+  public func answer(
+    _ task: SiteTask,
+    of job: String,
+    progress: @escaping @Sendable () -> Void
+  ) async throws -> Exchange {
+    do {
+      if job == Self.noJob { return try answerForNoJob(task) }
+      switch task.name {
+      case .deploy: return try deploy(task.data, as: job)
+      case .begin: return try begin(job, task.data)
+      default:
+        let worker = try site(job).worker()
+        let answer = try await worker.answer(task, progress: progress)
+        try observe(.answered(job: job, task, answer))
+        return answer
+      }
+    } catch let error as DeploymentError {
+      throw FederationError(code: .badTask, message: error.message)
+    }
+  }
+
+  /// Forgets a job: its folder goes.
+  public func forget(_ job: String) async {
+    let known = jobs.withLock { $0.removeValue(forKey: job) }
+    if let known {
+      known.remove()
+    } else if Self.isID(job) {
+      try? FileManager.default.removeItem(atPath: folder(of: job).string)
+    }
+    try? observe(.forgotten(job: job))
+  }
+
+  // MARK: Jobs
+
+  private func folder(of job: String) -> FilePath {
+    folder.appending("jobs").appending(job)
+  }
+
+  /// Whether a text can be a job's id, which is part of paths.
+  static func isID(_ text: String) -> Bool {
+    (1...100).contains(text.utf8.count) && text.first != "-"
+      && text.utf8.allSatisfy {
+        UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0 || UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0
+          || $0 == UInt8(ascii: "-")
+      }
+  }
+
+  private func deploy(_ data: Exchange, as id: String) throws -> Exchange {
+    guard Self.isID(id) else {
+      throw DeploymentError(code: .invalidArgument, message: "a job cannot be called that")
+    }
+    let bundle = try JobBundle(data)
+    // A server that was killed, or did not hear the answer, sends it again.
+    if let known = try? site(id), known.isSame(as: bundle) { return try Self.answer(known.offer) }
+    do {
+      let job = try SiteJob(id, bundle, in: folder(of: id), at: surroundings)
+      try observe(.accepted(job: id, by: job.submitter))
+      jobs.withLock { $0[id] = job }
+      return try Self.answer(job.offer)
+    } catch {
+      try? FileManager.default.removeItem(atPath: folder(of: id).string)
+      try? observe(.refused(job: id, reason: "\(error)"))
+      throw (error as? DeploymentError)
+        ?? DeploymentError(code: .notAllowed, message: "\(error)")
+    }
+  }
+
+  private func begin(_ id: String, _ data: Exchange) throws -> Exchange {
+    let roster = try JSONText.value(JobRoster.self, of: data.headers["roster"] ?? "")
+    let job = try site(id)
+    do { try job.begin(roster) } catch let error as DeploymentError { throw error } catch {
+      throw DeploymentError(code: .notAllowed, message: "\(error)")
+    }
+    try observe(.began(job: id, sites: roster.members.count))
+    return Exchange(.custom("ready"))
+  }
+
+  private func site(_ id: String) throws -> SiteJob {
+    guard Self.isID(id) else {
+      throw DeploymentError(code: .invalidArgument, message: "a job cannot be called that")
+    }
+    if let job = jobs.withLock({ $0[id] }) { return job }
+    // The site was killed in the meantime.
+    let kept = try SiteJob(id, keptIn: folder(of: id), at: surroundings)
+    return jobs.withLock { jobs in
+      if let job = jobs[id] { return job }
+      jobs[id] = kept
+      return kept
+    }
+  }
+
+  private static func answer(_ offer: SiteOffer) throws -> Exchange {
+    Exchange(.custom("offer"), headers: ["offer": try JSONText.of(offer)])
+  }
+
+  // MARK: The site itself
+
+  private func answerForNoJob(_ task: SiteTask) throws -> Exchange {
+    switch task.name {
+    case .describe:
+      return Exchange(
+        .custom("site"),
+        headers: ["site": try JSONText.of(description())]
+      )
+    case .operate:
+      let headers = task.data.headers
+      let person = try JSONText.value(Submitter.self, of: headers["by"] ?? "")
+      guard
+        let operation = SiteOperation(
+          name: headers["operation"] ?? "",
+          level: headers["level"]
+        )
+      else {
+        throw DeploymentError(code: .invalidArgument, message: "a site cannot do that")
+      }
+      let decision = surroundings.policy.decide(.operate, by: person)
+      try observe(.operated(operation.name, by: person, isAllowed: decision.isAllowed))
+      try decision.require()
+      operate(operation)
+      return Exchange(.custom("done"))
+    default:
+      throw DeploymentError(
+        code: .invalidArgument,
+        message: "the site has no work of that name"
+      )
+    }
+  }
+
+  /// What the site says of itself.
+  public func description() -> SiteDescription {
+    let attributes = try? FileManager.default.attributesOfFileSystem(forPath: folder.string)
+    let names =
+      (try? FileManager.default.contentsOfDirectory(atPath: folder.appending("jobs").string)) ?? []
+    return SiteDescription(
+      name: kit.participant.name,
+      organisation: kit.participant.organisation,
+      version: Versions.current["tessera"] ?? "",
+      resources: settings.resources,
+      data: [
+        "images": settings.images.keys.sorted(), "tables": settings.tables.keys.sorted(),
+        "folders": settings.folders.keys.sorted(),
+      ].filter { !$0.value.isEmpty },
+      jobs: names.filter(Self.isID).sorted(),
+      freeDisk: (attributes?[.systemFreeSize] as? NSNumber)?.intValue ?? 0,
+      started: started,
+      certificateEnds: kit.expires
+    )
+  }
+}
