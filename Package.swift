@@ -143,7 +143,8 @@ let package = Package(
       name: "TesseraFederationCLI",
       dependencies: [
         "TesseraCommandLine", "TesseraConfiguration", "TesseraCore", "TesseraDeployment",
-        "TesseraFederation", "TesseraFederationGRPC", "TesseraProvisioning", "TesseraRun", system,
+        "TesseraData", "TesseraFederation", "TesseraFederationGRPC", "TesseraProvisioning",
+        "TesseraRun", system,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "X509", package: "swift-certificates"),
       ],

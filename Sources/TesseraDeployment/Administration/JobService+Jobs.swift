@@ -1,6 +1,7 @@
-public import Foundation
+internal import Foundation
 public import SystemPackage
 internal import TesseraFederation
+internal import TesseraProvisioning
 internal import TesseraRun
 
 /// What users ask of a server about jobs. Each call asks the server's policy first, and notes who asked for what.

@@ -33,28 +33,28 @@ extension SiteNetwork {
         key: RandomKey(seed: 0)
       )
     }
-    let progress = Mutex((answers: [Int: Result<Exchange, any Error>](), last: ContinuousClock.now))
+    let asked = Asked()
     await withTaskGroup(of: Void.self) { group in
       group.addTask {
         await transport.ask(tasks) { event in
-          progress.withLock {
+          asked.state.withLock {
             $0.last = .now
             if case .answered(let site, let result) = event { $0.answers[site.index] = result }
           }
         }
       }
       group.addTask {
-        var deadline = progress.withLock { $0.last } + patience
+        var deadline = asked.state.withLock { $0.last } + patience
         while ContinuousClock.now < deadline {
           do { try await ContinuousClock().sleep(until: deadline) } catch { return }
-          deadline = progress.withLock { $0.last } + patience
+          deadline = asked.state.withLock { $0.last } + patience
         }
       }
       await group.next()
       group.cancelAll()
     }
     try Task.checkCancellation()
-    var answers = progress.withLock { $0.answers }
+    var answers = asked.state.withLock { $0.answers }
     for site in sites where answers[site.index] == nil {
       answers[site.index] = .failure(
         DeploymentError(
@@ -65,4 +65,13 @@ extension SiteNetwork {
     }
     return answers
   }
+}
+
+/// What has come of a question.
+private final class Asked: Sendable {
+  struct State: Sendable {
+    var answers: [Int: Result<Exchange, any Error>] = [:]
+    var last = ContinuousClock.now
+  }
+  let state = Mutex(State())
 }

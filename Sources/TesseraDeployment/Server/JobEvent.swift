@@ -1,5 +1,5 @@
 internal import TesseraFederation
-public import TesseraRun
+internal import TesseraRun
 
 /// What happens to a job, for those who watch it.
 public enum JobEvent: Sendable, Codable {

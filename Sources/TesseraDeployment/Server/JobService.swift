@@ -1,4 +1,4 @@
-public import Foundation
+internal import Foundation
 internal import Synchronization
 public import SystemPackage
 public import TesseraFederation
@@ -119,6 +119,9 @@ public actor JobService {
   nonisolated func lookAgain() { event.yield(.look) }
 
   // MARK: Sites
+
+  /// The server's name.
+  public nonisolated var serverName: String { kit.participant.name }
 
   /// All sites of the federation, by the authority's list.
   nonisolated var siteNames: [String] {
@@ -270,7 +273,9 @@ public actor JobService {
     stops[id] = stopping
     // Aborted before it came here.
     if aborted[id] != nil { stopping.finish() }
-    let result: Result<JobState.Outcome, any Error>? = await withTaskGroup { group in
+    let result: Result<JobState.Outcome, any Error>? = await withTaskGroup(
+      of: Result<JobState.Outcome, any Error>?.self
+    ) { group in
       group.addTask {
         do {
           try await ServedJob(id, of: self).run()

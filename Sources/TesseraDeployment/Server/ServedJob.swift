@@ -2,6 +2,7 @@ internal import Crypto
 internal import Foundation
 internal import SystemPackage
 internal import TesseraFederation
+internal import TesseraProvisioning
 internal import TesseraRun
 
 /// One job while its server carries it out: gives it to the sites, and runs its rounds.
@@ -128,7 +129,9 @@ struct ServedJob: Sendable {
     let sites = roster.sites
     var keys: [Int: Curve25519.Signing.PublicKey] = [:]
     if job.workflow.isSecurelyAggregated {
-      for site in sites { keys[site.index] = try service.kit.participants.signingKey(of: site.name) }
+      for site in sites {
+        keys[site.index] = try service.kit.participants.signingKey(of: site.name)
+      }
     }
     let deployed = try DeployedJob(
       job,

@@ -2,7 +2,7 @@ internal import Foundation
 public import SystemPackage
 internal import TesseraConfiguration
 public import TesseraFederation
-internal import TesseraProvisioning
+public import TesseraProvisioning
 
 /// What a site has, as its own `local/data.yml` says it: its data, by the names that jobs know them by, and its machine.
 ///

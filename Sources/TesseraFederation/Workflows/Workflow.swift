@@ -62,7 +62,7 @@ extension Workflow {
   }
 
   /// Whether sums that nobody sees the parts of are taken in it.
-  var isSecurelyAggregated: Bool { steps.contains { ($0 as? FedAvg)?.secure != nil } }
+  public var isSecurelyAggregated: Bool { steps.contains { ($0 as? FedAvg)?.secure != nil } }
 
   /// As a rule.
   public var trains: Bool { true }

@@ -1,5 +1,6 @@
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
+public import TesseraDeployment
 public import TesseraFederation
 public import TesseraProvisioning
 
@@ -13,6 +14,7 @@ public final class FederationServer: Sendable {
   private let transport: HTTP2ServerTransport.Posix
   private let desks: SiteDesks
   private let service: WorkService
+  private let security: MutualTLS
 
   /// A server that does not listen yet.
   ///
@@ -38,6 +40,7 @@ public final class FederationServer: Sendable {
     }
     let shared = SharedRevocations(kit.revocations)
     let security = try MutualTLS(kit, expecting: [.site, .user]) { shared.list }
+    self.security = security
     desks = SiteDesks(patience: patience)
     service = WorkService(desks: desks, security: security, limits: limits)
     let address = host ?? "0.0.0.0"
@@ -61,9 +64,19 @@ public final class FederationServer: Sendable {
 
   /// Listens, until the task is cancelled.
   ///
+  /// - Parameters:
+  ///   - jobs: What users are answered from; they are not answered if `nil`.
+  ///   - operate: Does what users ask of the server itself.
   /// - Throws: If the port is taken.
-  public func run() async throws {
-    let server = GRPCServer(transport: transport, services: [service])
+  public func run(
+    administering jobs: JobService? = nil,
+    operate: @escaping @Sendable (SiteOperation) -> Void = { _ in }
+  ) async throws {
+    var services: [any RegistrableRPCService] = [service]
+    if let jobs {
+      services.append(AdministrationService(jobs: jobs, security: security, operate: operate))
+    }
+    let server = GRPCServer(transport: transport, services: services)
     try await withTaskCancellationHandler {
       try await server.serve()
     } onCancel: {
@@ -79,8 +92,11 @@ public final class FederationServer: Sendable {
     }
   }
 
+}
+
+extension FederationServer: SiteNetwork {
   /// The names of the sites that are connected.
-  public var connectedSites: [String] { desks.connected }
+  public var connectedSites: Set<String> { Set(desks.connected) }
 
   /// The way of a job to its sites.
   ///
@@ -88,12 +104,22 @@ public final class FederationServer: Sendable {
   ///   - job: The job's id: a job that goes on after the server was killed has the same.
   ///   - sites: The sites, named as in their certificates.
   /// - Returns: The transport.
-  public func transport(of job: String, to sites: [Site]) -> NetworkTransport {
+  public func transport(of job: String, to sites: [Site]) -> any Transport {
     NetworkTransport(job: job, sites: sites, desks: desks)
   }
 
-  /// Tells the sites that a job is over.
-  public func end(_ job: String, at sites: [Site]) {
-    for site in sites { desks[site.name].handle(.ended(job: job)) }
+  /// Tells the sites that a job is over: those that are there, and the others when they come.
+  public func end(_ job: String, at sites: [String]) {
+    for site in sites { desks[site].handle(.ended(job: job)) }
+  }
+
+  /// Ends a site's connection.
+  public func disconnect(_ site: String) {
+    desks[site].close(because: "the server has removed the site")
+  }
+
+  /// Calls somebody whenever a site comes or goes.
+  public func whenSitesChange(_ observer: @escaping @Sendable () -> Void) {
+    desks.whenSitesChange(observer)
   }
 }

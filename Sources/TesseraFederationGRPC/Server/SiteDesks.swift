@@ -5,6 +5,8 @@ internal import TesseraFederation
 final class SiteDesks: Sendable {
   private let desks = Mutex<[String: Desk]>([:])
   private let patience: Duration
+  /// Is told when a site comes or goes.
+  private let observer = Mutex<@Sendable () -> Void>({})
 
   init(patience: Duration) { self.patience = patience }
 
@@ -12,10 +14,17 @@ final class SiteDesks: Sendable {
   subscript(site: String) -> Desk {
     desks.withLock { desks in
       if let desk = desks[site] { return desk }
-      let desk = Desk(SiteDesk(name: site, patience: patience))
+      let desk = Desk(SiteDesk(name: site, patience: patience)) { [weak self] in
+        self?.observer.withLock { $0 }()
+      }
       desks[site] = desk
       return desk
     }
+  }
+
+  /// Calls somebody whenever a site comes or goes.
+  func whenSitesChange(_ observer: @escaping @Sendable () -> Void) {
+    self.observer.withLock { $0 = observer }
   }
 
   /// The names of the sites that are there.
@@ -36,7 +45,12 @@ final class Desk: Sendable {
 
   private let state: Mutex<State>
 
-  init(_ machine: SiteDesk) { state = Mutex(State(machine: machine)) }
+  private let didChange: @Sendable () -> Void
+
+  init(_ machine: SiteDesk, didChange: @escaping @Sendable () -> Void) {
+    state = Mutex(State(machine: machine))
+    self.didChange = didChange
+  }
 
   var isConnected: Bool { state.withLock { $0.machine.isConnected } }
 
@@ -72,6 +86,11 @@ final class Desk: Sendable {
     return (number, outbox)
   }
 
+  /// Ends the connection, if there is one.
+  func close(because reason: String) {
+    state.withLock { $0.outbox?.finish(throwing: FederationError.wire(reason)) }
+  }
+
   /// The connection is over.
   func disconnect(_ number: Int) {
     let isCurrent = state.withLock { state in
@@ -90,7 +109,8 @@ final class Desk: Sendable {
 
   func handle(_ event: SiteDesk.Event) {
     var reports: [() -> Void] = []
-    state.withLock { state in
+    let hasChanged = state.withLock { state in
+      let wasConnected = state.machine.isConnected
       for action in state.machine.handle(event) {
         switch action {
         case .send(let message): state.outbox?.yield(message)
@@ -103,8 +123,10 @@ final class Desk: Sendable {
           reports.append { report(event) }
         }
       }
+      return state.machine.isConnected != wasConnected
     }
     // Outside of the lock: a job may give the site its next task at once.
     for report in reports { report() }
+    if hasChanged { didChange() }
   }
 }

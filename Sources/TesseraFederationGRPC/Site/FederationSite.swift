@@ -123,21 +123,10 @@ public struct FederationSite: Sendable {
     _ work: SiteWork,
     _ observe: @escaping @Sendable (ConnectionEvent) -> Void
   ) async throws {
-    let security = security
-    let isAddress = ServerTarget.isIPv4(server.host)
-    let transport = try HTTP2ClientTransport.Posix(
-      target: isAddress
-        ? .ipv4(address: server.host, port: server.port)
-        : server.host.contains(":")
-          ? .ipv6(address: server.host, port: server.port)
-          : .dns(host: server.host, port: server.port),
-      transportSecurity: .customSecure,
-      config: .defaults {
-        $0.http2.targetWindowSize = 8 << 20
-        $0.http2.maxFrameSize = 1 << 20
-        $0.connection.maxIdleTime = nil
-        $0.channelDebuggingCallbacks.onCreateTCPConnection = { security.secureClient($0) }
-      }
+    let transport = try HTTP2ClientTransport.Posix.secured(
+      by: security,
+      host: server.host,
+      port: server.port
     )
     try await withGRPCClient(transport: transport) { client in
       try await SiteConnection(

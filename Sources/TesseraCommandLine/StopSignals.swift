@@ -2,10 +2,11 @@ internal import Dispatch
 internal import Foundation
 
 /// Ctrl-C and `kill`, as a call.
-final class StopSignals {
+public final class StopSignals {
   private let sources: [any DispatchSourceSignal]
 
-  init(_ stop: @escaping @Sendable () -> Void) {
+  /// Calls `stop` at the first of them; the second ends the program.
+  public init(_ stop: @escaping @Sendable () -> Void) {
     sources = [SIGINT, SIGTERM].map { number in
       signal(number, SIG_IGN)
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
@@ -19,7 +20,8 @@ final class StopSignals {
     }
   }
 
-  func cancel() {
+  /// They end the program again.
+  public func cancel() {
     for source in sources { source.cancel() }
     // What follows has nothing to save.
     for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }

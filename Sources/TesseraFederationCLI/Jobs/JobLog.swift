@@ -1,0 +1,32 @@
+internal import ArgumentParser
+internal import TesseraCommandLine
+internal import TesseraDeployment
+
+struct JobLog: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "log",
+    abstract: "Shows what the server has logged of a job."
+  )
+
+  @Argument(help: "The job's id.")
+  var job: String
+
+  @Flag(
+    name: [.short, .long],
+    help: "Go on with lines that are written later, to the end of the job."
+  )
+  var follow = false
+
+  @OptionGroup var console: ConsoleOptions
+
+  func run() async throws {
+    try await reportingErrors {
+      let (id, follows, isJSON) = (job, follow, console.answer.json)
+      try await console.connected { console in
+        try await console.log(of: id, following: follows) { line in
+          print(isJSON ? line : LogText.line(line))
+        }
+      }
+    }
+  }
+}

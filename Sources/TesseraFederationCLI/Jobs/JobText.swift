@@ -1,0 +1,105 @@
+internal import Foundation
+internal import TesseraDeployment
+internal import TesseraRun
+
+/// Jobs, as people read them.
+enum JobText {
+  static func submitted(_ job: JobRecord) -> [String] {
+    if let reason = job.state.reason { return ["Job \(job.id) is \(job.state.name): \(reason)"] }
+    return ["Job \(job.id) is \(job.state.name).", "Follow it: tessera federation watch \(job.id)"]
+  }
+
+  static func table(of jobs: [JobRecord]) -> [String] {
+    columns(
+      [["JOB", "STATE", "BY", "SUBMITTED", "SITES", "TOOK"]]
+        + jobs.map { job in
+          [
+            job.id, job.state.name, job.submitter.name, time(job.submitted),
+            job.sites.isEmpty ? "–" : "\(job.sites.count)", took(job) ?? "–",
+          ]
+        }
+    )
+  }
+
+  static func page(of details: JobDetails) -> [String] {
+    let job = details.job
+    var lines = ["\(job.id): \(job.state.name)\(job.state.reason.map { ", \($0)" } ?? "")"]
+    lines.append(
+      "  submitted by \(job.submitter.name), \(job.submitter.organisation), \(time(job.submitted))"
+    )
+    if let original = job.clonedFrom { lines.append("  a copy of \(original)") }
+    if let reason = details.waiting { lines.append("  \(reason)") }
+    if let took = took(job) { lines.append("  took \(took)") }
+    if !job.sites.isEmpty {
+      let sites = job.sites.map {
+        $0.examples > 0 ? "\($0.name) (\(counted($0.examples, "example")))" : $0.name
+      }
+      lines.append("  sites: \(sites.joined(separator: ", "))")
+    }
+    for (site, reason) in details.declined.sorted(by: { $0.key < $1.key }) {
+      lines.append("  \(site) does not take part: \(reason)")
+    }
+    if details.rounds.count > 20 { lines.append("  …") }
+    for round in details.rounds.suffix(20) { lines.append("  " + line(of: round)) }
+    return lines
+  }
+
+  /// A round in a line: what was measured, who took part, what was moved and how fast.
+  static func line(of round: JobEvent.RoundSummary) -> String {
+    var parts = ["round \(round.round)/\(round.rounds)"]
+    let asked = round.contributors.count + round.rejected.count
+    if asked > 0 { parts.append("sites \(round.contributors.count)/\(asked)") }
+    if let loss = round.trainingLoss { parts.append(String(format: "loss %.3f", loss)) }
+    if let accuracy = round.accuracy {
+      parts.append(String(format: "accuracy %.1f %%", accuracy * 100))
+    }
+    let moved = round.bytesDown + round.bytesUp
+    if moved > 0 {
+      parts.append(
+        "\(bytes(round.bytesDown)) down, \(bytes(round.bytesUp)) up"
+          + (round.seconds > 0 ? ", \(bytes(Int(Double(moved) / round.seconds)))/s" : "")
+      )
+    }
+    parts.append(
+      round.seconds < 1
+        ? String(format: "%.0f ms", round.seconds * 1000)
+        : String(format: "%.1f s", round.seconds)
+    )
+    return parts.joined(separator: "  ")
+  }
+
+  static func bytes(_ count: Int) -> String {
+    switch count {
+    case ..<1000: "\(count) B"
+    case ..<1_000_000: String(format: "%.1f kB", Double(count) / 1e3)
+    case ..<1_000_000_000: String(format: "%.1f MB", Double(count) / 1e6)
+    default: String(format: "%.2f GB", Double(count) / 1e9)
+    }
+  }
+
+  static func time(_ date: Date) -> String {
+    let formatter = DateFormatter()
+    formatter.locale = Locale(identifier: "en_US_POSIX")
+    formatter.dateFormat = "yyyy-MM-dd HH:mm"
+    return formatter.string(from: date)
+  }
+
+  private static func took(_ job: JobRecord) -> String? {
+    guard let start = job.started else { return nil }
+    return TimeLeft.text((job.ended ?? Date()).timeIntervalSince(start))
+  }
+
+  /// Rows as lines, each column as wide as it has to be.
+  static func columns(_ rows: [[String]]) -> [String] {
+    let count = rows.map(\.count).max() ?? 0
+    let widths = (0..<count).map { column in
+      rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
+    }
+    return rows.map { row in
+      row.enumerated().map { column, text in
+        column + 1 == row.count
+          ? text : text + String(repeating: " ", count: widths[column] - text.count)
+      }.joined(separator: "  ")
+    }
+  }
+}

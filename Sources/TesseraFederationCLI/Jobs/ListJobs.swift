@@ -1,0 +1,54 @@
+internal import ArgumentParser
+internal import Foundation
+internal import TesseraCommandLine
+internal import TesseraDeployment
+
+struct ListJobs: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "jobs",
+    abstract: "Lists the jobs that you may see."
+  )
+
+  @Option(help: "Those of one person.")
+  var submitter: String?
+
+  @Option(
+    help:
+      "Those in one state: submitted, approved, dispatched, running, completed, aborted, failed or abandoned."
+  )
+  var state: String?
+
+  @OptionGroup var console: ConsoleOptions
+
+  func run() async throws {
+    try await reportingErrors {
+      let (submitter, state, answer) = (submitter, state, console.answer)
+      try await console.connected { console in
+        let jobs = try await console.jobs(submitter: submitter, state: state)
+        try answer.say(jobs, jobs.isEmpty ? ["There are no jobs."] : JobText.table(of: jobs))
+      }
+    }
+  }
+}
+
+struct ShowJob: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "show",
+    abstract: "Shows a job: its state, its sites, its rounds."
+  )
+
+  @Argument(help: "The job's id.")
+  var job: String
+
+  @OptionGroup var console: ConsoleOptions
+
+  func run() async throws {
+    try await reportingErrors {
+      let (id, answer) = (job, console.answer)
+      try await console.connected { console in
+        let details = try await console.show(id)
+        try answer.say(details, JobText.page(of: details))
+      }
+    }
+  }
+}

@@ -1,0 +1,59 @@
+internal import Foundation
+internal import Synchronization
+internal import TesseraCommandLine
+internal import TesseraDeployment
+
+/// How a long-running program ends: by a signal, or because somebody who may operate it asks.
+final class Ending: Sendable {
+  private struct State: Sendable {
+    var stop: (@Sendable () -> Void)?
+    var isEnded = false
+    var beginsAnew = false
+  }
+  private let state = Mutex(State())
+
+  /// Runs a program until it ends; begins it anew if that was asked for.
+  ///
+  /// - Throws: What ended it, if nobody asked.
+  func run(_ body: @escaping @Sendable (Ending) async throws -> Void) async throws {
+    let signals = StopSignals { self.stop() }
+    defer { signals.cancel() }
+    let program = Task { try await body(self) }
+    let isLate = state.withLock { state in
+      state.stop = { program.cancel() }
+      return state.isEnded
+    }
+    if isLate { program.cancel() }
+    do { try await program.value } catch {
+      guard state.withLock(\.isEnded) else { throw error }
+    }
+    if state.withLock(\.beginsAnew) { Self.beginAnew() }
+  }
+
+  /// Does what somebody asked for.
+  func end(_ operation: SiteOperation, _ log: ProgramLog) {
+    switch operation {
+    case .logLevel(let level): log.set(level: level)
+    case .restart:
+      state.withLock { $0.beginsAnew = true }
+      stop()
+    case .shutdown: stop()
+    }
+  }
+
+  private func stop() {
+    let stop = state.withLock { state in
+      state.isEnded = true
+      return state.stop
+    }
+    stop?()
+  }
+
+  /// Puts the same program, with the same arguments, in the place of this one.
+  private static func beginAnew() {
+    var arguments: [UnsafeMutablePointer<CChar>?] = CommandLine.arguments.map { strdup($0) }
+    arguments.append(nil)
+    execv("/proc/self/exe", &arguments)
+    // Only if the system refuses; then the service manager starts it.
+  }
+}

@@ -1,0 +1,129 @@
+internal import ArgumentParser
+internal import Foundation
+internal import Synchronization
+internal import SystemPackage
+internal import TesseraCommandLine
+internal import TesseraDeployment
+internal import TesseraFederationGRPC
+internal import TesseraProvisioning
+internal import TesseraRun
+
+struct Poc: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Provisions a federation on this machine, starts it, and runs a job.",
+    discussion: """
+      A server and sites as processes of their own, with certificates and mutual TLS on loopback. All of it stays in the folder: \
+      kits to look at, and results.
+      """
+  )
+
+  @Option(help: "How many sites there are.")
+  var sites = 3
+
+  @Option(
+    help: ArgumentHelp(
+      "The job; a small classifier of Fashion-MNIST if not given.",
+      valueName: "folder"
+    ),
+    completion: .directory
+  )
+  var job: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Where it all goes; a new folder in runs/ if not given.",
+      valueName: "folder"
+    ),
+    completion: .directory
+  )
+  var into: String?
+
+  @Flag(help: "Leave the server and the sites running after the job, until Ctrl-C.")
+  var keep = false
+
+  @OptionGroup var answer: AnswerOptions
+
+  private struct Result: Encodable {
+    var job: String
+    var state: String
+    var folder: String
+    var results: String
+    var secondsToFirstRound: Double?
+  }
+
+  func run() async throws {
+    try await reportingErrors {
+      guard (1...64).contains(sites) else {
+        throw ValidationError("--sites must be in 1...64, not \(sites)")
+      }
+      let start = ContinuousClock.now
+      let demo = try PocFederation(sites: sites, in: into.map { FilePath($0) })
+      let output = ProgressOutput()
+      if !answer.json {
+        output.line(
+          "Federation in \(demo.folder): a server, \(counted(sites, "site")), and you as 'ada'."
+        )
+      }
+      let folder = try job.map { FilePath($0) } ?? demo.writeJob()
+      let (answer, keep, sites) = (answer, keep, sites)
+      let stopped = Ending()
+      try await stopped.run { _ in
+        let processes = try demo.start()
+        defer { processes.stop() }
+        let kit = try StartupKit(contentsOf: demo.kit("ada"))
+        let port = try await processes.port
+        try await FederationConsole.connect(kit, host: "127.0.0.1", port: port) { console in
+          let job = try await console.submit(folder)
+          let watch = JobWatch(job.id, answer)
+          let first = FirstRound()
+          try await console.watch(job.id) { event in
+            if case .roundFinished = event { first.note(ContinuousClock.now - start) }
+            if !answer.json { watch.show(event) }
+          }
+          let last = try await console.show(job.id).job
+          let results = demo.folder.appending("results")
+          for file in try await console.files(of: job.id) {
+            try await PocFederation.fetch(file, of: job.id, from: console, into: results)
+          }
+          let seconds = first.seconds
+          try answer.say(
+            Result(
+              job: job.id,
+              state: last.state.name,
+              folder: demo.folder.string,
+              results: results.string,
+              secondsToFirstRound: seconds
+            ),
+            [
+              "",
+              "The first round was done \(seconds.map { String(format: "%.1f s", $0) } ?? "–") after the command. Report: "
+                + "\(results.appending("report.html"))",
+              "What happened: \(demo.folder)/logs. The kits: \(demo.folder)/kits.",
+            ]
+          )
+          guard case .finished(.completed) = last.state else { throw ExitCode(1) }
+        }
+        if keep {
+          output.line(
+            """
+
+            The federation goes on, until Ctrl-C. In another terminal:
+
+                export TESSERA_KIT=\(demo.kit("ada"))
+                tessera federation sites
+            """
+          )
+          try await processes.waitUntilStopped()
+        }
+        _ = sites
+      }
+    }
+  }
+}
+
+/// When the first round was done.
+private final class FirstRound: Sendable {
+  private let state = Mutex<Duration?>(nil)
+  func note(_ time: Duration) { state.withLock { $0 = $0 ?? time } }
+  var seconds: Double? { state.withLock { $0.map { $0 / .seconds(1) } } }
+}

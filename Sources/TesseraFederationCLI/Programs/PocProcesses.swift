@@ -1,0 +1,114 @@
+internal import Foundation
+internal import Synchronization
+internal import SystemPackage
+internal import TesseraDeployment
+
+/// The processes of a federation on one machine.
+final class PocProcesses: Sendable {
+  private struct Running: @unchecked Sendable {
+    // Foundation's Process is only started and signalled here, under the lock.
+    var processes: [Process] = []
+  }
+  private let running = Mutex(Running())
+  private let folder: FilePath
+  private let number: Int
+
+  /// Starts them; the sites connect as soon as the server listens.
+  init(folder: FilePath, server: FilePath, sites: [(name: String, kit: FilePath)]) throws {
+    self.folder = folder
+    number = try Self.freePort()
+    try FileManager.default.createDirectory(
+      atPath: folder.appending("logs").string,
+      withIntermediateDirectories: true
+    )
+    try start("server", ["server", server.string, "--host", "127.0.0.1", "--port", "\(number)"])
+    for site in sites {
+      try start(
+        site.name,
+        ["site", site.kit.string, "--server", "127.0.0.1:\(number)", "--lanes", "1"]
+      )
+    }
+  }
+
+  /// The port that the server listens at, once it does.
+  var port: Int {
+    get async throws {
+      // The console's first call waits for nothing: the port is asked until it answers.
+      for _ in 0..<3000 {
+        if Self.answers(number) { return number }
+        guard running.withLock({ $0.processes.first?.isRunning == true }) else {
+          throw DeploymentError(
+            code: .unavailable,
+            message: "the server has ended: \(folder.appending("logs").appending("server.log"))"
+          )
+        }
+        try await Task.sleep(for: .milliseconds(10))
+      }
+      throw DeploymentError(code: .unavailable, message: "the server does not listen")
+    }
+  }
+
+  private func start(_ name: String, _ arguments: [String]) throws {
+    let log = folder.appending("logs").appending("\(name).log")
+    FileManager.default.createFile(atPath: log.string, contents: nil)
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    process.arguments = arguments
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle(forWritingAtPath: log.string)
+    try process.run()
+    running.withLock { $0.processes.append(process) }
+  }
+
+  /// Ends them all.
+  func stop() {
+    let processes = running.withLock(\.processes)
+    for process in processes.reversed() where process.isRunning { process.terminate() }
+    for process in processes { process.waitUntilExit() }
+  }
+
+  /// Until the current task is cancelled.
+  func waitUntilStopped() async throws {
+    let (stream, _) = AsyncStream<Never>.makeStream()
+    for await _ in stream {}
+    try Task.checkCancellation()
+  }
+
+  /// A port that nobody listens at.
+  private static func freePort() throws -> Int {
+    let handle = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(handle) }
+    var address = loopback(0)
+    let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    var length = size
+    let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(handle, $0, size) == 0 && getsockname(handle, $0, &length) == 0
+      }
+    }
+    guard isBound else {
+      throw DeploymentError(code: .unavailable, message: "there is no free port on this machine")
+    }
+    return Int(UInt16(bigEndian: address.sin_port))
+  }
+
+  private static func answers(_ port: Int) -> Bool {
+    let handle = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(handle) }
+    var address = loopback(port)
+    return withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(handle, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+      }
+    }
+  }
+
+  private static func loopback(_ port: Int) -> sockaddr_in {
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = UInt16(clamping: port).bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    return address
+  }
+}

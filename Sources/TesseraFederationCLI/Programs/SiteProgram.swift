@@ -1,0 +1,55 @@
+internal import ArgumentParser
+internal import Foundation
+internal import SystemPackage
+internal import TesseraCommandLine
+internal import TesseraDeployment
+internal import TesseraFederationGRPC
+internal import TesseraProvisioning
+
+struct SiteProgram: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "site",
+    abstract: "Runs a site: opens a connection to the federation's server, and works at its jobs.",
+    discussion: """
+      The site decides for itself what jobs may do: local/policy.yml in the kit. local/data.yml says where its data are.
+      """
+  )
+
+  @Argument(help: "The site's start-up kit.", completion: .directory)
+  var kit: String
+
+  @Option(help: ArgumentHelp("The server, if not that of the kit.", valueName: "host:port"))
+  var server: String?
+
+  @Option(help: "How many threads compute; as many as there are cores if not given.")
+  var lanes: Int?
+
+  func run() async throws {
+    try await reportingErrors {
+      if let lanes, !(1...1024).contains(lanes) {
+        throw ValidationError("--lanes must be in 1...1024, not \(lanes)")
+      }
+      let kit = try StartupKit(contentsOf: FilePath(kit))
+      let address = try server.map(ConsoleOptions.address)
+      let log = ProgramLog(name: kit.participant.name)
+      let ending = Ending()
+      let jobs = try SiteJobs(kit) {
+        log.note($0)
+      } operate: {
+        ending.end($0, log)
+      }
+      let site = try FederationSite(
+        kit,
+        host: address?.host,
+        port: address?.port,
+        lanes: lanes ?? ProcessInfo.processInfo.activeProcessorCount,
+        handler: jobs
+      )
+      log.line("\(kit.participant.name) of \(kit.project) starts")
+      try await ending.run { _ in
+        try await site.run { log.note($0) }
+      }
+      log.line("\(kit.participant.name) ends")
+    }
+  }
+}

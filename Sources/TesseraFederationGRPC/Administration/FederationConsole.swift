@@ -1,0 +1,257 @@
+internal import Foundation
+internal import GRPCCore
+internal import GRPCNIOTransportHTTP2Posix
+internal import SwiftProtobuf
+public import SystemPackage
+public import TesseraDeployment
+internal import TesseraFederation
+public import TesseraProvisioning
+
+/// A user's connection to a federation's server.
+///
+///     try await FederationConsole.connect(StartupKit(contentsOf: "kits/ada")) { console in
+///       let job = try await console.submit("jobs/fashion")
+///       for try await event in console.watch(job.id) { … }
+///     }
+public struct FederationConsole: Sendable {
+  /// The user's kit.
+  public let kit: StartupKit
+  private let client: Tessera_Federation_V1_Administration.Client<HTTP2ClientTransport.Posix>
+
+  /// Connects, for as long as `body` takes.
+  ///
+  /// - Parameters:
+  ///   - kit: The user's.
+  ///   - host: The server's address; the kit's if `nil`.
+  ///   - port: The server's port; the kit's if `nil`.
+  ///   - body: Asks.
+  /// - Throws: ``DeploymentError`` with what the server refuses, or that there is none; `ProvisioningError` if the kit is no
+  ///   user's, or cannot be used.
+  public static func connect<Value: Sendable>(
+    _ kit: StartupKit,
+    host: String? = nil,
+    port: Int? = nil,
+    _ body: @escaping @Sendable (FederationConsole) async throws -> Value
+  ) async throws -> Value {
+    guard kit.participant.kind == .user, let server = kit.participants.servers.first else {
+      throw ProvisioningError(
+        code: .notAllowed,
+        message: "\(kit.folder) is the kit of a \(kit.participant.kind.rawValue), not of a user"
+      )
+    }
+    let revocations = kit.revocations
+    let security = try MutualTLS(kit, expecting: [.server]) { revocations }
+    let transport = try HTTP2ClientTransport.Posix.secured(
+      by: security,
+      host: host ?? server.addresses[0],
+      port: port ?? server.port ?? Project.usualPort
+    )
+    do {
+      return try await withGRPCClient(transport: transport) { client in
+        try await body(
+          FederationConsole(
+            kit: kit,
+            client: Tessera_Federation_V1_Administration.Client(wrapping: client)
+          )
+        )
+      }
+    } catch let error as RPCError {
+      throw DeploymentError(reporting: error)
+    }
+  }
+
+  private var options: CallOptions {
+    var options = CallOptions.defaults
+    options.waitForReady = false
+    options.maxResponseMessageBytes = Wire.messageLimit
+    return options
+  }
+
+  // MARK: Jobs
+
+  /// Hands in a job's folder, signed by the user.
+  ///
+  /// - Parameter folder: Holds `job.yml`, which is checked before anything is sent.
+  public func submit(
+    _ folder: FilePath,
+    components: JobComponents = .standard
+  ) async throws -> JobRecord {
+    let job = try Job(deployedFrom: folder, components: components)
+    return try await submit(JobBundle(of: folder, name: job.name, signedWith: kit), cloning: nil)
+  }
+
+  /// Hands in a copy of a job, signed by the user.
+  public func clone(_ id: String) async throws -> JobRecord {
+    var reader = BundleReader()
+    let parts = try await client.bundle(.with { $0.job = id }, options: options) { response in
+      var parts: [Tessera_Federation_V1_BundlePart] = []
+      for try await part in response.messages { parts.append(part) }
+      return parts
+    }
+    for part in parts { try reader.take(part) }
+    let original = try reader.bundle().bundle
+    _ = try original.verify(knowing: kit.participants, revocations: RevocationList())
+    return try await submit(JobBundle(copyOf: original, signedWith: kit), cloning: id)
+  }
+
+  private func submit(_ bundle: JobBundle, cloning original: String?) async throws -> JobRecord {
+    let document = try await client.submit(options: options) { writer in
+      for part in bundle.parts(cloning: original) { try await writer.write(part) }
+    }
+    return try JSONText.value(JobRecord.self, of: document.json)
+  }
+
+  /// The jobs that the user may see.
+  public func jobs(submitter: String? = nil, state: String? = nil) async throws -> [JobRecord] {
+    try await ask(
+      .with {
+        $0.jobs = .with {
+          $0.submitter = submitter ?? ""
+          $0.state = state ?? ""
+        }
+      }
+    )
+  }
+
+  /// What is known of a job.
+  public func show(_ id: String) async throws -> JobDetails {
+    try await ask(.with { $0.show = .with { $0.job = id } })
+  }
+
+  /// Ends a job; it is over when this returns.
+  @discardableResult
+  public func abort(_ id: String) async throws -> JobRecord {
+    try await ask(.with { $0.abort = .with { $0.job = id } })
+  }
+
+  /// Removes a job that is over, with all that it has made.
+  public func delete(_ id: String) async throws {
+    let _: [String: String] = try await ask(.with { $0.delete = .with { $0.job = id } })
+  }
+
+  /// The files that a job has made.
+  public func files(of id: String) async throws -> [JobFileEntry] {
+    try await ask(.with { $0.files = .with { $0.job = id } })
+  }
+
+  /// Follows a job, from its beginning to its end.
+  ///
+  /// - Parameter observe: Is told what happens; throwing ends it.
+  public func watch(
+    _ id: String,
+    _ observe: @escaping @Sendable (JobEvent) async throws -> Void
+  ) async throws {
+    try await follow(.with { $0.watch = .with { $0.job = id } }) {
+      try await observe(JSONText.value(JobEvent.self, of: $0))
+    }
+  }
+
+  /// The lines of a job's log.
+  ///
+  /// - Parameters:
+  ///   - id: The job's.
+  ///   - follows: Whether to go on with lines that are written later, to the end of the job.
+  ///   - observe: Is told each line, as JSON; throwing ends it.
+  public func log(
+    of id: String,
+    following follows: Bool = false,
+    _ observe: @escaping @Sendable (String) async throws -> Void
+  ) async throws {
+    try await follow(
+      .with {
+        $0.log = .with {
+          $0.job = id
+          $0.follow = follows
+        }
+      },
+      observe
+    )
+  }
+
+  /// Fetches a file that a job has made; of one that is there in part, the rest.
+  ///
+  /// - Parameters:
+  ///   - path: As ``files(of:)`` has it.
+  ///   - id: The job's.
+  ///   - offset: Where to begin.
+  ///   - write: Takes the bytes, in order.
+  public func download(
+    _ path: String,
+    of id: String,
+    from offset: Int = 0,
+    _ write: @escaping @Sendable (Data) throws -> Void
+  ) async throws {
+    try await client.download(
+      .with {
+        $0.job = id
+        $0.path = path
+        $0.offset = Int64(offset)
+      },
+      options: options
+    ) { response in
+      for try await part in response.messages { try write(part.bytes) }
+    }
+  }
+
+  // MARK: Sites
+
+  /// All sites of the federation.
+  public func sites() async throws -> [SiteStatus] {
+    try await ask(.with { $0.sites = .init() })
+  }
+
+  /// A site, which is asked anew what it is.
+  public func site(_ name: String) async throws -> SiteStatus {
+    try await ask(.with { $0.siteInfo = .with { $0.site = name } })
+  }
+
+  /// Says whether a site is given new jobs.
+  public func set(_ site: String, isDisabled: Bool) async throws {
+    try await operate(isDisabled ? .disable : .enable, site)
+  }
+
+  /// Ends a site's connection, and gives it no new jobs.
+  public func remove(_ site: String) async throws { try await operate(.remove, site) }
+
+  /// Has a site, or the server if none is named, do something.
+  public func operate(_ operation: SiteOperation, at site: String? = nil) async throws {
+    switch operation {
+    case .restart: try await operate(.restart, site ?? "")
+    case .shutdown: try await operate(.shutdown, site ?? "")
+    case .logLevel(let level): try await operate(.logLevel, site ?? "", level)
+    }
+  }
+
+  private func operate(
+    _ kind: Tessera_Federation_V1_Operation.Kind,
+    _ site: String,
+    _ level: String = ""
+  ) async throws {
+    let _: [String: String] = try await ask(
+      .with {
+        $0.operation = .with {
+          $0.kind = kind
+          $0.site = site
+          $0.level = level
+        }
+      }
+    )
+  }
+
+  // MARK: The wire
+
+  private func ask<Value: Decodable>(
+    _ request: Tessera_Federation_V1_Request
+  ) async throws -> Value {
+    try JSONText.value(Value.self, of: try await client.ask(request, options: options).json)
+  }
+
+  private func follow(
+    _ request: Tessera_Federation_V1_Request,
+    _ observe: @escaping @Sendable (String) async throws -> Void
+  ) async throws {
+    try await client.follow(request, options: options) { response in
+      for try await document in response.messages { try await observe(document.json) }
+    }
+  }
+}

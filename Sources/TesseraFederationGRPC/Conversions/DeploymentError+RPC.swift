@@ -1,0 +1,55 @@
+internal import GRPCCore
+internal import TesseraConfiguration
+internal import TesseraDeployment
+internal import TesseraFederation
+internal import TesseraProvisioning
+
+/// Where an error's own code stands in a message.
+private let codeKey = "tessera-code"
+
+extension RPCError {
+  /// An error as the wire has it.
+  init(refusal error: any Error) {
+    if let error = error as? RPCError {
+      self = error
+      return
+    }
+    let known = DeploymentError(reporting: error)
+    let code: RPCError.Code =
+      switch known.code {
+      case .notFound: .notFound
+      case .notAllowed: .permissionDenied
+      case .alreadyThere: .alreadyExists
+      case .unavailable: .unavailable
+      case .cannotRead, .cannotWrite: .internalError
+      default: .invalidArgument
+      }
+    self.init(
+      code: code,
+      message: known.message,
+      metadata: [codeKey: .string(known.code.description)]
+    )
+  }
+}
+
+extension DeploymentError {
+  /// An error that people are told of, whatever it was.
+  init(reporting error: any Error) {
+    switch error {
+    case let error as DeploymentError: self = error
+    case let error as ConfigurationError:
+      self.init(code: .invalidArgument, message: error.description)
+    case let error as FederationError: self.init(code: .unavailable, message: error.message)
+    case let error as ProvisioningError: self.init(code: .notAllowed, message: error.message)
+    case let error as RPCError:
+      let name = error.metadata[stringValues: codeKey].first { _ in true }
+      // What no server said: there was none.
+      let fallback: Code = name == nil && error.code == .unavailable ? .unavailable : .notAllowed
+      self.init(
+        code: name.flatMap(Code.init(name:)) ?? fallback,
+        message: error.cause.map { "\(error.message) (\($0))" } ?? error.message
+      )
+    default: self.init(code: .cannotRead, message: "\(error)")
+    }
+  }
+}

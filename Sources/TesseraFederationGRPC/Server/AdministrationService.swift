@@ -1,0 +1,199 @@
+internal import Foundation
+internal import GRPCCore
+internal import GRPCNIOTransportHTTP2Posix
+internal import SwiftProtobuf
+internal import SystemPackage
+internal import TesseraDeployment
+internal import TesseraFederation
+internal import TesseraProvisioning
+
+/// The server's end of what users ask.
+struct AdministrationService: Tessera_Federation_V1_Administration.SimpleServiceProtocol {
+  typealias Document = Tessera_Federation_V1_Document
+
+  let jobs: JobService
+  let security: MutualTLS
+  /// Does what is asked of the server itself.
+  let operate: @Sendable (SiteOperation) -> Void
+
+  /// Who asks, by the certificate.
+  private func person(_ context: ServerContext) throws -> Submitter {
+    guard
+      let certificate = (context.transportSpecific as? HTTP2ServerTransport.Posix.Context)?
+        .peerCertificate,
+      let participant = try? security.certified(certificate), participant.kind == .user,
+      let role = participant.role
+    else {
+      throw RPCError(
+        code: .permissionDenied,
+        message: "only users of this federation are answered here"
+      )
+    }
+    return Submitter(
+      name: participant.name,
+      organisation: participant.organisation,
+      role: role
+    )
+  }
+
+  func submit(
+    request: RPCAsyncSequence<Tessera_Federation_V1_BundlePart, any Error>,
+    context: ServerContext
+  ) async throws -> Document {
+    let person = try person(context)
+    return try await answering {
+      var reader = BundleReader()
+      for try await part in request { try reader.take(part) }
+      let (bundle, original) = try reader.bundle()
+      return try await jobs.submit(bundle, by: person, cloning: original)
+    }
+  }
+
+  func ask(
+    request: Tessera_Federation_V1_Request,
+    context: ServerContext
+  ) async throws -> Document {
+    let person = try person(context)
+    return try await answering { () async throws -> any Encodable & Sendable in
+      switch request.request {
+      case .jobs(let wanted):
+        return try await jobs.jobs(for: person).filter {
+          (wanted.submitter.isEmpty || $0.submitter.name == wanted.submitter)
+            && (wanted.state.isEmpty || $0.state.name == wanted.state)
+        }
+      case .show(let name): return try await jobs.show(name.job, for: person)
+      case .files(let name): return try await jobs.files(of: name.job, for: person)
+      case .abort(let name): return try await jobs.abort(name.job, by: person)
+      case .delete(let name):
+        try await jobs.delete(name.job, by: person)
+        return ["deleted": name.job]
+      case .sites: return try await jobs.sites(for: person)
+      case .siteInfo(let name): return try await jobs.site(name.site, for: person)
+      case .operation(let operation): return try await carryOut(operation, by: person)
+      case .watch, .log:
+        throw DeploymentError(code: .invalidArgument, message: "that is followed, not asked for")
+      case nil:
+        throw DeploymentError(
+          code: .invalidArgument,
+          message: "the server does not know what is asked for"
+        )
+      }
+    }
+  }
+
+  private func carryOut(
+    _ operation: Tessera_Federation_V1_Operation,
+    by person: Submitter
+  ) async throws -> [String: String] {
+    let site = operation.site
+    let wanted: SiteOperation?
+    switch operation.kind {
+    case .disable, .enable:
+      try await jobs.set(site, isDisabled: operation.kind == .disable, by: person)
+      return [operation.kind == .disable ? "disabled" : "enabled": site]
+    case .remove:
+      try await jobs.remove(site, by: person)
+      return ["removed": site]
+    case .restart: wanted = .restart
+    case .shutdown: wanted = .shutdown
+    case .logLevel: wanted = .logLevel(operation.level)
+    case .nothing, .UNRECOGNIZED: wanted = nil
+    }
+    guard let wanted else {
+      throw DeploymentError(
+        code: .invalidArgument,
+        message: "the server does not know that operation"
+      )
+    }
+    if site.isEmpty {
+      try await jobs.requireOperation(wanted, by: person)
+      operate(wanted)
+    } else {
+      try await jobs.operate(wanted, at: site, by: person)
+    }
+    return ["done": wanted.name, "at": site.isEmpty ? jobs.serverName : site]
+  }
+
+  func follow(
+    request: Tessera_Federation_V1_Request,
+    response: RPCWriter<Document>,
+    context: ServerContext
+  ) async throws {
+    let person = try person(context)
+    try await refusing {
+      switch request.request {
+      case .watch(let name):
+        for await event in try await jobs.watch(name.job, for: person) {
+          try await response.write(.with { $0.json = try JSONText.of(event) })
+        }
+      case .log(let wanted):
+        for try await lines in try await jobs.log(
+          of: wanted.job,
+          following: wanted.follow,
+          for: person
+        ) {
+          for line in lines { try await response.write(.with { $0.json = line }) }
+        }
+      default:
+        throw DeploymentError(code: .invalidArgument, message: "that is asked for, not followed")
+      }
+    }
+  }
+
+  func bundle(
+    request: Tessera_Federation_V1_JobName,
+    response: RPCWriter<Tessera_Federation_V1_BundlePart>,
+    context: ServerContext
+  ) async throws {
+    let person = try person(context)
+    try await refusing {
+      for part in try await jobs.bundle(of: request.job, for: person).parts() {
+        try await response.write(part)
+      }
+    }
+  }
+
+  func download(
+    request: Tessera_Federation_V1_FileName,
+    response: RPCWriter<Tessera_Federation_V1_FilePart>,
+    context: ServerContext
+  ) async throws {
+    let person = try person(context)
+    try await refusing {
+      let place = try await jobs.file(request.path, of: request.job, for: person)
+      let file = try FileDescriptor.open(place, .readOnly, options: [.closeOnExec])
+      defer { try? file.close() }
+      var offset = request.offset
+      var buffer = [UInt8](repeating: 0, count: BundlePart.chunkSize)
+      while true {
+        let count = try buffer.withUnsafeMutableBytes {
+          try file.read(fromAbsoluteOffset: offset, into: $0)
+        }
+        guard count > 0 else { break }
+        let bytes = Data(buffer[..<count])
+        try await response.write(
+          .with {
+            $0.path = request.path
+            $0.bytes = bytes
+          }
+        )
+        offset += Int64(count)
+      }
+    }
+  }
+
+  /// What is answered, as JSON.
+  private func answering(
+    _ body: () async throws -> any Encodable & Sendable
+  ) async throws -> Document {
+    try await refusing {
+      let answer = try await body()
+      return .with { $0.json = (try? JSONText.of(answer)) ?? "null" }
+    }
+  }
+
+  /// Errors of the deployment as the wire has them.
+  private func refusing<Value>(_ body: () async throws -> Value) async throws -> Value {
+    do { return try await body() } catch { throw RPCError(refusal: error) }
+  }
+}
