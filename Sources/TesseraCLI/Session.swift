@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import Synchronization
 internal import SystemPackage
+internal import TesseraCommandLine
 internal import TesseraFederation
 internal import TesseraRun
 

@@ -18,6 +18,12 @@ public struct JobBundle: Sendable, Hashable {
     public var path: String
     /// What it holds.
     public var contents: Data
+
+    /// A file.
+    public init(path: String, contents: Data) {
+      self.path = path
+      self.contents = contents
+    }
   }
 
   /// What is signed.

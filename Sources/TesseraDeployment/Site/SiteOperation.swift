@@ -8,7 +8,7 @@ public enum SiteOperation: Sendable, Hashable {
   case logLevel(String)
 
   /// The operation in a word, as messages have it.
-  var name: String {
+  public var name: String {
     switch self {
     case .restart: "restart"
     case .shutdown: "shutdown"

@@ -1,5 +1,7 @@
 internal import ArgumentParser
 internal import TesseraCommandLine
+internal import TesseraDeployment
+internal import TesseraFederationGRPC
 
 struct Abort: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

@@ -3,6 +3,7 @@ internal import Foundation
 internal import SystemPackage
 internal import TesseraCommandLine
 internal import TesseraDeployment
+internal import TesseraFederationGRPC
 internal import TesseraRun
 
 struct Download: AsyncParsableCommand {

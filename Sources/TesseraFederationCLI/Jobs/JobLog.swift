@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import TesseraCommandLine
 internal import TesseraDeployment
+internal import TesseraFederationGRPC
 
 struct JobLog: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

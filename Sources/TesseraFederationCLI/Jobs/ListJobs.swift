@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import TesseraCommandLine
 internal import TesseraDeployment
+internal import TesseraFederationGRPC
 
 struct ListJobs: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

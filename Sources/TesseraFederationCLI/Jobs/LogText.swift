@@ -5,9 +5,8 @@ enum LogText {
   /// A line of JSON in words; as it is, if it is none.
   static func line(_ json: String) -> String {
     guard
-      let fields = try? JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any]
+      var fields = try? JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any]
     else { return json }
-    var fields = fields
     func take(_ key: String) -> String? { fields.removeValue(forKey: key).map { "\($0)" } }
     let (time, level) = (take("time"), take("level"))
     let message = take("message") ?? ""

@@ -1,6 +1,8 @@
 internal import ArgumentParser
 internal import SystemPackage
 internal import TesseraCommandLine
+internal import TesseraDeployment
+internal import TesseraFederationGRPC
 
 struct Submit: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

@@ -50,7 +50,7 @@ final class PocProcesses: Sendable {
 
   private func start(_ name: String, _ arguments: [String]) throws {
     let log = folder.appending("logs").appending("\(name).log")
-    FileManager.default.createFile(atPath: log.string, contents: nil)
+    try Data().write(to: URL(fileURLWithPath: log.string))
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     process.arguments = arguments

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import TesseraCommandLine
 internal import TesseraDeployment
+internal import TesseraFederationGRPC
 internal import TesseraRun
 
 struct Sites: AsyncParsableCommand {

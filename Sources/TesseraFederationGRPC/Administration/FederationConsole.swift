@@ -1,10 +1,10 @@
-internal import Foundation
+public import Foundation
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
 internal import SwiftProtobuf
 public import SystemPackage
 public import TesseraDeployment
-internal import TesseraFederation
+public import TesseraFederation
 public import TesseraProvisioning
 
 /// A user's connection to a federation's server.

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import SwiftProtobuf
 internal import TesseraDeployment
 
 /// How a job's signed folder is divided into messages.
