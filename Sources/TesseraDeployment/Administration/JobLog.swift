@@ -9,6 +9,7 @@ extension JobService {
   ///   - follows: Whether to go on with what is written later, to the end of the job.
   ///   - person: Who wants to see it.
   /// - Returns: Lines of JSON, some at a time.
+  /// - Throws: ``DeploymentError`` if there is no such job, or the person may not see it.
   public func log(
     of id: String,
     following follows: Bool,

@@ -32,6 +32,7 @@ final class JobWatchers: Sendable {
   /// - Parameters:
   ///   - job: The job's id.
   ///   - first: What the watcher is told before all else.
+  /// - Returns: Events, to the end of the job.
   func watch(_ job: String, after first: [JobEvent]) -> AsyncStream<JobEvent> {
     let (stream, continuation) = AsyncStream<JobEvent>.makeStream(
       bufferingPolicy: .bufferingNewest(Self.backlog)

@@ -10,6 +10,7 @@ public protocol SiteNetwork: Sendable {
   /// - Parameters:
   ///   - job: The job's id: a job that goes on after the server was killed has the same.
   ///   - sites: The sites, named as in their certificates.
+  /// - Returns: The transport.
   func transport(of job: String, to sites: [Site]) -> any Transport
 
   /// Tells sites that a job is over: those that are there, and the others when they come.

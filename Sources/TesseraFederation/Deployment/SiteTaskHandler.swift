@@ -9,6 +9,7 @@ public protocol SiteTaskHandler: Sendable {
   ///   - task: What is to be done.
   ///   - job: The job that it belongs to.
   ///   - progress: Says that the work goes on.
+  /// - Returns: The answer.
   /// - Throws: What keeps the site from answering.
   func answer(
     _ task: SiteTask,

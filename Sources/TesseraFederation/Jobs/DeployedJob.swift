@@ -56,6 +56,8 @@ public struct DeployedJob: Sendable {
   /// The first contents of `run.json`.
   ///
   /// - Parameter id: The job's at its server.
+  /// - Returns: The manifest.
+  /// - Throws: `TensorError` if the first model cannot be made.
   public func newManifest(id: String) throws -> RunManifest {
     let job = plan.job
     var manifest = RunManifest(

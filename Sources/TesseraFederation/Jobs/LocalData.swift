@@ -53,6 +53,7 @@ public struct LocalData: Sendable {
   /// - Parameters:
   ///   - index: The site's.
   ///   - sites: All sites of the job.
+  /// - Returns: The data.
   /// - Throws: ``FederationError`` with code ``FederationError/Code/badTask`` if there is no such site.
   func data(ofSite index: Int, among sites: [Site]) throws -> JobData {
     guard sites.indices.contains(index) else {

@@ -41,6 +41,7 @@ public struct PlannedJob: Sendable {
   /// What the executor works with.
   ///
   /// - Parameter data: Those of the sites of this process; `nil` where there are none.
+  /// - Returns: The executor's surroundings.
   func resources(_ data: JobData? = nil) -> JobResources {
     var resources = JobResources(
       sites: sites,
@@ -58,6 +59,7 @@ public struct PlannedJob: Sendable {
   /// - Parameters:
   ///   - transport: The way to the sites.
   ///   - secrets: Where the server's secrets come from.
+  /// - Returns: The federation.
   func federation(over transport: any Transport, secrets: SecretSource) -> Federation {
     var federation = Federation(
       workflow: job.workflow,
@@ -98,6 +100,8 @@ public struct PlannedJob: Sendable {
   /// - Parameters:
   ///   - executor: Does their work, as ``ExecutorRecipe/make`` has made it.
   ///   - place: What the sites bring along.
+  /// - Returns: What works at the sites' tasks.
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/invalidConfiguration`` if the settings do not fit the sites.
   func worker(_ executor: any Executor, at place: SitePlace) throws -> SiteWorker {
     let isCounted = job.sitesSpendPrivacy || place.budget != nil
     let demanded = try job.sitePolicy(for: initialState(), sites: sites)

@@ -25,6 +25,7 @@ public struct FederationConsole: Sendable {
   ///   - host: The server's address; the kit's if `nil`.
   ///   - port: The server's port; the kit's if `nil`.
   ///   - body: Asks.
+  /// - Returns: What `body` returns.
   /// - Throws: ``DeploymentError`` with what the server refuses, or that there is none; `ProvisioningError` if the kit is no
   ///   user's, or cannot be used.
   public static func connect<Value: Sendable>(
@@ -71,7 +72,11 @@ public struct FederationConsole: Sendable {
 
   /// Hands in a job's folder, signed by the user.
   ///
-  /// - Parameter folder: Holds `job.yml`, which is checked before anything is sent.
+  /// - Parameters:
+  ///   - folder: Holds `job.yml`, which is checked before anything is sent.
+  ///   - components: What it can name.
+  /// - Returns: The job, which is on the server's disk.
+  /// - Throws: `ConfigurationError` with all that is wrong with `job.yml`; ``DeploymentError`` if the server refuses it.
   public func submit(
     _ folder: FilePath,
     components: JobComponents = .standard
@@ -136,7 +141,10 @@ public struct FederationConsole: Sendable {
 
   /// Follows a job, from its beginning to its end.
   ///
-  /// - Parameter observe: Is told what happens; throwing ends it.
+  /// - Parameters:
+  ///   - id: The job's.
+  ///   - observe: Is told what happens; throwing ends it.
+  /// - Throws: What `observe` throws; ``DeploymentError`` if the server refuses it.
   public func watch(
     _ id: String,
     _ observe: @escaping @Sendable (JobEvent) async throws -> Void
@@ -152,6 +160,7 @@ public struct FederationConsole: Sendable {
   ///   - id: The job's.
   ///   - follows: Whether to go on with lines that are written later, to the end of the job.
   ///   - observe: Is told each line, as JSON; throwing ends it.
+  /// - Throws: What `observe` throws; ``DeploymentError`` if the server refuses it.
   public func log(
     of id: String,
     following follows: Bool = false,
@@ -175,6 +184,7 @@ public struct FederationConsole: Sendable {
   ///   - id: The job's.
   ///   - offset: Where to begin.
   ///   - write: Takes the bytes, in order.
+  /// - Throws: What `write` throws; ``DeploymentError`` if the server refuses it.
   public func download(
     _ path: String,
     of id: String,

@@ -7,6 +7,8 @@ extension HTTP2ClientTransport.Posix {
   ///   - security: The TLS of it.
   ///   - host: A name or an address.
   ///   - port: The server's port.
+  /// - Returns: The transport, which is not connected yet.
+  /// - Throws: `RPCError` if the address cannot be one.
   static func secured(by security: MutualTLS, host: String, port: Int) throws -> Self {
     try Self(
       target: ServerTarget.isIPv4(host)
