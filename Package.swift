@@ -42,6 +42,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.0"),
     .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.0"),
@@ -182,6 +183,7 @@ let package = Package(
       dependencies: [
         "TesseraCore", "TesseraConfiguration", "TesseraFederation", "TesseraProvisioning",
         "TesseraRun", system,
+        .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Logging", package: "swift-log"),
@@ -197,6 +199,7 @@ let package = Package(
       dependencies: [
         "TesseraCore", "TesseraConfiguration", "TesseraDeployment", "TesseraFederation",
         "TesseraProvisioning", "TesseraRun", "TesseraTesting", system,
+        .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -210,6 +213,7 @@ let package = Package(
         .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
         .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
         .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
         .product(name: "SwiftASN1", package: "swift-asn1"),
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
@@ -220,8 +224,8 @@ let package = Package(
     .testTarget(
       name: "TesseraFederationGRPCTests",
       dependencies: [
-        "TesseraCore", "TesseraFederation", "TesseraFederationGRPC", "TesseraProvisioning",
-        "TesseraTesting", system,
+        "TesseraCore", "TesseraDeployment", "TesseraFederation", "TesseraFederationGRPC",
+        "TesseraProvisioning", "TesseraTesting", system,
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       swiftSettings: strict
