@@ -2,11 +2,18 @@ internal import ArgumentParser
 internal import Foundation
 internal import SystemPackage
 internal import TesseraCommandLine
+internal import TesseraDeployment
+internal import TesseraFederationGRPC
 internal import TesseraProvisioning
 
 struct Check: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Says whether a start-up kit is whole, and until when it is good."
+    abstract: "Looks at all that a start-up kit's program needs, before the first job does.",
+    discussion: """
+      The kit's files, its certificate and the clock; the server's names and ports, and TLS with it; disk, folders and limits; \
+      the participant's policy and data. ✓ is good, ! works and should be looked at, ✗ keeps jobs from running. \
+      docs/operators.md explains each finding by its name.
+      """
   )
 
   @Argument(help: "The kit.", completion: .directory)
@@ -14,30 +21,47 @@ struct Check: AsyncParsableCommand {
 
   @OptionGroup var answer: AnswerOptions
 
-  private struct Kit: Encodable {
-    var name: String
-    var kind: String
-    var project: String
-    var expires: String
+  private struct Result: Encodable {
+    struct Finding: Encodable {
+      var code: PreflightFinding.Code
+      var verdict: PreflightFinding.Verdict
+      var message: String
+      var advice: String?
+    }
+    var name: String?
+    var kind: String?
+    var project: String?
+    var expires: String?
+    var isGood: Bool
+    var findings: [Finding]
   }
 
   func run() async throws {
     try await reportingErrors {
-      let kit = try StartupKit(contentsOf: FilePath(kit))
-      let end = kit.expires
-      let days = Int(end.timeIntervalSinceNow / 86_400)
+      let preflight = Preflight(kit: FilePath(kit)) { kit, host, port in
+        do { return try await ServerProbe(kit).contact(host: host, port: port) } catch {
+          return .unreachable(reason: "\(error)")
+        }
+      }
+      let report = await preflight.run()
       try answer.say(
-        Kit(
-          name: kit.participant.name,
-          kind: kit.participant.kind.rawValue,
-          project: kit.project,
-          expires: end.ISO8601Format()
+        Result(
+          name: report.kit?.participant.name,
+          kind: report.kit?.participant.kind.rawValue,
+          project: report.kit?.project,
+          expires: report.kit?.expires.ISO8601Format(),
+          isGood: report.isGood,
+          findings: report.findings.map {
+            .init(code: $0.code, verdict: $0.verdict, message: $0.message, advice: $0.advice)
+          }
         ),
-        [
-          "\(kit.participant.name), \(kit.participant.kind.rawValue) of \(kit.project): the kit is whole.",
-          "Its certificate is good for \(days) days, until \(end.ISO8601Format()).",
-        ]
+        report.findings.flatMap { finding in
+          let line = "\(finding.verdict.mark) \(finding.message)"
+          guard let advice = finding.advice else { return [line] }
+          return ["\(line) [\(finding.code.rawValue)]", "    \(advice)"]
+        }
       )
+      if !report.isGood { throw ExitCode(1) }
     }
   }
 }

@@ -62,12 +62,24 @@ struct MutualTLS: Sendable {
   }
 
   /// Puts TLS before all else of a connection that was opened.
-  func secureClient(_ channel: any Channel) -> EventLoopFuture<Void> {
+  ///
+  /// - Parameters:
+  ///   - channel: The connection.
+  ///   - notice: Is told who is on the other side, or why nobody is whom one may talk to.
+  /// - Returns: When it is done.
+  func secureClient(
+    _ channel: any Channel,
+    notice: @escaping @Sendable (Result<CertifiedParticipant, any Error>) -> Void = { _ in }
+  ) -> EventLoopFuture<Void> {
     channel.eventLoop.makeCompletedFuture {
       let handler = try NIOSSLClientHandler(
         context: context,
         serverHostname: nil,
-        customVerificationCallback: verify
+        customVerificationCallback: { chain, promise in
+          let result = Result { try identify(chain) }
+          notice(result)
+          promise.completeWith(result.map { _ in .certificateVerified })
+        }
       )
       try channel.pipeline.syncOperations.addHandler(handler, position: .first)
     }
@@ -77,21 +89,27 @@ struct MutualTLS: Sendable {
     _ chain: [NIOSSLCertificate],
     _ promise: EventLoopPromise<NIOSSLVerificationResult>
   ) {
-    do {
-      guard let leaf = chain.first else {
-        throw ProvisioningError(code: .untrusted, message: "it shows no certificate")
+    promise.completeWith(
+      Result {
+        _ = try identify(chain)
+        return .certificateVerified
       }
-      let participant = try certified(try Certificate(derEncoded: leaf.toDERBytes()))
-      guard expected.contains(participant.kind) else {
-        throw ProvisioningError(
-          code: .untrusted,
-          message: "\(participant.name) is a \(participant.kind.rawValue)"
-        )
-      }
-      promise.succeed(.certificateVerified)
-    } catch {
-      promise.fail(error)
+    )
+  }
+
+  /// Who shows a chain of certificates, if it is somebody whom one may talk to.
+  private func identify(_ chain: [NIOSSLCertificate]) throws -> CertifiedParticipant {
+    guard let leaf = chain.first else {
+      throw ProvisioningError(code: .untrusted, message: "it shows no certificate")
     }
+    let participant = try certified(try Certificate(derEncoded: leaf.toDERBytes()))
+    guard expected.contains(participant.kind) else {
+      throw ProvisioningError(
+        code: .untrusted,
+        message: "\(participant.name) is a \(participant.kind.rawValue)"
+      )
+    }
+    return participant
   }
 
   /// Who a certificate says somebody is.

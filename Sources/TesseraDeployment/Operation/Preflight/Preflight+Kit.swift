@@ -1,0 +1,92 @@
+internal import Foundation
+internal import SystemPackage
+internal import TesseraProvisioning
+internal import X509
+
+extension Preflight {
+  /// How many days before its end a certificate is worth a word.
+  private static let soon = 30
+
+  func certificates(of kit: StartupKit) -> [PreflightFinding] {
+    func days(until end: Date) -> Int { Int((end.timeIntervalSince(now) / 86_400).rounded(.down)) }
+    let own = days(until: kit.expires)
+    let end = kit.expires.ISO8601Format()
+    var findings = [
+      PreflightFinding(
+        own < Self.soon ? .certificateEndsSoon : .certificateGood,
+        "Its certificate is good for \(own) days, until \(end)."
+      )
+    ]
+    let root = kit.root.notValidAfter
+    // A certificate never outlasts the authority's: a year before its end there is time to prepare.
+    if days(until: root) < 365 {
+      findings.append(
+        PreflightFinding(
+          .authorityEndsSoon,
+          "The authority's certificate ends in \(days(until: root)) days, \(root.ISO8601Format())."
+        )
+      )
+    }
+    return findings
+  }
+
+  func keys(of kit: StartupKit) -> [PreflightFinding] {
+    let startup = kit.keyFile.removingLastComponent()
+    let readable = ["own.key", "signing.key"].filter { name in
+      var status = stat()
+      return stat(startup.appending(name).string, &status) == 0 && status.st_mode & 0o077 != 0
+    }
+    guard readable.isEmpty else {
+      return [
+        PreflightFinding(
+          .keysReadable,
+          "Others than the owner can read \(readable.joined(separator: " and ")) in \(startup)."
+        )
+      ]
+    }
+    return [PreflightFinding(.keysPrivate, "Its keys are readable for their owner alone.")]
+  }
+
+  /// A clock that is behind the files it looks at is wrong: they were written before now.
+  func clock(of kit: StartupKit?) -> [PreflightFinding] {
+    var newest: (time: Date, path: FilePath)?
+    var paths = [folder.appending("manifest.json")]
+    for name in ["participants.json", "revoked.json", "own.crt"] {
+      paths.append(folder.pushing(FilePath("startup")).appending(name))
+    }
+    for path in paths {
+      var status = stat()
+      guard stat(path.string, &status) == 0 else { continue }
+      let time = Date(timeIntervalSince1970: Double(status.st_mtim.tv_sec))
+      if time > newest?.time ?? .distantPast { newest = (time, path) }
+    }
+    // File systems of other machines have other clocks.
+    if let newest, newest.time.timeIntervalSince(now) > 300 {
+      return [
+        PreflightFinding(
+          .clockBehind,
+          """
+          It is \(now.ISO8601Format()) here, and \(newest.path) was written \
+          \(newest.time.ISO8601Format()).
+          """
+        )
+      ]
+    }
+    guard kit != nil else { return [] }
+    return [
+      PreflightFinding(.clockGood, "The clock fits the certificates: \(now.ISO8601Format()).")
+    ]
+  }
+
+  /// Compares the clock with a server's.
+  func clock(against time: Date, of server: String) -> [PreflightFinding] {
+    let difference = now.timeIntervalSince(time)
+    guard abs(difference) > 300 else { return [] }
+    return [
+      PreflightFinding(
+        .clockDiffers,
+        "The clock is \(Int(abs(difference))) s \(difference > 0 ? "ahead of" : "behind") \(server)'s."
+      )
+    ]
+  }
+}

@@ -1,0 +1,110 @@
+internal import Foundation
+internal import NIOPosix
+public import SystemPackage
+internal import TesseraConfiguration
+public import TesseraProvisioning
+
+extension Preflight {
+  /// The participant's own files, and what they name.
+  func settings(of kit: StartupKit) async -> [PreflightFinding] {
+    var findings: [PreflightFinding] = []
+    var allowsPrograms = false
+    do {
+      allowsPrograms = try policy(kit).allowsPrograms && kit.participant.kind == .site
+      findings.append(PreflightFinding(.policyGood, "local/policy.yml is right."))
+    } catch {
+      findings += Self.problems(of: error, as: .policyWrong)
+    }
+    guard kit.participant.kind == .site else { return findings }
+    do {
+      let data = try data(kit)
+      if data.isEmpty {
+        findings.append(PreflightFinding(.dataNone, "local/data.yml names no data."))
+      }
+      for (name, path) in data.sorted(by: { $0.key < $1.key }) {
+        findings.append(Self.finding(ofData: name, at: path))
+      }
+    } catch {
+      findings += Self.problems(of: error, as: .dataWrong)
+    }
+    if allowsPrograms { findings.append(await Self.python()) }
+    return findings
+  }
+
+  private static func problems(
+    of error: any Error,
+    as code: PreflightFinding.Code
+  ) -> [PreflightFinding] {
+    guard let error = error as? ConfigurationError else {
+      return [PreflightFinding(code, "\(error).")]
+    }
+    return error.problems.map { PreflightFinding(code, "\($0).") }
+  }
+
+  private static func finding(ofData name: String, at path: FilePath) -> PreflightFinding {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path.string, isDirectory: &isFolder) else {
+      return PreflightFinding(.dataUnreadable, "\(name): \(path) is not there.")
+    }
+    guard access(path.string, isFolder.boolValue ? R_OK | X_OK : R_OK) == 0 else {
+      return PreflightFinding(
+        .dataUnreadable,
+        "\(name): \(path) cannot be read: \(Errno(rawValue: errno))."
+      )
+    }
+    return PreflightFinding(.dataGood, "\(name): \(path) can be read.")
+  }
+
+  /// Whether there is a Python for trainers that jobs start.
+  private static func python() async -> PreflightFinding {
+    let version = try? await NIOThreadPool.singleton.runIfActive { () -> String? in
+      let process = Process()
+      process.executableURL = URL(filePath: "/usr/bin/env")
+      process.arguments = [
+        "python3", "-c", "import sys, numpy; print(sys.version.split()[0], numpy.__version__)",
+      ]
+      let output = Pipe()
+      process.standardOutput = output
+      process.standardError = FileHandle.nullDevice
+      process.standardInput = FileHandle.nullDevice
+      try process.run()
+      let data = try output.fileHandleForReading.readToEnd() ?? Data()
+      process.waitUntilExit()
+      return process.terminationStatus == 0 ? String(decoding: data, as: UTF8.self) : nil
+    }
+    guard let words = version?.split(whereSeparator: \.isWhitespace), words.count == 2 else {
+      return PreflightFinding(
+        .pythonMissing,
+        "Jobs may start programs, and there is no python3 with numpy on the PATH."
+      )
+    }
+    return PreflightFinding(.pythonGood, "There is Python \(words[0]) with NumPy \(words[1]).")
+  }
+}
+
+extension Preflight {
+  /// What `local/policy.yml` comes to.
+  public static func policy(of kit: StartupKit) throws -> Policy {
+    let rights = try SitePolicy(of: kit).rights
+    return Policy(
+      allowsPrograms: rights.values.contains { rights in
+        rights[.runExternal]?.contains { $0 != .none } ?? false
+      }
+    )
+  }
+
+  /// What `local/data.yml` names, and where it is.
+  public static func data(of kit: StartupKit) throws -> [String: FilePath] {
+    let file = try ConfigurationFile(contentsOf: kit.localFolder.appending("data.yml"))
+    return try file.decode { data in
+      var found: [String: FilePath] = [:]
+      for key in ["images", "tables"] {
+        let places = try data.optional(key, .named(.text)) ?? []
+        for (name, path) in places {
+          found[name] = kit.localFolder.pushing(FilePath(path)).lexicallyNormalized()
+        }
+      }
+      return found
+    }
+  }
+}

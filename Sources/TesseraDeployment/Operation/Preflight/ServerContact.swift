@@ -1,0 +1,18 @@
+public import Foundation
+
+/// What came of an attempt to reach a server.
+public enum ServerContact: Sendable, Hashable {
+  /// It is a server of the federation, and takes this participant; its name, the end of its certificate, and its time, if it
+  /// told that.
+  case welcomed(name: String, expires: Date, time: Date?)
+  /// It is a server of the federation, and does not take this participant.
+  case refused(name: String, reason: String)
+  /// What answered is no server of the federation.
+  case untrusted(reason: String)
+  /// What answered does not speak TLS 1.3.
+  case withoutTLS(reason: String)
+  /// Nothing listens there.
+  case notListening
+  /// There is no way there, or nobody answers.
+  case unreachable(reason: String)
+}
