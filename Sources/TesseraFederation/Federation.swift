@@ -172,7 +172,8 @@ public struct Federation: Sendable {
           contributions: record.contributions,
           refusals: record.refusals,
           traffic: record.traffic,
-          duration: ContinuousClock.now - start
+          duration: ContinuousClock.now - start,
+          efforts: record.efforts
         )
       )
       state = next

@@ -69,6 +69,24 @@ private final class Counter: Sendable {
     try WorkflowState(model: ModelState([(name: "weight", tensor: Tensor.zeros([300]))]))
   }
 
+  @Test func aRoundSaysWhatItTookOfEachSite() async throws {
+    let efforts = Mutex<[[String: SiteEffort]]>([])
+    _ = try await Self.federation(DrawingExecutor(), rounds: 2, fraction: 0.5)
+      .run(from: Self.start()) { round in
+        let names = Set(round.contributions.map(\.site))
+        #expect(Set(round.efforts.keys) == names && names.count == 6)
+        #expect(round.efforts.values.reduce(0) { $0 + $1.bytesUp } == round.traffic.up)
+        #expect(round.efforts.values.reduce(0) { $0 + $1.bytesDown } == round.traffic.down)
+        efforts.withLock { $0.append(round.efforts) }
+      }
+    let all = efforts.withLock { $0 }
+    #expect(all.count == 2)
+    for effort in all.flatMap(\.values) {
+      #expect(effort.seconds > 0 && effort.seconds < 3600)
+      #expect(effort.bytesDown == 1200 && effort.bytesUp == 1200)
+    }
+  }
+
   @Test func theResultIsTheSameOnAnyNumberOfLanes() async throws {
     let one = try await Self.federation(DrawingExecutor(), lanes: 1, fraction: 0.5)
       .run(from: Self.start())

@@ -75,7 +75,10 @@ public struct RecordedTraining: Sendable {
       firstStep = result.state.step + 1
       // The state first: a round that the journal has can be gone on from.
       try result.state.write(to: file(entry.round, in: run.record))
-      try run.append(.roundFinished(training: name, result: entry))
+      try run.append(
+        .roundFinished(training: name, result: entry),
+        efforts: result.efforts.mapValues(\.metrics)
+      )
       unlink(progress.string)
       removeStates(in: run.record, except: entry.round)
       memories?.settle(at: result.state.step)

@@ -115,10 +115,17 @@ extension Controller {
     let step = sending.step
     try journal(.taskOpened(step: step, task: name, round: round, sites: sites.count))
     observe(.asked(name, round: round, sites: sites.count))
+    let start = ContinuousClock.now
+    let down = Dictionary(sending.tasks.map { ($0.site.index, $0.data.byteCount) }) { $1 }
     let outcome = try await exchange([sending], with: sites, quorum: quorum, into: sink) {
       contribution,
       answers,
-      _ in
+      received in
+      let seconds = (ContinuousClock.now - start) / .seconds(1)
+      self.record.withLock { record in
+        record.efforts[contribution.site, default: SiteEffort()]
+          .add(seconds, down: down[contribution.index] ?? 0, up: received.traffic.up)
+      }
       self.note { .answerAccepted(step: step, contribution) }
       self.observe(.answered(self.sites[contribution.index], answers: answers))
     } refused: { refusal in

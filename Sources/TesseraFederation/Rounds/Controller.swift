@@ -40,6 +40,8 @@ public final class Controller: Sendable {
     /// What came of tasks that were dispatched by themselves, by their numbers: they are done in any order.
     var dispatched: [Dispatched] = []
     var traffic = Traffic()
+    /// What it took of the sites, by their names.
+    var efforts: [String: SiteEffort] = [:]
     /// How many secret draws of sites this round has made.
     var draws = 0
     /// The numbers of those that were gathered from.

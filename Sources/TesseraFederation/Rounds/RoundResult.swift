@@ -30,6 +30,8 @@ public struct RoundResult: Sendable {
   public var traffic: Traffic
   /// How long the round took, with its evaluation.
   public var duration: Duration
+  /// What it took of the sites whose answers were gathered, by their names.
+  public var efforts: [String: SiteEffort] = [:]
 
   /// The new global model.
   public var model: ModelState { state.model }

@@ -55,14 +55,20 @@ public final class OpenRun: Sendable {
 
   /// Adds an event to the journal, and to the manifest what it says.
   ///
+  /// - Parameters:
+  ///   - event: What happened.
+  ///   - efforts: Of a round that is finished, what it took of sites, by their names: curves have it, and nothing else.
   /// - Throws: ``RunError`` with code ``RunError/Code/cannotWrite`` if the event is not on the disk; nothing is changed then.
-  public func append(_ event: RunEvent) throws {
+  public func append(
+    _ event: RunEvent,
+    efforts: [String: [String: Double]] = [:]
+  ) throws {
     try journal.append(event)
     didAppend(event)
     try state.withLock { try $0.apply(event) }
     guard case .roundFinished(let training, let round) = event else { return }
     for metric in RoundMetric.lines(of: round, in: training) { try record.append(metric: metric) }
-    try curves.add(round, of: training, at: .now)
+    try curves.add(round, of: training, efforts: efforts, at: .now)
   }
 
   /// Changes the manifest and saves it; if it cannot be saved, it is not changed.
@@ -97,6 +103,8 @@ struct RoundMetric: Codable {
     metrics["loss"] = round.loss
     metrics["trainingLoss"] = round.trainingLoss
     metrics["compression"] = round.compression
+    metrics["bytesDown"] = Double(round.bytesDown)
+    metrics["bytesUp"] = Double(round.bytesUp)
     for (owner, epsilon) in round.epsilon { metrics["epsilon \(owner)"] = epsilon }
     let own = RoundMetric(training: training, round: round.round, site: nil, metrics: metrics)
     return [own]

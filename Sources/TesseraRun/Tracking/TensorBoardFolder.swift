@@ -20,13 +20,26 @@ public final class TensorBoardFolder: Sendable {
 
   /// Adds what a round of a training came to.
   ///
+  /// - Parameters:
+  ///   - round: The round.
+  ///   - training: The training's name.
+  ///   - efforts: What it took of sites, by their names: seconds, bytes.
+  ///   - time: When it was done.
   /// - Throws: ``RunError`` with code ``RunError/Code/cannotWrite`` if the system refuses.
-  public func add(_ round: RunManifest.Round, of training: String, at time: Date) throws {
+  public func add(
+    _ round: RunManifest.Round,
+    of training: String,
+    efforts: [String: [String: Double]] = [:],
+    at time: Date
+  ) throws {
     let hasSites = round.contributors.count <= Self.mostSites
     for line in RoundMetric.lines(of: round, in: training) where line.site == nil || hasSites {
       let name = ([training] + (line.site.map { [$0] } ?? [])).joined(separator: "/")
       let file = try file(name, at: time, round: round.round)
-      for (metric, value) in line.metrics.sorted(by: { $0.key < $1.key }) {
+      let effort = line.site.flatMap { efforts[$0] } ?? [:]
+      // What a site measures goes before what was measured of it.
+      let metrics = line.metrics.merging(effort) { measured, _ in measured }
+      for (metric, value) in metrics.sorted(by: { $0.key < $1.key }) {
         try file.add(scalar: metric, value, step: round.round, at: time)
       }
       try file.flush()
