@@ -189,7 +189,7 @@ extension JobEvent {
       self = .asked(task: task.description, round: round, sites: sites)
     case .answered(let site, let answers): self = .answered(site: site.name, answers: answers)
     case .refused(let refusal): self = .refused(site: refusal.site, reason: refusal.reason)
-    case .roundStarted, .notified: return nil
+    case .roundStarted, .worked, .notified: return nil
     }
   }
 }

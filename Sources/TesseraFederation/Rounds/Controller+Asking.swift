@@ -121,11 +121,13 @@ extension Controller {
       contribution,
       answers,
       received in
-      let seconds = (ContinuousClock.now - start) / .seconds(1)
-      self.record.withLock { record in
-        record.efforts[contribution.site, default: SiteEffort()]
-          .add(seconds, down: down[contribution.index] ?? 0, up: received.traffic.up)
-      }
+      let effort = SiteEffort(
+        seconds: (ContinuousClock.now - start) / .seconds(1),
+        bytesDown: down[contribution.index] ?? 0,
+        bytesUp: received.traffic.up
+      )
+      self.record.withLock { $0.efforts[contribution.site, default: SiteEffort()] += effort }
+      self.observe(.worked(self.sites[contribution.index], effort))
       self.note { .answerAccepted(step: step, contribution) }
       self.observe(.answered(self.sites[contribution.index], answers: answers))
     } refused: { refusal in

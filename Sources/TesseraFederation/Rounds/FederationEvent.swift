@@ -6,6 +6,8 @@ public enum FederationEvent: Sendable {
   case roundStarted(round: Int, of: Int)
   /// Sites are asked to do a task.
   case asked(TaskName, round: Int, sites: Int)
+  /// What an answer took that is used.
+  case worked(Site, SiteEffort)
   /// A site's answer was used; so many have answered by now.
   case answered(Site, answers: Int)
   /// A site's answer was not used.

@@ -12,10 +12,17 @@ public struct SiteEffort: Sendable, Hashable {
   /// Nothing yet.
   public init() {}
 
-  mutating func add(_ seconds: Double, down: Int, up: Int) {
-    self.seconds += seconds
-    bytesDown = bytesDown.addingUpToLimit(down)
-    bytesUp = bytesUp.addingUpToLimit(up)
+  init(seconds: Double, bytesDown: Int, bytesUp: Int) {
+    self.seconds = seconds
+    self.bytesDown = bytesDown
+    self.bytesUp = bytesUp
+  }
+
+  /// Adds what another task took.
+  public static func += (a: inout SiteEffort, b: SiteEffort) {
+    a.seconds += b.seconds
+    a.bytesDown = a.bytesDown.addingUpToLimit(b.bytesDown)
+    a.bytesUp = a.bytesUp.addingUpToLimit(b.bytesUp)
   }
 
   /// The numbers by the names that curves have.

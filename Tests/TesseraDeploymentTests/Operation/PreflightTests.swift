@@ -207,7 +207,7 @@ import Testing
     try write("images: {chest: ../missing}\n", to: data)
     let missing = await report("north")
     let finding = try #require(missing.findings.first { $0.code == .dataUnreadable })
-    #expect(finding.message.contains("chest: \(kit("north"))/missing is not there"))
+    #expect(finding.message.contains("images chest: \(kit("north"))/missing is not there"))
     try FileManager.default.createDirectory(
       atPath: kit("north").appending("missing").string,
       withIntermediateDirectories: false

@@ -94,6 +94,9 @@ public struct FederationMetrics: Sendable {
     switch event {
     case .answered(let site, _): answers.add(1, [job, site.name, "accepted"])
     case .refused(let refusal): answers.add(1, [job, refusal.site, "refused"])
+    case .worked(let site, let effort):
+      bytes.add(Double(effort.bytesDown), [job, site.name, "down"])
+      bytes.add(Double(effort.bytesUp), [job, site.name, "up"])
     case .roundStarted, .asked, .notified: break
     }
   }

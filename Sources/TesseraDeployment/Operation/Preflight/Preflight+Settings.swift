@@ -95,16 +95,13 @@ extension Preflight {
 
   /// What `local/data.yml` names, and where it is.
   public static func data(of kit: StartupKit) throws -> [String: FilePath] {
-    let file = try ConfigurationFile(contentsOf: kit.localFolder.appending("data.yml"))
-    return try file.decode { data in
-      var found: [String: FilePath] = [:]
-      for key in ["images", "tables"] {
-        let places = try data.optional(key, .named(.text)) ?? []
-        for (name, path) in places {
-          found[name] = kit.localFolder.pushing(FilePath(path)).lexicallyNormalized()
-        }
-      }
-      return found
+    let settings = try SiteSettings(of: kit)
+    var found: [String: FilePath] = [:]
+    for (kind, places) in [
+      ("images", settings.images), ("tables", settings.tables), ("folders", settings.folders),
+    ] {
+      for (name, path) in places { found["\(kind) \(name)"] = path.lexicallyNormalized() }
     }
+    return found
   }
 }
