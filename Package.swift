@@ -224,8 +224,8 @@ let package = Package(
     .testTarget(
       name: "TesseraFederationGRPCTests",
       dependencies: [
-        "TesseraCore", "TesseraDeployment", "TesseraFederation", "TesseraFederationGRPC",
-        "TesseraProvisioning", "TesseraTesting", system,
+        "TesseraCore", "TesseraData", "TesseraDeployment", "TesseraFederation",
+        "TesseraFederationGRPC", "TesseraProvisioning", "TesseraRun", "TesseraTesting", system,
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       swiftSettings: strict

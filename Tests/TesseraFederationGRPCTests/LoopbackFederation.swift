@@ -1,6 +1,7 @@
 import Foundation
 import SystemPackage
 import TesseraCore
+import TesseraData
 import TesseraFederation
 import TesseraFederationGRPC
 import TesseraProvisioning
@@ -10,7 +11,10 @@ final class LoopbackFederation: Sendable {
   let folder = FilePath(NSTemporaryDirectory()).appending("tessera-\(UUID().uuidString)")
   let sites: [Site]
 
-  init(sites count: Int) throws {
+  /// Kits for so many sites.
+  ///
+  /// - Parameter withData: Whether each site has images of its own.
+  init(sites count: Int, withData: Bool = false) throws {
     sites = (0..<count).map { Site(index: $0, name: "site-\($0 + 1)", exampleCount: 10 + $0) }
     let project = try Project(
       name: "loopback",
@@ -23,12 +27,44 @@ final class LoopbackFederation: Sendable {
           port: 7443
         )
       ] + sites.map { try Participant(name: $0.name, kind: .site, organisation: $0.name) }
-        + [Participant(name: "ada", kind: .user, organisation: "hub", role: .lead)]
+        + [
+          Participant(name: "ada", kind: .user, organisation: "hub", role: .lead),
+          Participant(name: "root", kind: .user, organisation: "hub", role: .projectAdmin),
+          Participant(name: "mia", kind: .user, organisation: "hub", role: .member),
+        ]
     )
     _ = try AuthorityFolder.provision(project, in: folder)
+    guard withData else { return }
+    for site in sites {
+      let place = folder.appending("data-\(site.name)")
+      try FileManager.default.createDirectory(
+        atPath: place.string,
+        withIntermediateDirectories: true
+      )
+      try IDXFolder.write(Self.images(at: site), as: .train, to: place)
+      try "images: {shapes: \(place)}\n".write(
+        toFile: folder.appending("kits").appending(site.name).appending("local/data.yml").string,
+        atomically: true,
+        encoding: .utf8
+      )
+    }
   }
 
   deinit { try? FileManager.default.removeItem(atPath: folder.string) }
+
+  /// Images of three classes, each of another brightness, as many as the site has examples.
+  static func images(at site: Site) throws -> LabelledImages {
+    let labels = (0..<site.exampleCount).map { $0 % 3 }
+    let generator = try Generator(key: RandomKey(seed: UInt64(site.index)))
+    let noise = try Tensor.uniform([site.exampleCount, 1, 8, 8], using: generator)
+    let levels = try Tensor(labels.map { Float($0) }).reshaped(to: [site.exampleCount, 1, 1, 1])
+    return try LabelledImages(
+      name: site.name,
+      images: ((noise + levels) * 80).to(.uint8),
+      labels: Tensor(labels.map { Int64($0) }),
+      classNames: ["0", "1", "2"]
+    )
+  }
 
   func kit(_ name: String) throws -> StartupKit {
     try StartupKit(contentsOf: folder.appending("kits").appending(name))

@@ -88,10 +88,12 @@ public struct FederationConsole: Sendable {
   /// Hands in a copy of a job, signed by the user.
   public func clone(_ id: String) async throws -> JobRecord {
     var reader = BundleReader()
-    let parts = try await client.bundle(.with { $0.job = id }, options: options) { response in
-      var parts: [Tessera_Federation_V1_BundlePart] = []
-      for try await part in response.messages { parts.append(part) }
-      return parts
+    let parts = try await reporting {
+      try await client.bundle(.with { $0.job = id }, options: options) { response in
+        var parts: [Tessera_Federation_V1_BundlePart] = []
+        for try await part in response.messages { parts.append(part) }
+        return parts
+      }
     }
     for part in parts { try reader.take(part) }
     let original = try reader.bundle().bundle
@@ -100,8 +102,10 @@ public struct FederationConsole: Sendable {
   }
 
   private func submit(_ bundle: JobBundle, cloning original: String?) async throws -> JobRecord {
-    let document = try await client.submit(options: options) { writer in
-      for part in bundle.parts(cloning: original) { try await writer.write(part) }
+    let document = try await reporting {
+      try await client.submit(options: options) { writer in
+        for part in bundle.parts(cloning: original) { try await writer.write(part) }
+      }
     }
     return try JSONText.value(JobRecord.self, of: document.json)
   }
@@ -191,15 +195,17 @@ public struct FederationConsole: Sendable {
     from offset: Int = 0,
     _ write: @escaping @Sendable (Data) throws -> Void
   ) async throws {
-    try await client.download(
-      .with {
-        $0.job = id
-        $0.path = path
-        $0.offset = Int64(offset)
-      },
-      options: options
-    ) { response in
-      for try await part in response.messages { try write(part.bytes) }
+    try await reporting {
+      try await client.download(
+        .with {
+          $0.job = id
+          $0.path = path
+          $0.offset = Int64(offset)
+        },
+        options: options
+      ) { response in
+        for try await part in response.messages { try write(part.bytes) }
+      }
     }
   }
 
@@ -253,15 +259,25 @@ public struct FederationConsole: Sendable {
   private func ask<Value: Decodable>(
     _ request: Tessera_Federation_V1_Request
   ) async throws -> Value {
-    try JSONText.value(Value.self, of: try await client.ask(request, options: options).json)
+    let document = try await reporting { try await client.ask(request, options: options) }
+    return try JSONText.value(Value.self, of: document.json)
   }
 
   private func follow(
     _ request: Tessera_Federation_V1_Request,
     _ observe: @escaping @Sendable (String) async throws -> Void
   ) async throws {
-    try await client.follow(request, options: options) { response in
-      for try await document in response.messages { try await observe(document.json) }
+    try await reporting {
+      try await client.follow(request, options: options) { response in
+        for try await document in response.messages { try await observe(document.json) }
+      }
+    }
+  }
+
+  /// Errors of the wire as those of the deployment.
+  private func reporting<Value>(_ body: () async throws -> Value) async throws -> Value {
+    do { return try await body() } catch let error as RPCError {
+      throw DeploymentError(reporting: error)
     }
   }
 }

@@ -53,6 +53,7 @@ public final class FederationServer: Sendable {
         $0.http2.targetWindowSize = 8 << 20
         $0.http2.maxFrameSize = 1 << 20
         $0.rpc.maxRequestPayloadSize = Wire.messageLimit
+        $0.connection.maxGraceTime = .milliseconds(500)
         $0.connection.keepalive.time = patience / 2
         $0.connection.keepalive.timeout = patience / 2
         $0.connection.keepalive.clientBehavior.allowWithoutCalls = true
@@ -77,11 +78,16 @@ public final class FederationServer: Sendable {
       services.append(AdministrationService(jobs: jobs, security: security, operate: operate))
     }
     let server = GRPCServer(transport: transport, services: services)
+    // Not a child of the current task: a server that is cancelled while a stream arrives drops the stream unfinished, which NIO
+    // takes for an error of the program. It is told to end instead, and ends within the grace time.
+    let serving = Task { try await server.serve() }
     try await withTaskCancellationHandler {
-      try await server.serve()
+      try await serving.value
     } onCancel: {
+      desks.closeAll(because: "the server ends")
       server.beginGracefulShutdown()
     }
+    try Task.checkCancellation()
   }
 
   /// The port that the server listens at, once it does.

@@ -27,6 +27,11 @@ final class SiteDesks: Sendable {
     self.observer.withLock { $0 = observer }
   }
 
+  /// Ends all connections.
+  func closeAll(because reason: String) {
+    for desk in desks.withLock({ Array($0.values) }) { desk.close(because: reason) }
+  }
+
   /// The names of the sites that are there.
   var connected: [String] {
     desks.withLock { $0.filter { $0.value.isConnected }.keys.sorted() }

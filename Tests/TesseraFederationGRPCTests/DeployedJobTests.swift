@@ -1,0 +1,213 @@
+import Foundation
+import Synchronization
+import SystemPackage
+import TesseraCore
+import TesseraDeployment
+import TesseraFederation
+import TesseraFederationGRPC
+import TesseraProvisioning
+import TesseraRun
+import Testing
+
+/// Jobs from a user's console to the sites and back, each part as its program runs it.
+@Suite(.serialized) struct DeployedJobTests {
+  static func job(_ name: String = "shapes", rounds: Int = 3, rest: String = "") -> String {
+    """
+    name: \(name)
+    seed: 11
+    workflow: {type: fedavg, rounds: \(rounds)}
+    model: linear
+    executor: {type: classifier, epochs: 1, batch: 4}
+    minimum_sites: 2
+    \(rest)
+    """
+  }
+
+  /// A job that lasts until somebody ends it.
+  static let endless = job("endless", rounds: 10_000)
+
+  @Test func aJobHasTheBitsOfItsSimulation() async throws {
+    let digest = try await RunningFederation.run { federation in
+      let folder = try federation.folder("shapes", Self.job())
+      return try await federation.console { console in
+        let job = try await console.submit(folder)
+        #expect(job.submitter.name == "ada" && job.submitter.role == .lead)
+        let rounds = Mutex<[Int]>([])
+        let states = Mutex<[String]>([])
+        try await console.watch(job.id) { event in
+          switch event {
+          case .roundFinished(let round): rounds.withLock { $0.append(round.round) }
+          case .changed(let job): states.withLock { $0.append(job.state.name) }
+          default: break
+          }
+        }
+        #expect(rounds.withLock { $0 } == [1, 2, 3])
+        #expect(states.withLock { $0.last } == "completed")
+        let files = try await console.files(of: job.id)
+        #expect(files.map(\.path).contains("report.html"))
+        let model = Mutex(Data())
+        try await console.download("model.safetensors", of: job.id) { bytes in
+          model.withLock { $0.append(bytes) }
+        }
+        #expect(
+          model.withLock { $0.count } == files.first { $0.path == "model.safetensors" }?.bytes
+        )
+        return try await console.show(job.id).rounds.last?.model
+      }
+    }
+    // The same data and the same seed, in one process.
+    let loopback = try LoopbackFederation(sites: 2, withData: true)
+    let folder = loopback.folder.appending("simulated")
+    try FileManager.default.createDirectory(
+      atPath: folder.string,
+      withIntermediateDirectories: true
+    )
+    try Self.job().write(
+      toFile: folder.appending("job.yml").string,
+      atomically: true,
+      encoding: .utf8
+    )
+    let sites = loopback.sites.map { "\($0.name): \(loopback.folder)/data-\($0.name)" }
+    try "sites: {\(sites.joined(separator: ", "))}\n".write(
+      toFile: folder.appending("data.yml").string,
+      atomically: true,
+      encoding: .utf8
+    )
+    let run = try JobRun(Job(contentsOf: folder), lanes: 1)
+    let record = try RunRecord.create(
+      at: loopback.folder.appending("run"),
+      try run.newManifest()
+    )
+    let manifest = try await run.run(in: record)
+    #expect(digest != nil && manifest.trainings[0].rounds.last?.model == digest)
+  }
+
+  @Test func anAbortEndsAJobAtOnceEverywhere() async throws {
+    try await RunningFederation.run { federation in
+      let folder = try federation.folder("endless", Self.endless)
+      try await federation.console { console in
+        let job = try await console.submit(folder)
+        try await console.watch(job.id) { event in
+          guard case .roundFinished(let round) = event, round.round == 2 else { return }
+          let ended = try await console.abort(job.id)
+          #expect(ended.state == .finished(.aborted(by: "ada")))
+        }
+        // What its rounds have made is there; the sites have forgotten it.
+        let files = try await console.files(of: job.id).map(\.path)
+        #expect(files.contains("run.json"))
+        await #expect(throws: DeploymentError.self) { try await console.abort(job.id) }
+        try await console.delete(job.id)
+        let left = try await console.jobs()
+        #expect(left.isEmpty)
+        let site = try await console.site("site-1")
+        #expect(site.description?.jobs == [])
+      }
+    }
+  }
+
+  @Test func severalJobsRunAtOnceAndACopyIsSignedByWhoMadeIt() async throws {
+    try await RunningFederation.run { federation in
+      let folder = try federation.folder("shapes", Self.job())
+      let first = try await federation.console { try await $0.submit(folder) }
+      let copy = try await federation.console(as: "root") { try await $0.clone(first.id) }
+      #expect(copy.clonedFrom == first.id && copy.submitter.name == "root")
+      let ends = try await federation.console { console in
+        (try await console.end(of: first.id), try await console.end(of: copy.id))
+      }
+      #expect(ends.0.state == .finished(.completed) && ends.1.state == .finished(.completed))
+    }
+  }
+
+  @Test func whoMayNotIsRefusedByName() async throws {
+    try await RunningFederation.run { federation in
+      let folder = try federation.folder("shapes", Self.job())
+      let refused = await #expect(throws: DeploymentError.self) {
+        try await federation.console(as: "mia") { try await $0.submit(folder) }
+      }
+      #expect(refused?.code == .notAllowed)
+      #expect(refused?.message.contains("mia") == true)
+      let job = try await federation.console { try await $0.submit(folder) }
+      // A member may watch, and no more.
+      try await federation.console(as: "mia") { console in
+        let end = try await console.end(of: job.id)
+        #expect(end.state == .finished(.completed))
+        await #expect(throws: DeploymentError.self) { try await console.delete(job.id) }
+        await #expect(throws: DeploymentError.self) { try await console.files(of: job.id) }
+        await #expect(throws: DeploymentError.self) {
+          try await console.set("site-1", isDisabled: true)
+        }
+      }
+      // A site is no user.
+      await #expect(throws: ProvisioningError.self) {
+        try await federation.console(as: "site-1") { try await $0.jobs() }
+      }
+    }
+  }
+
+  @Test func aSiteDecidesForItselfAndTheServerSaysWhy() async throws {
+    let loopback = try LoopbackFederation(sites: 2, withData: true)
+    let policy = loopback.folder.appending("kits/site-2/local/policy.yml")
+    try "rights: {project-admin: {submit: any}}\n".write(
+      toFile: policy.string,
+      atomically: true,
+      encoding: .utf8
+    )
+    try await RunningFederation.run(loopback) { federation in
+      let folder = try federation.folder("shapes", Self.job())
+      try await federation.console { console in
+        let end = try await console.end(of: console.submit(folder).id)
+        guard case .finished(.failed(let reason)) = end.state else {
+          Issue.record("it is \(end.state.name)")
+          return
+        }
+        #expect(reason.contains("site-2") && reason.contains("submit"))
+      }
+    }
+  }
+
+  @Test func aJobWaitsForItsSitesAndSaysSo() async throws {
+    try await RunningFederation.run { federation in
+      let folder = try federation.folder("shapes", Self.job())
+      try await federation.console(as: "root") { console in
+        try await console.set("site-2", isDisabled: true)
+        let job = try await console.submit(folder)
+        try await console.watch(job.id) { event in
+          guard case .waiting(let reason) = event else { return }
+          #expect(reason.contains("site-2"))
+          try await console.set("site-2", isDisabled: false)
+        }
+        let details = try await console.show(job.id)
+        #expect(details.job.state == .finished(.completed))
+        let never = try federation.folder(
+          "never",
+          Self.job("never", rest: "mandatory_sites: [atlantis]")
+        )
+        let lost = try await console.end(of: console.submit(never).id)
+        #expect(lost.state.name == "abandoned" && lost.state.reason?.contains("atlantis") == true)
+      }
+    }
+  }
+
+  @Test func aServerThatIsStartedAgainGoesOnWithItsJobs() async throws {
+    let loopback = try LoopbackFederation(sites: 2, withData: true)
+    let id = try await RunningFederation.run(loopback) { federation in
+      let folder = try federation.folder("endless", Self.job("long", rounds: 40))
+      return try await federation.console { console in
+        let job = try await console.submit(folder)
+        try? await console.watch(job.id) { event in
+          guard case .roundFinished(let round) = event, round.round == 3 else { return }
+          throw CancellationError()
+        }
+        return job.id
+      }
+    }
+    let rounds = try await RunningFederation.run(loopback) { federation in
+      try await federation.console { console in
+        let end = try await console.end(of: id)
+        #expect(end.state == .finished(.completed))
+        return try await console.show(id).rounds.map(\.round)
+      }
+    }
+    #expect(rounds == Array(1...40))
+  }
+}

@@ -1,0 +1,100 @@
+import Foundation
+import SystemPackage
+import TesseraCore
+import TesseraData
+import TesseraDeployment
+import TesseraFederation
+import TesseraFederationGRPC
+import TesseraProvisioning
+
+/// A server, sites and a console of one federation, each as its program runs it, over TLS on loopback.
+struct RunningFederation: Sendable {
+  let loopback: LoopbackFederation
+  let jobs: JobService
+  let port: Int
+
+  /// Runs a federation while `body` asks.
+  ///
+  /// - Parameters:
+  ///   - count: How many sites there are.
+  ///   - loopback: The kits and folders of a federation that ran before, which goes on.
+  ///   - body: Asks; the federation ends with it.
+  static func run<Value: Sendable>(
+    sites count: Int = 2,
+    _ loopback: LoopbackFederation? = nil,
+    _ body: @escaping @Sendable (RunningFederation) async throws -> Value
+  ) async throws -> Value {
+    let loopback = try loopback ?? LoopbackFederation(sites: count, withData: true)
+    let server = try loopback.server()
+    let kit = try loopback.kit("server")
+    let jobs = try JobService(
+      kit,
+      network: server,
+      store: SQLiteJobStore(at: kit.folder.appending("jobs.sqlite"))
+    )
+    return try await withThrowingTaskGroup(of: Value?.self) { group in
+      group.addTask {
+        try await server.run(administering: jobs)
+        return nil
+      }
+      group.addTask {
+        try await jobs.run()
+        return nil
+      }
+      let port = try await server.port
+      for site in loopback.sites {
+        let kit = try loopback.kit(site.name)
+        let site = try FederationSite(
+          kit,
+          host: "127.0.0.1",
+          port: port,
+          handler: SiteJobs(kit)
+        )
+        group.addTask {
+          try await site.run()
+          return nil
+        }
+      }
+      group.addTask {
+        try await body(RunningFederation(loopback: loopback, jobs: jobs, port: port))
+      }
+      defer { group.cancelAll() }
+      while let result = try await group.next() {
+        if let result { return result }
+      }
+      throw CancellationError()
+    }
+  }
+
+  /// Asks as a user.
+  func console<Value: Sendable>(
+    as name: String = "ada",
+    _ body: @escaping @Sendable (FederationConsole) async throws -> Value
+  ) async throws -> Value {
+    try await FederationConsole.connect(
+      loopback.kit(name),
+      host: "127.0.0.1",
+      port: port,
+      body
+    )
+  }
+
+  /// A job's folder.
+  func folder(_ name: String, _ text: String) throws -> FilePath {
+    let folder = loopback.folder.appending("jobs").appending(name)
+    try FileManager.default.createDirectory(
+      atPath: folder.string,
+      withIntermediateDirectories: true
+    )
+    try text.write(toFile: folder.appending("job.yml").string, atomically: true, encoding: .utf8)
+    return folder
+  }
+}
+
+extension FederationConsole {
+  /// What a job is when it is over.
+  func end(of id: String) async throws -> JobRecord {
+    try await watch(id) { _ in }
+    return try await show(id).job
+  }
+}
