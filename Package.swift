@@ -72,6 +72,7 @@ let package = Package(
       cxxSettings: [.treatAllWarnings(as: .error)],
       linkerSettings: [.linkedLibrary("stdc++")]
     ),
+    .target(name: "CProcess", cSettings: [.treatAllWarnings(as: .error)]),
     .target(
       name: "TesseraCore",
       dependencies: ["CTessera", "CZip", system],
@@ -113,8 +114,8 @@ let package = Package(
     .target(
       name: "TesseraFederation",
       dependencies: [
-        "CSEAL", "TesseraCore", "TesseraNN", "TesseraData", "TesseraRun", "TesseraConfiguration",
-        system,
+        "CProcess", "CSEAL", "TesseraCore", "TesseraNN", "TesseraData", "TesseraRun",
+        "TesseraConfiguration", system,
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "CryptoExtras", package: "swift-crypto"),
       ],

@@ -78,7 +78,13 @@ public struct ModelState: Sendable {
   ///
   /// - Throws: ``TensorError`` with code ``TensorError/Code/malformedFile`` or ``TensorError/Code/fileSystem``.
   public init(contentsOf path: FilePath) throws {
-    let file = try SafeTensors(contentsOf: path)
+    try self.init(SafeTensors(contentsOf: path))
+  }
+
+  /// The tensors of a `.safetensors` file, in the order of ``init(contentsOf:)``.
+  ///
+  /// - Throws: ``TensorError`` if memory is short.
+  public init(_ file: SafeTensors) throws {
     var names = file.names
     if let text = file.metadata[Self.orderKey],
       let order = try? JSONDecoder().decode([String].self, from: Data(text.utf8)),
@@ -94,10 +100,15 @@ public struct ModelState: Sendable {
   /// - Parameters:
   ///   - path: An earlier file of that name is replaced.
   ///   - metadata: Free text for readers. The order of the names is added under `tessera.order`.
+  ///   - isDurable: Whether the bytes are on the disk when this returns.
   /// - Throws: ``TensorError`` if a dtype cannot be stored, or the system refuses to write.
-  public func write(to path: FilePath, metadata: [String: String] = [:]) throws {
+  public func write(
+    to path: FilePath,
+    metadata: [String: String] = [:],
+    isDurable: Bool = true
+  ) throws {
     var metadata = metadata
     metadata[Self.orderKey] = String(decoding: try JSONEncoder().encode(names), as: UTF8.self)
-    try SafeTensors.write(entries, metadata: metadata, to: path)
+    try SafeTensors.write(entries, metadata: metadata, to: path, isDurable: isDurable)
   }
 }

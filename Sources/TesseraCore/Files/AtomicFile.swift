@@ -25,9 +25,15 @@ public enum AtomicFile {
   ///
   /// - Parameters:
   ///   - path: The file's name; an earlier file of that name is replaced.
+  ///   - isDurable: Whether the bytes are on the disk when this returns; a file that only another process is to read, which
+  ///     nobody needs after a power cut, does not have to be.
   ///   - body: Writes the contents.
   /// - Throws: ``TensorError`` with code ``TensorError/Code/fileSystem`` if the system refuses, and whatever `body` throws.
-  public static func write(to path: FilePath, _ body: (borrowing Writer) throws -> Void) throws {
+  public static func write(
+    to path: FilePath,
+    isDurable: Bool = true,
+    _ body: (borrowing Writer) throws -> Void
+  ) throws {
     let neighbour = try partialName(for: path)
     try describing("write", path) {
       let descriptor = try FileDescriptor.open(
@@ -38,7 +44,7 @@ public enum AtomicFile {
       )
       do {
         try descriptor.closeAfter { try body(Writer(descriptor: descriptor)) }
-        try replace(path, by: neighbour)
+        try replace(path, by: neighbour, isDurable: isDurable)
       } catch {
         unlink(neighbour.string)
         throw error
@@ -61,7 +67,15 @@ public enum AtomicFile {
   }
 
   /// Gives `neighbour` the name `path`, once its bytes have reached the disk.
-  static func replace(_ path: FilePath, by neighbour: FilePath) throws {
+  static func replace(
+    _ path: FilePath,
+    by neighbour: FilePath,
+    isDurable: Bool = true
+  ) throws {
+    guard isDurable else {
+      guard rename(neighbour.string, path.string) == 0 else { throw Errno(rawValue: errno) }
+      return
+    }
     let descriptor = try FileDescriptor.open(neighbour, .readOnly)
     try descriptor.closeAfter {
       // Without this, a power cut could leave the new name on an empty file.

@@ -33,7 +33,25 @@ public struct SafeTensors: Sendable {
   /// - Throws: ``TensorError`` with code ``TensorError/Code/malformedFile`` if the file is truncated or the header is
   ///   not consistent, naming the file and the tensor; with ``TensorError/Code/fileSystem`` if it cannot be read.
   public init(contentsOf path: FilePath) throws {
-    let file = try MappedFile(path)
+    try self.init(MappedFile(path), path)
+  }
+
+  /// Reads an open file whole and checks its header: for files of someone who is not trusted.
+  ///
+  /// Whoever can still write to a file that is mapped changes tensors under those who compute with them, and ends the process
+  /// by cutting it short. What is copied stays.
+  ///
+  /// - Parameters:
+  ///   - descriptor: The file, open for reading; it stays open.
+  ///   - path: What errors call it.
+  ///   - largest: How many bytes it may have.
+  /// - Throws: ``TensorError`` as ``init(contentsOf:)``, and with code ``TensorError/Code/malformedFile`` if it is larger.
+  public init(copying descriptor: FileDescriptor, named path: FilePath, atMost largest: Int) throws
+  {
+    try self.init(MappedFile(copying: descriptor, path, atMost: largest), path)
+  }
+
+  private init(_ file: MappedFile, _ path: FilePath) throws {
     let header = try SafeTensorsHeader(file.bytes, path: path)
     self.file = file
     self.path = path
@@ -71,18 +89,20 @@ public struct SafeTensors: Sendable {
   ///   - tensors: With names that differ.
   ///   - metadata: Free text for readers.
   ///   - path: An earlier file of that name is replaced.
+  ///   - isDurable: Whether the bytes are on the disk when this returns.
   /// - Throws: ``TensorError`` if two names are equal, or the system refuses to write.
   public static func write(
     _ tensors: [(name: String, tensor: Tensor)],
     metadata: [String: String] = [:],
-    to path: FilePath
+    to path: FilePath,
+    isDurable: Bool = true
   ) throws {
     // A stable order: `sorted` alone does not promise one.
     let ordered = tensors.enumerated().sorted { a, b in
       (-a.element.tensor.dtype.byteCount, a.offset) < (-b.element.tensor.dtype.byteCount, b.offset)
     }.map(\.element)
     let header = try SafeTensorsHeader.encoded(ordered, metadata: metadata)
-    try AtomicFile.write(to: path) { writer in
+    try AtomicFile.write(to: path, isDurable: isDurable) { writer in
       try withUnsafeBytes(of: UInt64(header.count).littleEndian) { try writer.write($0) }
       try header.withUnsafeBytes { try writer.write($0) }
       for (_, tensor) in ordered {

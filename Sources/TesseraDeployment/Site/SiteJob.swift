@@ -122,6 +122,8 @@ final class SiteJob: Sendable {
     own.filters = place.policy.filters
     own.budget = place.policy.budget
     own.jobName = id
+    // Where the site's people find it when the job is long gone.
+    own.logs = place.kit.localFolder.appending("trainers").appending(id)
     if state.job.workflow.isSecurelyAggregated {
       own.identities = [index: try identity(among: roster)]
       own.policy = place.policy.secureAggregation

@@ -98,8 +98,12 @@ public struct SiteSettings: Sendable {
   ///   and the job names none.
   public func source(for job: Job) throws -> LocalData.Source {
     var found: [(name: String, source: LocalData.Source)] = []
-    if job.executor.data != .tables { found += images.map { ($0.key, .images($0.value)) } }
-    if job.executor.data != .images { found += tables.map { ($0.key, .table($0.value)) } }
+    if job.executor.data == .files {
+      for places in [images, tables, folders] { found += places.map { ($0.key, .files($0.value)) } }
+    } else {
+      if job.executor.data != .tables { found += images.map { ($0.key, .images($0.value)) } }
+      if job.executor.data != .images { found += tables.map { ($0.key, .table($0.value)) } }
+    }
     if let name = job.deployment.dataset { found = found.filter { $0.name == name } }
     let kind = job.executor.data?.rawValue ?? "data"
     guard let one = found.first else {

@@ -15,6 +15,11 @@ public import TesseraData
 ///
 ///     sites: {north: images/north, south: images/south}
 ///     test: images/test
+///
+/// or files of each site that its program reads:
+///
+///     folders: {north: data/north, south: data/south}
+///     samples: {north: 600, south: 400}
 public struct DataMapping: Sendable {
   /// Where they come from.
   public enum Source: Sendable {
@@ -28,6 +33,8 @@ public struct DataMapping: Sendable {
     case images([(site: String, folder: FilePath)], test: FilePath?)
     /// A table of each site.
     case tables([(site: String, file: FilePath)])
+    /// Files of each site, whatever they hold, with how many examples they are if that is known.
+    case folders([(site: String, path: FilePath, samples: Int?)])
   }
   /// Where they come from.
   public var source: Source
@@ -66,21 +73,46 @@ public struct DataMapping: Sendable {
       .named(.path),
       help: "in place of `images`: a CSV file of each site"
     )
-    switch (images, sites, tables) {
-    case (let images?, nil, nil):
+    let folders = try data.optional(
+      "folders",
+      .named(.path),
+      help: "in place of `images`: what each site's program reads, a folder or a file"
+    )
+    let samples = try data.optional(
+      "samples",
+      .named(.integer(in: 1...1_000_000_000)),
+      help:
+        "beside `folders`: how many examples each site has, the most that its answers weigh; what programs say if not given"
+    )
+    switch (images, sites, tables, folders) {
+    case (let images?, nil, nil, nil):
       source = .divided(resolved(images), partition ?? .iid, examples: examples)
-    case (nil, let sites?, nil):
+    case (nil, let sites?, nil, nil):
       source = .images(
         sites.map { (site: $0.name, folder: resolved($0.value)) },
         test: test.map(resolved)
       )
-    case (nil, nil, let tables?):
+    case (nil, nil, let tables?, nil):
       source = .tables(tables.map { (site: $0.name, file: resolved($0.value)) })
+    case (nil, nil, nil, let folders?):
+      source = .folders(
+        folders.map { folder in
+          let count = samples?.first { $0.name == folder.name }?.value
+          return (site: folder.name, path: resolved(folder.value), samples: count)
+        }
+      )
+      Self.check(samples ?? [], of: folders.map(\.name), in: data)
     default:
-      if ["images", "sites", "tables"].count(where: data.contains) != 1 {
-        data.report(at: "images", "must have exactly one of 'images', 'sites' and 'tables'")
+      if ["images", "sites", "tables", "folders"].count(where: data.contains) != 1 {
+        data.report(
+          at: "images",
+          "must have exactly one of 'images', 'sites', 'tables' and 'folders'"
+        )
       }
       source = .none
+    }
+    if data.contains("samples"), !data.contains("folders") {
+      data.report(at: "samples", "is only for folders")
     }
     if data.contains("partition"), !data.contains("images") {
       data.report(at: "partition", "is only for one data set that is divided")
@@ -90,6 +122,40 @@ public struct DataMapping: Sendable {
     }
     if data.contains("test"), !data.contains("sites") {
       data.report(at: "test", "is only for sites that have a folder each")
+    }
+  }
+}
+
+extension DataMapping {
+  /// Where the data of each site are, for an executor that reads them itself; `nil` if sites have no files of their own.
+  var files: [SiteFiles]? {
+    func files(_ places: [(site: String, path: FilePath, samples: Int?)]) -> [SiteFiles] {
+      places.enumerated().map { index, place in
+        SiteFiles(index: index, name: place.site, path: place.path, samples: place.samples)
+      }
+    }
+    return switch source {
+    case .none, .atSites, .divided: nil
+    case .images(let sites, _): files(sites.map { ($0.site, $0.folder, nil) })
+    case .tables(let sites): files(sites.map { ($0.site, $0.file, nil) })
+    case .folders(let sites): files(sites)
+    }
+  }
+
+  /// Reports numbers of examples that are not those of the sites.
+  ///
+  /// Shares of examples that are announced and numbers that are not do not weigh against each other.
+  private static func check(
+    _ samples: [(name: String, value: Int)],
+    of sites: [String],
+    in data: Mapping
+  ) {
+    guard data.contains("samples") else { return }
+    if let unknown = samples.first(where: { !sites.contains($0.name) }) {
+      let hint = hint(for: unknown.name, among: sites)
+      data.report(at: "samples", "there is no site \(shown(unknown.name)) among 'folders'\(hint)")
+    } else if let missing = sites.first(where: { site in !samples.contains { $0.name == site } }) {
+      data.report(at: "samples", "must say for all sites or for none: \(shown(missing)) is missing")
     }
   }
 }

@@ -11,6 +11,7 @@ extension Job {
     switch data {
     case .images(let images): found = problems(with: images.format)
     case .tables(let tables): found = problems(with: tables.map(\.file))
+    case .files: break
     }
     guard let first = found.first else { return }
     guard let sources else {

@@ -88,6 +88,10 @@ extension JobComponents {
     executors.register("classifier", summary: "Trains and measures image classifiers by SGD.") {
       try classifier($0, algorithms)
     }
+    executors.register(
+      "external",
+      summary: "Trains with a program, in Python or another language, that each site starts once."
+    ) { try external($0) }
   }
 
   private mutating func registerNetworks() {

@@ -1,3 +1,4 @@
+public import SystemPackage
 public import TesseraConfiguration
 public import TesseraCore
 public import TesseraData
@@ -89,6 +90,8 @@ public struct ExecutorRecipe: Sendable {
     case images
     /// Tables.
     case tables
+    /// Files of each site, whatever they hold: the executor reads them itself.
+    case files
   }
 
   /// Makes one for all sites of a simulation.
@@ -143,6 +146,10 @@ public struct JobResources: Sendable {
   public var workflow: any Workflow
   /// Seeds what the executor draws before it is asked anything.
   public var key: RandomKey
+  /// The job's name.
+  public var job = ""
+  /// The job's folder.
+  public var folder: FilePath = "."
 
   /// How many rounds there are at most.
   public var rounds: Int { workflow.rounds }

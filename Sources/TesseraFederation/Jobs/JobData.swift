@@ -1,4 +1,4 @@
-internal import SystemPackage
+public import SystemPackage
 internal import TesseraCore
 public import TesseraData
 internal import TesseraRun
@@ -9,13 +9,51 @@ public enum JobData: Sendable {
   case images(JobImages)
   /// A table for each site.
   case tables([(site: Site, file: CSVFile)])
+  /// Files of each site, which its executor reads itself.
+  case files([SiteFiles])
 
   /// The sites.
   public var sites: [Site] {
     switch self {
     case .images(let images): images.sites
     case .tables(let tables): tables.map(\.site)
+    case .files(let files): files.map(\.site)
     }
+  }
+}
+
+/// Where the data of a site are that its executor reads itself.
+public struct SiteFiles: Sendable, Hashable {
+  /// The site; of one example if nobody has said how many there are.
+  public var site: Site
+  /// A folder or a file.
+  public var path: FilePath
+  /// Whether the site's number of examples is known.
+  public var isCounted: Bool
+
+  /// The data of a site.
+  ///
+  /// - Parameters:
+  ///   - site: The site.
+  ///   - path: A folder or a file.
+  ///   - isCounted: Whether the site's number of examples is known.
+  public init(site: Site, path: FilePath, isCounted: Bool) {
+    self.site = site
+    self.path = path
+    self.isCounted = isCounted
+  }
+
+  /// The data of a site of a simulation.
+  ///
+  /// - Parameters:
+  ///   - index: The site's.
+  ///   - name: The site's.
+  ///   - path: A folder or a file.
+  ///   - samples: How many examples there are; `nil` if nobody has said so.
+  public init(index: Int, name: String, path: FilePath, samples: Int?) {
+    site = Site(index: index, name: name, exampleCount: samples ?? 1)
+    self.path = path
+    isCounted = samples != nil
   }
 }
 

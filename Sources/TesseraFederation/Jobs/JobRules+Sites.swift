@@ -1,7 +1,9 @@
 internal import TesseraConfiguration
 
 private let workflowKeys = ["job.yml/workflow", "job.yml/workflows"]
-private let siteKeys = ["job.yml/sites", "data.yml/sites", "data.yml/tables", "data.yml/images"]
+private let siteKeys = [
+  "job.yml/sites", "data.yml/sites", "data.yml/tables", "data.yml/folders", "data.yml/images",
+]
 
 extension JobRule {
   /// Who takes part.
@@ -15,6 +17,7 @@ extension JobRule {
         switch terms.job.data.source {
         case .images: "sites"
         case .tables: "tables"
+        case .folders: "folders"
         default: ""
         }
       guard !key.isEmpty else { return [] }

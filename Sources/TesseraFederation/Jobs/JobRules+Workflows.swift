@@ -1,7 +1,7 @@
 internal import TesseraConfiguration
 
 private let workflowKeys = ["job.yml/workflow", "job.yml/workflows"]
-private let dataKeys = ["data.yml/images", "data.yml/sites", "data.yml/tables"]
+private let dataKeys = ["data.yml/images", "data.yml/sites", "data.yml/tables", "data.yml/folders"]
 
 extension JobRule {
   /// Workflows, executors and algorithms that do not work together.
@@ -28,7 +28,8 @@ extension JobRule {
   /// Algorithms with a server's part and a site's part, of which one is missing.
   private static var algorithms: JobRule {
     JobRule(workflowKeys + ["job.yml/executor"]) { terms in
-      guard let algorithm = terms.job.executor.algorithm else { return [] }
+      let algorithm = terms.job.executor.algorithm
+      guard algorithm != nil || terms.job.executor.runsPrograms else { return [] }
       return terms.workflows.flatMap { workflow, keyPath -> [ConfigurationError.Problem] in
         guard workflow.tasks.contains(.train) else { return [] }
         let needed =
@@ -37,7 +38,7 @@ extension JobRule {
           case is FedNova: "fednova"
           default: ""
           }
-        if !needed.isEmpty, algorithm.name != needed {
+        if !needed.isEmpty, algorithm?.name != needed {
           return [
             terms.problem(
               keyPath,
@@ -45,7 +46,8 @@ extension JobRule {
             )
           ]
         }
-        guard needed.isEmpty, algorithm is ScaffoldTraining || algorithm is NormalizedTraining
+        guard needed.isEmpty, let algorithm,
+          algorithm is ScaffoldTraining || algorithm is NormalizedTraining
         else { return [] }
         return [
           terms.problem(
@@ -97,6 +99,20 @@ extension JobRule {
         problems.append(terms.problem("executor", "needs images, and data.yml has tables"))
       case (.tables, .divided), (.tables, .images):
         problems.append(terms.problem("executor", "needs tables, and data.yml has images"))
+      case (.images, .folders), (.tables, .folders):
+        problems.append(
+          terms.problem(
+            "executor",
+            "needs \(executor.data == .images ? "images" : "tables"), and data.yml has folders for programs"
+          )
+        )
+      case (.files, .divided):
+        problems.append(
+          terms.problem(
+            "executor",
+            "needs files of each site ('folders'), and data.yml has one data set that is divided"
+          )
+        )
       default: break
       }
       if executor.needsModel, terms.job.network == nil {

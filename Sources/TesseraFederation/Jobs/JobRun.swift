@@ -58,6 +58,7 @@ public struct JobRun: Experiment {
     key: RandomKey,
     _ progress: (_ read: Int, _ of: Int) -> Void
   ) throws -> JobData {
+    if job.executor.data == .files, let files = job.data.files { return .files(files) }
     switch job.data.source {
     case .divided(let folder, let partition, let examples):
       let sites = job.sites ?? 1
@@ -91,6 +92,7 @@ public struct JobRun: Experiment {
       } catch let error as FederationError {
         throw job.located(error, inDataAt: "tables")
       }
+    case .folders: return .files(job.data.files ?? [])
     case .none, .atSites:
       throw FederationError(code: .invalidConfiguration, message: "the job has no data")
     }
@@ -134,7 +136,7 @@ public struct JobRun: Experiment {
         }
       }
     }
-    if case .tables(let files) = job.data.source {
+    if case .tables = data, case .tables(let files) = job.data.source {
       manifest.datasets = try files.map { site, file in
         RunManifest.Dataset(
           name: site,
@@ -171,12 +173,19 @@ public struct JobRun: Experiment {
     return try await run.finishing {
       let training = try training(in: record, through: limit.map { $0.rounds[job.name] ?? 0 })
       observe(.trainingStarted(name: job.name, title: job.name))
-      let state = try await training.run(in: run) { event in
-        if let event = ExperimentEvent(event, passes: job.executor.passes) { observe(event) }
-      } finishRound: { entry in
-        observe(.roundFinished(entry))
-        try checkRound(run.manifest)
+      let state: WorkflowState
+      do {
+        state = try await training.run(in: run) { event in
+          if let event = ExperimentEvent(event, passes: job.executor.passes) { observe(event) }
+        } finishRound: { entry in
+          observe(.roundFinished(entry))
+          try checkRound(run.manifest)
+        }
+      } catch {
+        await executor.close()
+        throw error
       }
+      await executor.close()
       let digest = try record.write(state, of: training, in: run.manifest)
       let manifest = try run.save { manifest in
         manifest.trainings[0].modelDigest = digest
@@ -210,6 +219,7 @@ public struct JobRun: Experiment {
       job.workflow.isSecurelyAggregated
       ? try SiteIdentity.simulated(for: data.sites, key: key["identities"]) : [:]
     var place = SitePlace(memories: memories, ledgers: ledgers, secrets: secrets)
+    place.logs = record.folder.appending("trainers")
     place.encryption = encryption?.encrypt
     place.identities = identities
     let worker = try plan.worker(executor, at: place)

@@ -43,6 +43,7 @@ struct JobTerms: Sendable {
     case .divided: job.sites
     case .images(let sites, _): sites.count
     case .tables(let sites): sites.count
+    case .folders(let sites): sites.count
     case .none, .atSites: nil
     }
   }
@@ -57,6 +58,7 @@ struct JobTerms: Sendable {
         } ?? false
     case .images(let sites, _): sites.contains { $0.site == name }
     case .tables(let sites): sites.contains { $0.site == name }
+    case .folders(let sites): sites.contains { $0.site == name }
     case .none, .atSites: false
     }
   }
@@ -67,6 +69,7 @@ struct JobTerms: Sendable {
     case .divided: (1...max(1, min(job.sites ?? 1, 1000))).map { "site-\($0)" }
     case .images(let sites, _): sites.map(\.site)
     case .tables(let sites): sites.map(\.site)
+    case .folders(let sites): sites.map(\.site)
     case .none, .atSites: []
     }
   }

@@ -10,11 +10,14 @@ public struct LocalData: Sendable {
     case images(FilePath)
     /// A CSV file.
     case table(FilePath)
+    /// A folder or a file, which a job's program reads itself.
+    case files(FilePath)
   }
 
   private enum Contents: Sendable {
     case images(LabelledImages)
     case table(CSVFile, rows: Int)
+    case files(FilePath)
   }
   private let contents: Contents
 
@@ -36,6 +39,7 @@ public struct LocalData: Sendable {
       var rows = 0
       try file.forEachRow { _, _ in rows += 1 }
       contents = .table(file, rows: rows)
+    case .files(let path): contents = .files(path)
     }
   }
 
@@ -45,6 +49,8 @@ public struct LocalData: Sendable {
     case .images(let images):
       SiteOffer(examples: images.count, images: JobImages.format(of: images))
     case .table(_, let rows): SiteOffer(examples: max(rows, 1))
+    // How many there are, the program knows.
+    case .files: SiteOffer(examples: 1)
     }
   }
 
@@ -66,6 +72,8 @@ public struct LocalData: Sendable {
     case .images(let images):
       return .images(try JobImages(images, ofSite: index, among: sites))
     case .table(let file, _): return .tables([(sites[index], file)])
+    case .files(let path):
+      return .files([SiteFiles(site: sites[index], path: path, isCounted: false)])
     }
   }
 }

@@ -1,3 +1,4 @@
+public import SystemPackage
 internal import TesseraCore
 internal import TesseraData
 internal import TesseraNN
@@ -51,6 +52,8 @@ public struct PlannedJob: Sendable {
       key: key["executor"]
     )
     resources.budget = job.privacy
+    resources.job = job.name
+    resources.folder = job.base
     return resources
   }
 
@@ -121,6 +124,7 @@ public struct PlannedJob: Sendable {
       budget: isCounted ? Self.smaller(job.privacy, place.budget) : nil,
       ledgers: place.ledgers,
       job: place.jobName ?? job.name,
+      logs: place.logs,
       failed: place.failed
     )
   }
@@ -152,6 +156,8 @@ public struct SitePlace: Sendable {
   public var encryption: EncryptModel?
   /// The name under which the job's releases stand in the ledgers, if it is not the job's own.
   public var jobName: String?
+  /// Where programs that the executor starts leave what they say, for the sites' own people; nowhere if `nil`.
+  public var logs: FilePath?
   /// Is told what kept a site from answering, for its own log.
   public var failed: @Sendable (SiteTask, any Error) -> Void = { _, _ in }
 

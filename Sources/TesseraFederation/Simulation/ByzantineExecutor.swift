@@ -48,4 +48,7 @@ public struct ByzantineExecutor: Executor {
       return falsified
     }
   }
+
+  /// Closes the executor of the sites' own work.
+  public func close() async { await honest.close() }
 }

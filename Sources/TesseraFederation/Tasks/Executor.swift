@@ -1,3 +1,5 @@
+public import SystemPackage
+
 /// A site's side of a task: it works on the site's own data.
 ///
 ///     struct Adding: Executor {
@@ -14,6 +16,16 @@ public protocol Executor: Sendable {
   ///
   /// - Throws: Whatever keeps the site from answering; the round goes on without it.
   func execute(_ task: SiteTask, at site: SiteContext) async throws -> Exchange
+
+  /// Lets go of what was kept from task to task, as programs that were started: the job is over, or goes on elsewhere.
+  ///
+  /// Whoever makes an executor calls it at the end. A task that comes later is carried out as the first was.
+  func close() async
+}
+
+extension Executor {
+  /// Does nothing: most executors keep nothing.
+  public func close() async {}
 }
 
 /// What an executor has of its site while it carries out a task.
@@ -24,6 +36,8 @@ public struct SiteContext: Sendable {
   ///
   /// Changes last if the task is answered, and only then.
   public let memory: SiteMemory
+  /// Where programs that the executor starts leave what they say, for the site's own people: a folder, which need not be there.
+  public let logs: FilePath?
   private let report: @Sendable () -> Void
   private let secrets: SecretSource
   var privacy: SitePrivacy?
@@ -34,8 +48,10 @@ public struct SiteContext: Sendable {
     site: Site,
     memory: SiteMemory = SiteMemory(),
     secrets: SecretSource = .system,
+    logs: FilePath? = nil,
     progress: @escaping @Sendable () -> Void = {}
   ) {
+    self.logs = logs
     self.site = site
     self.memory = memory
     self.secrets = secrets

@@ -1,3 +1,4 @@
+public import SystemPackage
 internal import TesseraCore
 internal import TesseraData
 
@@ -16,6 +17,7 @@ public struct SiteWorker: Sendable {
   private let promise: EncryptModel?
   private let secrets: SecretSource
   private let allowance: SiteAllowance?
+  private let logs: FilePath?
   private let failed: @Sendable (SiteTask, any Error) -> Void
 
   /// The worker of one site, or of several in one process.
@@ -38,6 +40,8 @@ public struct SiteWorker: Sendable {
   ///     sum costs by the noise of the fewest honest sites, reckoned by the site's own `policy`.
   ///   - ledgers: Where sites note what they have released: the sites' own, for all their jobs.
   ///   - job: The name under which this job's releases stand in the ledgers.
+  ///   - logs: Where programs that the executor starts leave what they say: a folder, which need not be there. Nobody else is
+  ///     shown it.
   ///   - failed: Is told what kept the site from answering, as it was thrown, for the site's own log: others are told no more
   ///     than errors of Tessera's own say, which never hold data.
   public init(
@@ -52,8 +56,10 @@ public struct SiteWorker: Sendable {
     budget: PrivacyBudget? = nil,
     ledgers: any PrivacyLedgerStore = VolatilePrivacyLedgers(),
     job: String = "job",
+    logs: FilePath? = nil,
     failed: @escaping @Sendable (SiteTask, any Error) -> Void = { _, _ in }
   ) {
+    self.logs = logs
     self.failed = failed
     self.executor = executor
     self.filters = filters
@@ -86,6 +92,9 @@ public struct SiteWorker: Sendable {
       throw error.showable(at: task.site)
     }
   }
+
+  /// Lets go of what the executor keeps from task to task: the job is over.
+  public func close() async { await executor.close() }
 
   private func checkedAnswer(
     _ task: SiteTask,
@@ -136,6 +145,7 @@ public struct SiteWorker: Sendable {
       site: task.site,
       memory: memory,
       secrets: own.derived("executor"),
+      logs: logs,
       progress: progress
     )
     site.privacy = privacy
@@ -209,6 +219,8 @@ extension Error {
         message: "\(site.name): its privacy budget does not allow this answer"
       )
     case is FederationError, is TensorError, is DataError, is CancellationError: self
+    // What the program has written stays here.
+    case let failure as TrainerFailure: failure.leaving
     default:
       FederationError(
         code: .badTask,

@@ -128,4 +128,7 @@ public struct SwarmSite: Executor {
     result.metadata.weight = nil
     return result
   }
+
+  /// Closes the executor of the site's own work.
+  public func close() async { await executor.close() }
 }
