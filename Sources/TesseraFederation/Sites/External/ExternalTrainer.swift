@@ -198,9 +198,7 @@ extension ExternalTrainer {
     } catch let error as FederationError {
       throw TrainerViolation(error.message.printable(atMost: 500))
     }
-    if let samples = answer.samples, exchange.kind.isModel {
-      exchange.metadata.weight = try weight(of: samples, at: task.site)
-    }
+    exchange.metadata.weight = try weight(of: answer, for: task)
     return exchange
   }
 
@@ -241,10 +239,18 @@ extension ExternalTrainer {
     )
   }
 
-  /// How much an answer weighs that rests on some examples; as much as they are if the site has announced how many it has.
-  private func weight(of samples: Int, at site: Site) throws -> Double? {
-    guard samples > 0 else { throw TrainerViolation("it rests on no examples") }
-    guard data[site.name]?.isCounted == false else {
+  /// How much an answer weighs; `nil` if the number of its examples says so.
+  private func weight(of answer: TrainerAnswer, for task: SiteTask) throws -> Double? {
+    let site = task.site
+    let isCounted = data[site.name]?.isCounted ?? true
+    guard let samples = answer.samples else {
+      // First weights rest on nothing; beside counted shares they are none.
+      return !isCounted && task.name == .initialize ? Self.uncountedWeight : nil
+    }
+    guard samples > 0 || !answer.kind.isModel else {
+      throw TrainerViolation("it rests on no examples")
+    }
+    guard !isCounted else {
       guard samples <= site.exampleCount else {
         throw TrainerViolation(
           "it rests on \(samples) examples, and the site has announced \(site.exampleCount)"

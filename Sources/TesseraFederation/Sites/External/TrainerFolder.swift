@@ -10,13 +10,17 @@ internal import TesseraCore
 final class TrainerFolder: Sendable {
   /// Where it is.
   let path: FilePath
+  /// A file that is locked as long as this process lives.
+  private let lock: Int32
 
   /// How long the address of a Unix socket may be, with the zero byte at its end.
   private static let longestAddress = 108
   /// The name of the socket.
   private static let socketName = "socket"
+  private static let lockName = "lock"
+  private static let prefix = "tessera-trainer-"
 
-  /// Makes the folder.
+  /// Makes the folder, and removes those of processes that were killed.
   ///
   /// - Parameter parent: Where; the system's place for temporary files if `nil`, or where paths are short enough for a socket.
   /// - Throws: ``FederationError`` if the system refuses.
@@ -24,7 +28,8 @@ final class TrainerFolder: Sendable {
     let standard = FilePath(FileManager.default.temporaryDirectory.path)
     var chosen = parent ?? standard
     if chosen.string.utf8.count + 32 > Self.longestAddress { chosen = "/tmp" }
-    var template = Array("\(chosen.appending("tessera-XXXXXX").string)\0".utf8CString)
+    Self.removeLeftovers(in: chosen)
+    var template = Array("\(chosen.appending("\(Self.prefix)XXXXXX").string)\0".utf8CString)
     guard
       let made = template.withUnsafeMutableBufferPointer({ buffer in
         buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) }
@@ -36,9 +41,39 @@ final class TrainerFolder: Sendable {
       )
     }
     path = FilePath(made)
+    // Whoever sees the file by its name finds it locked.
+    let (unlocked, locked) = (path.appending("\(Self.lockName).new"), path.appending(Self.lockName))
+    lock = open(unlocked.string, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    if lock >= 0 {
+      flock(lock, LOCK_EX | LOCK_NB)
+      rename(unlocked.string, locked.string)
+    }
   }
 
-  deinit { remove() }
+  deinit {
+    remove()
+    if lock >= 0 { close(lock) }
+  }
+
+  /// Removes this user's folders whose processes are gone: they hold models.
+  private static func removeLeftovers(in parent: FilePath) {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: parent.string)) ?? []
+    for name in names where name.hasPrefix(prefix) {
+      let folder = parent.appending(name)
+      let found = open(
+        folder.appending(lockName).string,
+        O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC
+      )
+      guard found >= 0 else { continue }
+      var status = stat()
+      if fstat(found, &status) == 0, status.st_uid == geteuid(),
+        flock(found, LOCK_EX | LOCK_NB) == 0
+      {
+        try? FileManager.default.removeItem(atPath: folder.string)
+      }
+      close(found)
+    }
+  }
 
   /// The socket's path.
   var socket: FilePath { path.appending(Self.socketName) }
@@ -98,7 +133,7 @@ final class TrainerFolder: Sendable {
 
   private static func isPlain(_ name: String) -> Bool {
     (1...200).contains(name.utf8.count) && name.utf8.first != UInt8(ascii: ".")
-      && name != socketName
+      && name != socketName && name != lockName
       && name.utf8.allSatisfy { byte in
         (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
           || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)

@@ -250,6 +250,35 @@ import Testing
     await testing.executor.close()
   }
 
+  @Test func foldersOfProcessesThatWereKilledAreRemoved() async throws {
+    let parent = FilePath(FileManager.default.temporaryDirectory.path)
+    let left = parent.appending("tessera-trainer-left00")
+    try FileManager.default.createDirectory(
+      atPath: left.string,
+      withIntermediateDirectories: true
+    )
+    try Data().write(to: URL(filePath: left.appending("lock").string))
+    try Data([1]).write(to: URL(filePath: left.appending("task-1.safetensors").string))
+    let testing = try TrainerTesting(
+      """
+      import tessera_client
+      site = tessera_client.init()
+      while site.is_running():
+          note(f"folder {site.folder}")
+          site.send(site.receive().parameters)
+      """
+    )
+    _ = try await testing.answer(testing.task())
+    #expect(!FileManager.default.fileExists(atPath: left.string))
+    let folder = try #require(testing.notes().last?.split(separator: " ").last.map(String.init))
+    // Another does not take it for one that was left.
+    let other = try TrainerTesting("sys.exit(1)")
+    _ = try await other.complaint(other.task())
+    #expect(FileManager.default.fileExists(atPath: folder))
+    await testing.executor.close()
+    #expect(!FileManager.default.fileExists(atPath: folder))
+  }
+
   @Test func aTrainerEndsWithItsExecutor() async throws {
     var testing: TrainerTesting? = try TrainerTesting(
       """
