@@ -148,6 +148,7 @@ let package = Package(
         "TesseraData", "TesseraFederation", "TesseraFederationGRPC", "TesseraProvisioning",
         "TesseraRun", system,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
         .product(name: "X509", package: "swift-certificates"),
       ],
       swiftSettings: strict

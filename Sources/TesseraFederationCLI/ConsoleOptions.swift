@@ -32,7 +32,7 @@ struct ConsoleOptions: ParsableArguments {
     else {
       throw ValidationError("name your start-up kit by --kit or $TESSERA_KIT: \(place) is none")
     }
-    let address = try server.map(Self.address)
+    let address = try server.map { try Self.address($0) }
     return try await FederationConsole.connect(
       StartupKit(contentsOf: FilePath(place)),
       host: address?.host,
@@ -41,10 +41,13 @@ struct ConsoleOptions: ParsableArguments {
     )
   }
 
-  static func address(_ text: String) throws -> (host: String, port: Int) {
+  static func address(
+    _ text: String,
+    of option: String = "--server"
+  ) throws -> (host: String, port: Int) {
     guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
       (1...65_535).contains(port)
-    else { throw ValidationError("--server must be HOST:PORT, not '\(text)'") }
+    else { throw ValidationError("\(option) must be HOST:PORT, not '\(text)'") }
     return (String(text[..<colon]), port)
   }
 }

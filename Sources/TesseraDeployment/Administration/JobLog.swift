@@ -21,6 +21,7 @@ extension JobService {
       let reading = Task {
         var reader = LineReader(path)
         do {
+          continuation.yield(try LogFile.earlierLines(of: path))
           continuation.yield(try reader.lines())
           // Whatever happens to a job is logged before it is told.
           if let events { for await _ in events { continuation.yield(try reader.lines()) } }
@@ -50,6 +51,8 @@ private struct LineReader {
     }
     defer { try? file.close() }
     var found: [String] = []
+    // A file that was full, and has begun anew.
+    if try file.seek(offset: 0, from: .end) < offset { (offset, rest) = (0, []) }
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     while true {
       let count = try buffer.withUnsafeMutableBytes {

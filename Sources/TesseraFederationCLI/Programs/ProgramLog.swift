@@ -1,49 +1,129 @@
+internal import ArgumentParser
 internal import Foundation
+internal import Logging
+internal import Synchronization
+internal import SystemPackage
+internal import TesseraCommandLine
 internal import TesseraDeployment
-internal import TesseraFederation
 internal import TesseraFederationGRPC
+internal import TesseraProvisioning
+internal import X509
 
-/// What a long-running program tells on standard error.
-final class ProgramLog: Sendable {
-  private let name: String
-
-  init(name: String) { self.name = name }
-
-  func line(_ text: String) {
-    FileHandle.standardError.write(Data("\(Date().ISO8601Format())  \(text)\n".utf8))
+/// What a long-running program tells of itself, and where.
+struct ProgramOptions: ParsableArguments {
+  /// From which level on messages are written.
+  enum Level: String, ExpressibleByArgument, CaseIterable, Sendable {
+    case trace, debug, info, notice, warning, error
   }
 
-  func set(level: String) { line("log level \(level)") }
+  /// How messages are written to standard error.
+  enum Format: String, ExpressibleByArgument, CaseIterable, Sendable {
+    case text, json
+  }
+
+  @Option(help: "How messages are written to standard error; the kit's 'logs' has JSON.")
+  var logFormat = Format.text
+
+  @Option(help: "The least that is written; 'log-level' changes it while the program runs.")
+  var logLevel = Level.info
+
+  @Option(
+    help: ArgumentHelp(
+      "Where /health, /ready and /metrics are told over HTTP, as 127.0.0.1:7480; nowhere if not given.",
+      valueName: "host:port"
+    )
+  )
+  var operations: String?
+}
+
+/// The log, the metrics and the health of a long-running program.
+final class ProgramLog: Sendable {
+  /// What is counted.
+  let metrics = FederationMetrics()
+  private let kit: StartupKit
+  private let log: DeploymentLog
+  private let logger: Logger
+  private let address: (host: String, port: Int)?
+  private let isConnected = Mutex(false)
+
+  /// The log of a kit's program: to standard error, to `logs` in the kit, and of each job to its folder.
+  init(_ kit: StartupKit, _ options: ProgramOptions) throws {
+    self.kit = kit
+    address = try options.operations.map { try ConsoleOptions.address($0, of: "--operations") }
+    let (metrics, participant) = (metrics, kit.participant)
+    log = DeploymentLog(
+      control: LogControl(level: Logger.Level(rawValue: options.logLevel.rawValue) ?? .info),
+      format: options.logFormat == .json ? .json : .text,
+      folder: kit.folder.appending("logs"),
+      name: participant.kind.rawValue,
+      jobs: kit.folder.appending("work").appending("jobs"),
+      counter: { metrics.logLines.add(1, [$0.rawValue]) }
+    )
+    logger = log.logger(
+      "tessera.\(participant.kind.rawValue)",
+      metadata: participant.kind == .site ? ["site": "\(participant.name)"] : [:]
+    )
+    metrics.watchCertificate(until: kit.expires)
+  }
+
+  func line(_ text: String) { logger.info("\(text)") }
+
+  func set(level: String) {
+    guard let level = Logger.Level(rawValue: level) else { return }
+    log.control.set(level)
+    logger.notice("the level of the log is \(level.rawValue)")
+  }
 
   func note(_ event: ConnectionEvent) {
     switch event {
-    case .connected: line("connected")
-    case .disconnected(let reason): line("disconnected: \(reason)")
+    case .connected:
+      logger.info("connected")
+      isConnected.withLock { $0 = true }
+      metrics.isConnected.set(1)
+    case .disconnected(let reason):
+      logger.warning("disconnected", metadata: ["reason": "\(reason)"])
+      if isConnected.withLock({ isConnected in
+        defer { isConnected = false }
+        return isConnected
+      }) {
+        metrics.disconnections.add()
+      }
+      metrics.isConnected.set(0)
     }
   }
 
   func note(_ event: ServerEvent) {
-    switch event {
-    case .jobChanged(let job):
-      line("\(job.id) is \(job.state.name)\(job.state.reason.map { ": \($0)" } ?? "")")
-    case .trouble(let job, let text): line("\(job ?? ""): \(text)")
-    case .roundFinished(let job, let round): line("\(job): " + JobText.line(of: round))
-    case .asked(let what, let person, let decision):
-      line("\(person.name) asks: \(what): \(decision.isAllowed ? "allowed" : "refused")")
-    case .round, .progress: break
-    }
+    DeploymentLog.note(event, by: logger)
+    metrics.observe(event)
+    if case .jobChanged(let job) = event, job.state.isOver { log.finish(job: job.id) }
   }
 
   func note(_ event: SiteJobs.Event) {
-    switch event {
-    case .accepted(let job, let by): line("\(job): accepted, of \(by.name)")
-    case .refused(let job, let reason): line("\(job): refused: \(reason)")
-    case .began(let job, let sites): line("\(job): begins, with \(sites) sites")
-    case .failed(let job, let task, let error): line("\(job): \(task.name): \(error)")
-    case .forgotten(let job): line("\(job): over")
-    case .operated(let what, let by, let isAllowed):
-      line("\(by.name) asks: \(what): \(isAllowed ? "allowed" : "refused")")
-    case .answered: break
+    DeploymentLog.note(event, by: logger)
+    if case .forgotten(let job) = event { log.finish(job: job) }
+  }
+
+  /// Tells over HTTP how the program is, until the task is cancelled; nothing, if nobody wants to know.
+  ///
+  /// - Throws: If the port cannot be had.
+  func serve() async throws {
+    guard let address else { return }
+    var checks: [ReadinessCheck] = [
+      .certificate(from: kit.certificate.notValidBefore, until: kit.expires),
+      .writable(kit.folder.appending("work")),
+    ]
+    if kit.participant.kind == .site {
+      checks.append(.connected { [weak self] in self?.isConnected.withLock { $0 } ?? false })
+    }
+    let endpoint = OperationsEndpoint(
+      host: address.host,
+      port: address.port,
+      name: kit.participant.name,
+      metrics: metrics.registry,
+      checks: checks
+    )
+    try await endpoint.run { [logger] port in
+      logger.info("health and metrics are told at http://\(address.host):\(port)")
     }
   }
 }

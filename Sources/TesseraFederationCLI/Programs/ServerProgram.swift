@@ -27,6 +27,8 @@ struct ServerProgram: AsyncParsableCommand {
   @Option(help: "Seconds without a sign of life after which a connection is given up.")
   var patience: Double = 60
 
+  @OptionGroup var options: ProgramOptions
+
   func run() async throws {
     try await reportingErrors {
       guard (0.1...86_400).contains(patience) else {
@@ -45,7 +47,9 @@ struct ServerProgram: AsyncParsableCommand {
         withIntermediateDirectories: true
       )
       let store = try SQLiteJobStore(at: work.appending("jobs.sqlite"))
-      let log = ProgramLog(name: kit.participant.name)
+      let log = try ProgramLog(kit, options)
+      log.metrics.watchJobs(of: store)
+      log.metrics.watchSites(of: server)
       let ending = Ending()
       var settings = JobService.Settings()
       settings.patience = .seconds(patience)
@@ -53,11 +57,16 @@ struct ServerProgram: AsyncParsableCommand {
         log.note($0)
       }
       try await ending.run { ending in
-        async let serving: Void = server.run(administering: jobs) { ending.end($0, log) }
-        async let working: Void = jobs.run()
-        let port = try await server.port
-        log.line("\(kit.participant.name) of \(kit.project) listens at port \(port)")
-        _ = try await (serving, working)
+        try await withThrowingTaskGroup { group in
+          group.addTask { try await server.run(administering: jobs) { ending.end($0, log) } }
+          group.addTask { try await jobs.run() }
+          group.addTask { try await log.serve() }
+          group.addTask {
+            let port = try await server.port
+            log.line("\(kit.participant.name) of \(kit.project) listens at port \(port)")
+          }
+          for try await _ in group {}
+        }
       }
       log.line("\(kit.participant.name) ends")
     }

@@ -24,14 +24,16 @@ struct SiteProgram: AsyncParsableCommand {
   @Option(help: "How many threads compute; as many as there are cores if not given.")
   var lanes: Int?
 
+  @OptionGroup var options: ProgramOptions
+
   func run() async throws {
     try await reportingErrors {
       if let lanes, !(1...1024).contains(lanes) {
         throw ValidationError("--lanes must be in 1...1024, not \(lanes)")
       }
       let kit = try StartupKit(contentsOf: FilePath(kit))
-      let address = try server.map(ConsoleOptions.address)
-      let log = ProgramLog(name: kit.participant.name)
+      let address = try server.map { try ConsoleOptions.address($0) }
+      let log = try ProgramLog(kit, options)
       let ending = Ending()
       let jobs = try SiteJobs(kit) {
         log.note($0)
@@ -47,7 +49,11 @@ struct SiteProgram: AsyncParsableCommand {
       )
       log.line("\(kit.participant.name) of \(kit.project) starts")
       try await ending.run { _ in
-        try await site.run { log.note($0) }
+        try await withThrowingTaskGroup { group in
+          group.addTask { try await site.run { log.note($0) } }
+          group.addTask { try await log.serve() }
+          for try await _ in group {}
+        }
       }
       log.line("\(kit.participant.name) ends")
     }

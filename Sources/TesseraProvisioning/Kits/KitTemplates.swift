@@ -23,7 +23,9 @@ enum KitTemplates {
 
     [Service]
     User=tessera
-    ExecStart=/etc/tessera/\(participant.name)/startup/start.sh
+    # Health and metrics at loopback; take --operations away, or give it another port, if nobody asks or the port is taken.
+    ExecStart=/etc/tessera/\(participant.name)/startup/start.sh --operations 127.0.0.1:7480
+    LimitNOFILE=65536
     Restart=always
     RestartSec=2
     NoNewPrivileges=true
