@@ -99,7 +99,7 @@ class Alone:
             self._model = answer
         elif self._name != "evaluate":
             raise TesseraError(f"the answer to the task '{self._name}' has no parameters")
-        metrics = ", ".join(f"{name} {value:.4g}" for name, value in message["metrics"].items() if not isinstance(value, str))
+        metrics = ", ".join(f"{name} {float(value):.4g}" for name, value in message["metrics"].items())
         if self._name != "initialize":
             print(f"round {self._round}/{self._rounds}, {self._name}: {metrics}", file=sys.stderr)
         self._advance()

@@ -88,10 +88,14 @@ class Site:
         self._is_over = False
         self._file_count = 0
         self._last_progress = 0.0
-        connection.send({"type": "hello", "protocol": [PROTOCOL], "client": f"tessera-client {__version__}"})
-        welcome = connection.receive()
-        if welcome.get("type") != "welcome" or welcome.get("protocol") != PROTOCOL:
-            raise ProtocolError(f"the site does not speak version {PROTOCOL} of the protocol")
+        try:
+            connection.send({"type": "hello", "protocol": [PROTOCOL], "client": f"tessera-client {__version__}"})
+            welcome = connection.receive()
+            if welcome.get("type") != "welcome" or welcome.get("protocol") != PROTOCOL:
+                raise ProtocolError(f"the site does not speak version {PROTOCOL} of the protocol")
+        except BaseException:
+            connection.close()
+            raise
         #: The job's name.
         self.job: str = welcome["job"]
         #: The site's name.

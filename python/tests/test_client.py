@@ -254,11 +254,16 @@ class ClientTests(unittest.TestCase):
 
     def test_a_program_whose_site_is_gone_ends(self):
         played = PlayedSite(self)
-        script = "import tessera_client, time\ntessera_client.init(orphan_grace=0.2)\nwhile True: time.sleep(1)"
+        script = (
+            "import tessera_client, time\n"
+            "tessera_client.init(orphan_grace=0.2).log('ready', 1)\n"
+            "while True: time.sleep(1)"
+        )
         process = subprocess.Popen(
             [sys.executable, "-c", script], env={**os.environ, "TESSERA_SOCKET": played.path, "PYTHONPATH": ROOT}
         )
         played.accept()
+        played.hear()
         self.assertIsNone(process.poll())
         played.close()
         self.assertEqual(process.wait(timeout=10), -signal.SIGTERM)
