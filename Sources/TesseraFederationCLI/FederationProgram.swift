@@ -18,6 +18,7 @@ struct FederationProgram: CommandLineProgram {
           Check.self,
         ]
       ),
+      CommandGroup(name: "Audit", subcommands: [Audit.self]),
       CommandGroup(name: "Programs", subcommands: [ServerProgram.self, SiteProgram.self]),
       CommandGroup(
         name: "Jobs",

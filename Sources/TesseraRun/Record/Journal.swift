@@ -1,5 +1,4 @@
 internal import Foundation
-internal import Synchronization
 public import SystemPackage
 
 /// A log of events that only grows, and that outlives whatever happens to its process.
@@ -14,26 +13,10 @@ public import SystemPackage
 /// a power cut can leave the beginning of a line at the end, which the next ``Journal/open(at:)`` cuts off. Any other damage
 /// is an error, and changes nothing.
 public final class Journal<Event: Codable & Sendable>: Sendable {
-  /// What has been called for and is not being written yet, in the order of the calls.
-  private struct Queue {
-    var events: [[UInt8]] = []
-    var lastCall = 0
-  }
+  private let lines: ChainedLines<JournalChain>
 
-  /// What is written, and what became of the calls.
-  private struct Log: ~Copyable {
-    var file: AppendOnlyFile
-    var chain: JournalChain
-    /// Calls up to this one have been written, or have failed.
-    var lastCall = 0
-    var failures: [Int: RunError] = [:]
-  }
-
-  private let queue = Mutex(Queue())
-  private let log: Mutex<Log>
-
-  private init(_ file: consuming AppendOnlyFile, _ chain: JournalChain) {
-    log = Mutex(Log(file: file, chain: chain))
+  private init(_ lines: ChainedLines<JournalChain>) {
+    self.lines = lines
   }
 
   /// Opens a journal, or starts one, and reads what is there.
@@ -54,16 +37,11 @@ public final class Journal<Event: Codable & Sendable>: Sendable {
     at path: FilePath,
     forEach body: (Event) throws -> Void
   ) throws -> Journal {
-    var file = try AppendOnlyFile(path)
-    var reader = JournalReader(path)
-    try file.read { piece in
-      try reader.read(piece) { bytes, line in
-        try body(decode(bytes, line: line, of: path))
-      }
-    }
-    try reader.finish()
-    if reader.wholeLines < file.byteCount { try file.cut(to: reader.wholeLines) }
-    return Journal(file, reader.chain)
+    Journal(
+      try ChainedLines.open(at: path, from: JournalChain()) { content, line in
+        try body(decode(content, line: line, of: path))
+      }.lines
+    )
   }
 
   /// Hands over the events that a journal holds now, one by one, also while another has it open.
@@ -72,20 +50,13 @@ public final class Journal<Event: Codable & Sendable>: Sendable {
   ///
   /// - Throws: ``RunError`` with code ``RunError/Code/malformedRecord``, naming file and line, if it is damaged.
   public static func read(at path: FilePath, forEach body: (Event) throws -> Void) throws {
-    var reader = JournalReader(path)
-    guard let file = FileHandle(forReadingAtPath: path.string) else {
-      throw RunError(code: .malformedRecord, message: "\(path) cannot be read")
-    }
-    defer { try? file.close() }
-    while let piece = try file.read(upToCount: 1 << 20), !piece.isEmpty {
-      try reader.read(Array(piece)[...]) { bytes, line in
-        try body(decode(bytes, line: line, of: path))
-      }
+    try ChainedLines.read(at: path, from: JournalChain()) { content, line in
+      try body(decode(content, line: line, of: path))
     }
   }
 
   /// How many events it holds.
-  public var count: Int { log.withLock { $0.chain.count } }
+  public var count: Int { lines.chain.count }
 
   /// Adds an event, which is on the disk when this returns.
   ///
@@ -112,33 +83,7 @@ public final class Journal<Event: Codable & Sendable>: Sendable {
       }
     }
     if encoded.isEmpty { return }
-    let call = queue.withLock { queue in
-      queue.events += encoded
-      queue.lastCall += 1
-      return queue.lastCall
-    }
-    // Whoever gets here first writes what all have called for; to the others it is done when they get here.
-    try log.withLock { log in
-      if log.lastCall < call { write(&log) }
-      if let failure = log.failures.removeValue(forKey: call) { throw failure }
-    }
-  }
-
-  /// Writes what has been called for.
-  private func write(_ log: inout Log) {
-    let batch = queue.withLock { queue in
-      defer { queue.events = [] }
-      return queue
-    }
-    var chain = log.chain
-    let lines = batch.events.flatMap { chain.line($0) }
-    do {
-      try log.file.append(lines, isDurable: true)
-      log.chain = chain
-    } catch {
-      for call in log.lastCall + 1...batch.lastCall { log.failures[call] = error }
-    }
-    log.lastCall = batch.lastCall
+    try lines.append(encoded)
   }
 
   private static func decode(

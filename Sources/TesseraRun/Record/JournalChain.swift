@@ -6,21 +6,21 @@ internal import Crypto
 ///
 /// `check` is the beginning of a SHA-256 digest, of the line before's `check` and of everything that follows its own. So a
 /// line that is changed, missing, added or moved shows, and only lines missing at the end do not.
-struct JournalChain: Sendable {
+struct JournalChain: LineChain {
   /// How many lines there are.
   private(set) var count = 0
   // What the first line follows: it says which form the lines have.
   private var check = Self.check(of: Array("tessera journal 1".utf8))
 
-  /// The next line, with its end.
+  /// The next line.
   mutating func line(_ event: [UInt8]) -> [UInt8] {
     let rest = head + event + Self.tail
     advance(past: rest)
-    return Self.start + check + rest + [Self.newline]
+    return Self.start + check + rest
   }
 
   /// The event on the next line, or `nil` if the line is damaged.
-  mutating func event(on line: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+  mutating func content(of line: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
     let head = head
     guard line.count >= Self.start.count + check.count + head.count + Self.tail.count else {
       return nil
@@ -35,8 +35,6 @@ struct JournalChain: Sendable {
     return rest.dropFirst(head.count).dropLast(Self.tail.count)
   }
 
-  /// What ends a line.
-  static let newline = UInt8(ascii: "\n")
   private static let start = Array(#"{"check":""#.utf8)
   private static let tail = Array("}".utf8)
 

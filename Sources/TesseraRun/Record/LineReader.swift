@@ -1,28 +1,30 @@
 internal import SystemPackage
 
-/// Finds the lines of a ``Journal`` in the pieces that a file is read in.
-struct JournalReader {
+/// Finds the lines of a ``LineChain`` in the pieces that a file is read in.
+package struct LineReader<Chain: LineChain> {
   /// The lines so far.
-  private(set) var chain = JournalChain()
+  package private(set) var chain: Chain
   /// How many bytes they take.
-  private(set) var wholeLines: Int64 = 0
-  private var tail: [UInt8] = []
+  package private(set) var wholeLines: Int64 = 0
+  /// What follows them: the beginning of a line.
+  package private(set) var tail: [UInt8] = []
   private let path: FilePath
 
   /// A reader of the file at `path`, from its start.
-  init(_ path: FilePath) {
+  init(_ path: FilePath, _ chain: Chain) {
     self.path = path
+    self.chain = chain
   }
 
-  /// Calls `body` with each event that a piece of the file completes, and with the number of its line.
+  /// Calls `body` with what each line that a piece of the file completes holds, and with the number of the line.
   ///
   /// - Throws: ``RunError`` naming the first line that is damaged, and whatever `body` throws.
   mutating func read(
     _ piece: ArraySlice<UInt8>,
-    _ body: (_ event: ArraySlice<UInt8>, _ line: Int) throws -> Void
+    _ body: (_ content: ArraySlice<UInt8>, _ line: Int) throws -> Void
   ) throws {
     var piece = piece
-    while let end = piece.firstIndex(of: JournalChain.newline) {
+    while let end = piece.firstIndex(of: Chain.newline) {
       if tail.isEmpty {
         try take(piece[..<end], body)
       } else {
@@ -40,16 +42,16 @@ struct JournalReader {
   /// - Throws: ``RunError`` if it is a whole line with something else in place of its end.
   func finish() throws {
     var chain = chain
-    guard chain.event(on: tail.dropLast()) == nil else { throw damage }
+    guard chain.content(of: tail.dropLast()) == nil else { throw damage }
   }
 
   private mutating func take(
     _ line: ArraySlice<UInt8>,
-    _ body: (_ event: ArraySlice<UInt8>, _ line: Int) throws -> Void
+    _ body: (_ content: ArraySlice<UInt8>, _ line: Int) throws -> Void
   ) throws {
-    guard let event = chain.event(on: line) else { throw damage }
+    guard let content = chain.content(of: line) else { throw damage }
     wholeLines += Int64(line.count + 1)
-    try body(event, chain.count)
+    try body(content, chain.count)
   }
 
   private var damage: RunError {

@@ -1,0 +1,85 @@
+public import TesseraProvisioning
+
+/// Something that an ``AuditLog`` tells of.
+///
+/// Digests are SHA-256, hexadecimal. An event holds names, numbers and reasons, and nothing of the data.
+public enum AuditEvent: Sendable, Hashable, Codable {
+  /// The log was opened: by whom, a participant of which federation, with which version of Tessera.
+  case opened(participant: String, project: String, version: String)
+  /// Something was found when the log was opened, and set right, as after a kill.
+  case repaired(reason: String)
+  /// A task was given to a site: sent, in the server's log, or taken, in the site's.
+  case taskGiven(AuditedTask, digest: String)
+  /// A site's answer became part of a result.
+  case contributionAccepted(AuditedTask, digest: String, weight: Double)
+  /// A site's answer did not; there is no digest if there was no answer.
+  case contributionRefused(AuditedTask, digest: String?, reason: String)
+  /// A filter has changed a task or an answer, or let it pass.
+  case filterApplied(AuditedTask, filter: String, owner: FilterOwner)
+  /// An answer of a site was charged to its privacy budget, and may leave.
+  case budgetSpent(AuditedTask, epsilon: Double, left: Double)
+  /// An answer of a site may not leave, by its privacy budget.
+  case budgetRefused(AuditedTask, reason: String)
+  /// A job is in another state, and by whom.
+  case jobChanged(job: String, state: JobState, by: String)
+  /// Somebody has asked for something.
+  case administration(person: Submitter, action: String, target: String, outcome: Outcome)
+  /// Somebody has connected, with the certificate of that serial number.
+  case connected(name: String, kind: Participant.Kind, address: String, serial: String)
+  /// A connection is over.
+  case disconnected(name: String, reason: String)
+  /// Somebody was not let in.
+  case connectionRefused(address: String, reason: String)
+
+  /// Whose a filter is.
+  public enum FilterOwner: String, Sendable, Hashable, Codable {
+    /// The job's.
+    case job
+    /// The site's own, which no job can remove.
+    case site
+  }
+
+  /// What became of a wish.
+  public enum Outcome: Sendable, Hashable, Codable {
+    /// It was done.
+    case allowed
+    /// It was not.
+    case refused(reason: String)
+  }
+
+  /// The job that it is about, if it is about one.
+  public var job: String? {
+    switch self {
+    case .taskGiven(let task, _), .contributionAccepted(let task, _, _),
+      .contributionRefused(let task, _, _), .filterApplied(let task, _, _),
+      .budgetSpent(let task, _, _), .budgetRefused(let task, _):
+      task.job
+    case .jobChanged(let job, _, _): job
+    case .administration(_, _, let target, _): target
+    case .opened, .repaired, .connected, .disconnected, .connectionRefused: nil
+    }
+  }
+}
+
+/// A task of a job at a site.
+public struct AuditedTask: Sendable, Hashable, Codable {
+  /// The job.
+  public var job: String
+  /// The task's number in the job.
+  public var step: Int
+  /// What is to be done, as `train`.
+  public var task: String
+  /// The round, from 1.
+  public var round: Int
+  /// The site.
+  public var site: String
+
+  /// A task.
+  public init(job: String, step: Int, task: String, round: Int, site: String) {
+    self.job = job
+    self.step = step
+    self.task = task
+    self.round = round
+    self.site = site
+  }
+}
