@@ -60,6 +60,7 @@ let package = Package(
     ),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
+    .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .target(
       name: "CTessera",
       dependencies: ["CLibTorch"],
@@ -183,7 +184,7 @@ let package = Package(
     .target(
       name: "TesseraDeployment",
       dependencies: [
-        "TesseraCore", "TesseraConfiguration", "TesseraFederation", "TesseraProvisioning",
+        "CPostgreSQL", "TesseraCore", "TesseraConfiguration", "TesseraFederation", "TesseraProvisioning",
         "TesseraRun", system,
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "Crypto", package: "swift-crypto"),
@@ -261,7 +262,7 @@ if Context.environment["TESSERA_WITHOUT_NETWORK"] != nil {
   let network: Set = [
     "TesseraFederationGRPC", "TesseraFederationGRPCTests", "TesseraProvisioning",
     "TesseraProvisioningTests", "TesseraDeployment", "TesseraDeploymentTests",
-    "TesseraFederationCLI", "tessera-federation",
+    "TesseraFederationCLI", "tessera-federation", "CPostgreSQL",
   ]
   package.targets.removeAll { network.contains($0.name) }
   package.products.removeAll { network.contains($0.name) }

@@ -204,7 +204,9 @@ struct AuditLogTests {
       return try verify().problems.map(\.description)
     }
     #expect(
-      try problems(lines[..<3] + lines[5...]) == ["line 4: what were lines 4 to 5 is missing before it"]
+      try problems(lines[..<3] + lines[5...]) == [
+        "line 4: what were lines 4 to 5 is missing before it"
+      ]
     )
     #expect(
       try problems(lines[..<10]) == [

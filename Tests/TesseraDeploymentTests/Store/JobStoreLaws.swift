@@ -35,7 +35,7 @@ enum JobStoreLaws {
   /// What holds for a store that is empty when it is first opened.
   ///
   /// - Parameter open: Opens it again when the one before is gone.
-  /// - Throws: TODO
+  /// - Throws: What the store throws where it must not.
   static func hold(for open: () throws -> any JobStore) throws {
     let (jobs, sites) = try use(try open())
     let store = try open()

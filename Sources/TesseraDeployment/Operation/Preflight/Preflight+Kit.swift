@@ -33,8 +33,8 @@ extension Preflight {
   func keys(of kit: StartupKit) -> [PreflightFinding] {
     let startup = kit.keyFile.removingLastComponent()
     let readable = ["own.key", "signing.key"].filter { name in
-      var status = stat()
-      return stat(startup.appending(name).string, &status) == 0 && status.st_mode & 0o077 != 0
+      let rights = attributes(of: startup.appending(name))[.posixPermissions] as? Int
+      return rights.map { $0 & 0o077 != 0 } ?? false
     }
     guard readable.isEmpty else {
       return [
@@ -47,6 +47,12 @@ extension Preflight {
     return [PreflightFinding(.keysPrivate, "Its keys are readable for their owner alone.")]
   }
 
+  /// What the system knows of a file, or of the one that a link leads to; nothing if there is none.
+  private func attributes(of path: FilePath) -> [FileAttributeKey: Any] {
+    let file = URL(filePath: path.string).resolvingSymlinksInPath().path(percentEncoded: false)
+    return (try? FileManager.default.attributesOfItem(atPath: file)) ?? [:]
+  }
+
   /// A clock that is behind the files it looks at is wrong: they were written before now.
   func clock(of kit: StartupKit?) -> [PreflightFinding] {
     var newest: (time: Date, path: FilePath)?
@@ -55,9 +61,7 @@ extension Preflight {
       paths.append(folder.pushing(FilePath("startup")).appending(name))
     }
     for path in paths {
-      var status = stat()
-      guard stat(path.string, &status) == 0 else { continue }
-      let time = Date(timeIntervalSince1970: Double(status.st_mtim.tv_sec))
+      guard let time = attributes(of: path)[.modificationDate] as? Date else { continue }
       if time > newest?.time ?? .distantPast { newest = (time, path) }
     }
     // File systems of other machines have other clocks.

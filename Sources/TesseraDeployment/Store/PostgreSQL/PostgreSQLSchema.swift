@@ -1,0 +1,86 @@
+/// The tables that servers keep their state in.
+enum PostgreSQLSchema {
+  /// The version that this one reads and writes.
+  private static let version = 1
+  /// What tells our locks from others' in the same database: `Tess`, in ASCII.
+  static let locks = 0x5465_7373
+  /// The lock of who makes tables.
+  private static let migration = 1
+  /// The lock of the active server.
+  static let lease = 2
+
+  /// Makes the tables, if they are not there.
+  ///
+  /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/cannotRead`` if they are of a newer version.
+  static func prepare(_ connection: PostgreSQLConnection) throws {
+    try connection.transaction { connection in
+      // Two servers may start at once.
+      try connection.query("SELECT pg_advisory_xact_lock(\(locks), \(migration))")
+      try connection.execute(
+        "CREATE TABLE IF NOT EXISTS tessera_version (version integer NOT NULL)"
+      )
+      let found = try connection.query("SELECT max(version) FROM tessera_version").first?.first
+      let version = (found ?? nil).integer ?? 0
+      guard version <= Self.version else {
+        throw DeploymentError(
+          code: .cannotRead,
+          message: """
+            \(connection.name) was written by a newer version of Tessera, which this one cannot read
+            """
+        )
+      }
+      if version < 1 { try connection.execute(first) }
+    }
+  }
+
+  /// Refuses to write for a server that is not the active one any longer; until the transaction ends, no other can become it.
+  static func requireLease(_ epoch: Int, _ connection: PostgreSQLConnection) throws {
+    let row = try connection.query("SELECT epoch, holder FROM tessera_lease FOR SHARE").first ?? []
+    guard let current = row.first?.integer, current == epoch else {
+      let holder = row.dropFirst().first?.text.map { ", \($0)," } ?? ""
+      throw DeploymentError(
+        code: .notAllowed,
+        message: """
+          this server is not the active one any longer: another\(holder) has taken over, and nothing was written
+          """
+      )
+    }
+  }
+
+  private static let first = """
+    CREATE TABLE tessera_jobs (
+      number bigserial PRIMARY KEY,
+      id text NOT NULL UNIQUE,
+      state text NOT NULL,
+      record text NOT NULL
+    );
+    CREATE TABLE tessera_disabled_sites (name text PRIMARY KEY);
+    CREATE TABLE tessera_lease (
+      is_single boolean PRIMARY KEY DEFAULT true CHECK (is_single),
+      epoch bigint NOT NULL,
+      holder text NOT NULL
+    );
+    INSERT INTO tessera_lease (epoch, holder) VALUES (0, '');
+    CREATE TABLE tessera_files (
+      job text NOT NULL,
+      part text NOT NULL,
+      path text NOT NULL,
+      bytes bigint NOT NULL,
+      digest text NOT NULL,
+      PRIMARY KEY (job, part, path)
+    );
+    CREATE TABLE tessera_chunks (
+      job text NOT NULL,
+      part text NOT NULL,
+      path text NOT NULL,
+      number bigint NOT NULL,
+      digest text NOT NULL,
+      content bytea NOT NULL,
+      PRIMARY KEY (job, part, path, number),
+      FOREIGN KEY (job, part, path) REFERENCES tessera_files ON DELETE CASCADE
+    );
+    -- Models do not get smaller, and packing them takes time.
+    ALTER TABLE tessera_chunks ALTER COLUMN content SET STORAGE EXTERNAL;
+    INSERT INTO tessera_version (version) VALUES (1);
+    """
+}

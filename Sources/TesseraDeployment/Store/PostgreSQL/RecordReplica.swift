@@ -1,0 +1,145 @@
+internal import Crypto
+internal import Foundation
+internal import Synchronization
+public import SystemPackage
+
+/// Copies of jobs' folders in the database, from which the server that takes over goes on.
+///
+///     try replica.store(folder: run, job: job.id)        // after each round
+///     try replica.restore(job: job.id, into: run)        // by the server that takes over
+///
+/// A folder is stored as a whole or not at all. Of its files, chunks that the database has already are not sent again: a journal
+/// that has grown by a line costs a chunk, a model that is the same nothing.
+public final class RecordReplica: Sendable {
+  /// Which of a job's folders it is.
+  public enum Part: String, Sendable, Hashable, CaseIterable {
+    /// What the job's run has recorded so far.
+    case run
+    /// The job as its submitter has signed it.
+    case bundle
+  }
+
+  /// How many bytes travel and are kept together.
+  static let chunkSize = 2 << 20
+
+  /// A file as the system knows it: if nothing of this has changed, neither has what it holds.
+  private struct Stamp: Hashable {
+    var node: Int
+    var bytes: Int
+    var changed: Date
+  }
+
+  private struct State {
+    let connection: PostgreSQLConnection
+    /// The files of which the database has all, by job, part and path.
+    var known: [String: Stamp] = [:]
+  }
+
+  private let epoch: Int?
+  private let state: Mutex<State>
+
+  /// Connects, and makes the tables if they are not there.
+  ///
+  /// - Parameters:
+  ///   - address: The database, as of ``PostgreSQLJobStore/init(at:epoch:)``.
+  ///   - epoch: That of the server's ``ServerLease``; without one, nothing can be stored.
+  /// - Throws: As ``PostgreSQLJobStore/init(at:epoch:)``.
+  public init(at address: String, epoch: Int?) throws {
+    self.epoch = epoch
+    let connection = try PostgreSQLConnection(address)
+    try PostgreSQLSchema.prepare(connection)
+    state = Mutex(State(connection: connection))
+  }
+
+  /// Brings the database's copy of a folder up to date: it has the same files afterwards, in the same state.
+  ///
+  /// Links, and files that are not finished (`.partial`), are left out.
+  ///
+  /// - Parameters:
+  ///   - folder: Does not change meanwhile.
+  ///   - job: The job.
+  ///   - part: Which of its folders it is.
+  /// - Throws: ``DeploymentError``; the copy is then as before. With code ``DeploymentError/Code/notAllowed`` the server is not the
+  ///   active one any longer.
+  public func store(folder: FilePath, job: String, part: Part = .run) throws {
+    let files = try FolderListing.files(in: folder)
+    try state.withLock { state in
+      try state.connection.reconnect()
+      var known = state.known
+      try state.connection.transaction { connection in
+        try PostgreSQLSchema.requireLease(epoch ?? -1, connection)
+        let copy = ReplicaFolder(connection, job, part)
+        for name in try copy.paths() where !files.contains(name) {
+          try copy.remove(name)
+          known[copy.key(name)] = nil
+        }
+        for name in files {
+          let path = folder.appending(name)
+          let stamp = try Self.stamp(of: path)
+          if let stamp, known[copy.key(name)] == stamp { continue }
+          try copy.store(name, from: path)
+          // What changed while it was read is looked at again the next time.
+          known[copy.key(name)] = try Self.stamp(of: path) == stamp ? stamp : nil
+        }
+      }
+      state.known = known
+    }
+  }
+
+  /// Writes a stored folder to the disk.
+  ///
+  /// - Parameters:
+  ///   - job: The job.
+  ///   - part: Which of its folders.
+  ///   - folder: Is not there, or empty; it is there as a whole afterwards, or not at all.
+  /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/notFound`` if nothing is stored of it, with code
+  ///   ``DeploymentError/Code/altered`` if a digest is wrong, and with code ``DeploymentError/Code/alreadyThere`` if the folder
+  ///   holds something.
+  public func restore(job: String, part: Part = .run, into folder: FilePath) throws {
+    try state.withLock { state in
+      try state.connection.reconnect()
+      try state.connection.transaction { connection in
+        // All of it as it was at one time, whatever the active server writes meanwhile.
+        try connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try ReplicaFolder(connection, job, part).restore(into: folder)
+      }
+    }
+  }
+
+  /// Forgets a job's folders.
+  ///
+  /// - Throws: ``DeploymentError``.
+  public func remove(job: String) throws {
+    try state.withLock { state in
+      try state.connection.reconnect()
+      try state.connection.transaction { connection in
+        try PostgreSQLSchema.requireLease(epoch ?? -1, connection)
+        try connection.query("DELETE FROM tessera_files WHERE job = $1::text", [.text(job)])
+      }
+      state.known = state.known.filter { !$0.key.hasPrefix("\(job)/") }
+    }
+  }
+
+  /// The jobs of which a folder is stored.
+  ///
+  /// - Throws: ``DeploymentError``.
+  public func jobs(part: Part = .run) throws -> Set<String> {
+    try state.withLock { state in
+      try state.connection.reconnect()
+      let rows = try state.connection.query(
+        "SELECT DISTINCT job FROM tessera_files WHERE part = $1::text",
+        [.text(part.rawValue)]
+      )
+      return Set(rows.compactMap { $0.first?.text })
+    }
+  }
+
+  /// `nil` if the system does not say enough.
+  private static func stamp(of path: FilePath) throws -> Stamp? {
+    let attributes = try FolderListing.attributes(of: path)
+    guard let node = attributes[.systemFileNumber] as? Int, let bytes = attributes[.size] as? Int,
+      let changed = attributes[.modificationDate] as? Date
+    else { return nil }
+    return Stamp(node: node, bytes: bytes, changed: changed)
+  }
+}

@@ -1,0 +1,228 @@
+import Foundation
+import Synchronization
+import SystemPackage
+import TesseraDeployment
+import TesseraTesting
+import Testing
+
+@Suite("Two servers and a database")
+struct PostgreSQLTests {
+  let server: TestPostgreSQL
+  let address: String
+
+  init() throws {
+    server = try TestPostgreSQL.shared.get()
+    address = try server.database()
+  }
+
+  private func failure(_ body: () throws -> Void) -> DeploymentError? {
+    do { try body() } catch { return error as? DeploymentError }
+    return nil
+  }
+
+  @Test("what every store does")
+  func laws() async throws {
+    let lease = try await ServerLease.acquire(at: address, as: "one")
+    try JobStoreLaws.hold { try PostgreSQLJobStore(at: address, epoch: lease.epoch) }
+  }
+
+  @Test("a database that is not there is an error that names it, and holds no password")
+  func noDatabase() async throws {
+    let nowhere = "host=/nowhere dbname=jobs user=tester password=secret"
+    let error = try #require(failure { _ = try PostgreSQLJobStore(at: nowhere, epoch: nil) })
+    #expect(error.code == .unavailable)
+    #expect(error.message.contains("/nowhere") && !error.message.contains("secret"))
+    await #expect(throws: DeploymentError.self) {
+      _ = try await ServerLease.acquire(at: nowhere, as: "one")
+    }
+    #expect(failure { _ = try PostgreSQLJobStore(at: "host=", epoch: nil) }?.code == .unavailable)
+    #expect(failure { _ = try RecordReplica(at: "???", epoch: nil) }?.code == .unavailable)
+  }
+
+  @Test("tables of a newer version are not touched")
+  func newer() throws {
+    _ = try PostgreSQLJobStore(at: address, epoch: nil)
+    try server.psql("INSERT INTO tessera_version VALUES (2)", in: address)
+    let error = try #require(failure { _ = try PostgreSQLJobStore(at: address, epoch: nil) })
+    #expect(error.code == .cannotRead)
+    #expect(error.message.contains("newer version of Tessera"))
+  }
+
+  @Test("a record that was changed by hand is an error that names the job")
+  func badRecord() async throws {
+    let lease = try await ServerLease.acquire(at: address, as: "one")
+    let store = try PostgreSQLJobStore(at: address, epoch: lease.epoch)
+    try store.add(JobStoreLaws.job("a"))
+    try server.psql("UPDATE tessera_jobs SET record = '{}'", in: address)
+    #expect(failure { _ = try store.jobs() }?.message.contains("the record of job a") == true)
+  }
+
+  @Test("a connection that is lost is made again by the next call")
+  func reconnection() async throws {
+    let lease = try await ServerLease.acquire(at: address, as: "one")
+    let store = try PostgreSQLJobStore(at: address, epoch: lease.epoch)
+    try store.add(JobStoreLaws.job("a"))
+    // All but that of the lease.
+    try disconnect(where: "query NOT LIKE '%epoch + 1%'")
+    let error = failure { try store.add(JobStoreLaws.job("b")) }
+    #expect(error == nil || error?.code == .unavailable)
+    if error != nil { try store.add(JobStoreLaws.job("b")) }
+    #expect(try store.jobs().map(\.id) == ["a", "b"])
+  }
+
+  @Test("without the lease nothing is written")
+  func noLease() throws {
+    let store = try PostgreSQLJobStore(at: address, epoch: nil)
+    #expect(failure { try store.add(JobStoreLaws.job("a")) }?.code == .notAllowed)
+    #expect(failure { try store.setSite("north", isDisabled: true) }?.code == .notAllowed)
+    #expect(try store.jobs() == [])
+    #expect(try store.disabledSites() == [])
+  }
+
+  @Test("the second has the lease when the first gives it up, and the first can write no more")
+  func handOver() async throws {
+    let first = try await ServerLease.acquire(at: address, as: "one")
+    let old = try PostgreSQLJobStore(at: address, epoch: first.epoch)
+    let replica = try RecordReplica(at: address, epoch: first.epoch)
+    try old.add(JobStoreLaws.job("a"))
+    let order = Mutex<[String]>([])
+    async let second = {
+      let lease = try await ServerLease.acquire(at: address, as: "two")
+      order.withLock { $0.append("second") }
+      return lease
+    }()
+    try old.update("a") { $0.state = .approved }
+    order.withLock { $0.append("first") }
+    first.release()
+    #expect(try await first.lost().code == .unavailable)
+    let lease = try await second
+    #expect(order.withLock { $0 } == ["first", "second"])
+    #expect(lease.epoch > first.epoch)
+    let new = try PostgreSQLJobStore(at: address, epoch: lease.epoch)
+    #expect(try new.job("a")?.state == .approved)
+    try new.update("a") { $0.state = .dispatched }
+    let error = try #require(failure { try old.update("a") { $0.state = .dispatched } })
+    #expect(error.code == .notAllowed)
+    #expect(error.message.contains("two"))
+    #expect(failure { try old.add(JobStoreLaws.job("b")) }?.code == .notAllowed)
+    #expect(failure { try old.remove("a") }?.code == .notAllowed)
+    #expect(failure { try replica.remove(job: "a") }?.code == .notAllowed)
+    #expect(try old.jobs() == new.jobs())
+    #expect(try new.jobs().count == 1)
+  }
+
+  @Test("who is cancelled waits no longer, and has nothing")
+  func cancellation() async throws {
+    let first = try await ServerLease.acquire(at: address, as: "one")
+    let waiting = Task { try await ServerLease.acquire(at: address, as: "two") }
+    waiting.cancel()
+    await #expect(throws: (any Error).self) { _ = try await waiting.value }
+    first.release()
+    let third = try await ServerLease.acquire(at: address, as: "three")
+    #expect(third.epoch == first.epoch + 1)
+  }
+
+  @Test("who waits for the end of a lease can be cancelled, and the lease is held on")
+  func cancelledWatching() async throws {
+    let lease = try await ServerLease.acquire(at: address, as: "one")
+    let watching = Task { try await lease.lost() }
+    watching.cancel()
+    await #expect(throws: CancellationError.self) { _ = try await watching.value }
+    try PostgreSQLJobStore(at: address, epoch: lease.epoch).add(JobStoreLaws.job("a"))
+    async let reason = lease.lost()
+    lease.release()
+    #expect(try await reason.code == .unavailable)
+  }
+
+  @Test("a lease whose connection is ended is lost, and says so")
+  func lost() async throws {
+    let lease = try await ServerLease.acquire(at: address, as: "one")
+    async let reason = lease.lost()
+    try disconnect(where: "true")
+    #expect(try await reason.code == .unavailable)
+    // It can be had again.
+    let again = try await ServerLease.acquire(at: address, as: "one")
+    #expect(again.epoch == lease.epoch + 1)
+  }
+
+  @Test(
+    "when the active one is killed, the standby has the lease within a second, and all that was written"
+  )
+  func killed() async throws {
+    await #expect(processExitsWith: .signal(SIGKILL)) { [address = address as String] in
+      let lease = try await ServerLease.acquire(at: address, as: "active")
+      let store = try PostgreSQLJobStore(at: address, epoch: lease.epoch)
+      for number in 0..<50 { try store.add(JobStoreLaws.job("job-\(number)")) }
+      kill(getpid(), SIGKILL)
+    }
+    let start = ContinuousClock.now
+    let lease = try await ServerLease.acquire(at: address, as: "standby")
+    #expect(ContinuousClock.now - start < .seconds(1))
+    let store = try PostgreSQLJobStore(at: address, epoch: lease.epoch)
+    #expect(try store.jobs().count == 50)
+  }
+
+  /// The server of this test stands by while another process, the active one, is killed in the middle of writing.
+  @Test("a standby that waits goes on where the killed one was")
+  func standby() async throws {
+    let folder = try TemporaryFolder()
+    let noted = folder.path.appending("noted")
+    // First in line, so that the child, which takes it from here, comes before the standby.
+    let gate = try await ServerLease.acquire(at: address, as: "gate")
+    async let child: Void = {
+      await #expect(processExitsWith: .signal(SIGKILL)) {
+        [address = address as String, noted = noted.string as String] in
+        let lease = try await ServerLease.acquire(at: address, as: "active")
+        let store = try PostgreSQLJobStore(at: address, epoch: lease.epoch)
+        let notes = try FileDescriptor.open(
+          FilePath(noted),
+          .writeOnly,
+          options: [.create, .append],
+          permissions: [.ownerReadWrite]
+        )
+        var number = 0
+        let killer = DispatchSemaphore(value: 0)
+        Thread {
+          killer.wait()
+          kill(getpid(), SIGKILL)
+        }.start()
+        while true {
+          try store.add(JobStoreLaws.job("job-\(number)"))
+          try notes.writeAll("\(number)\n".utf8)
+          number += 1
+          if number == 20 { killer.signal() }
+        }
+      }
+    }()
+    try server.psql(
+      """
+      DO $$ BEGIN
+        WHILE (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) < 1
+        LOOP PERFORM pg_sleep(0.01); END LOOP;
+      END $$
+      """,
+      in: address
+    )
+    async let second = ServerLease.acquire(at: address, as: "standby")
+    gate.release()
+    await child
+    let lease = try await second
+    #expect(lease.epoch >= gate.epoch + 2)
+    let count = try folder.bytes(of: noted).count { $0 == UInt8(ascii: "\n") }
+    let jobs = try PostgreSQLJobStore(at: address, epoch: lease.epoch).jobs()
+    #expect(count >= 20 && (count...count + 1).contains(jobs.count))
+    #expect(jobs.map(\.id) == jobs.indices.map { "job-\($0)" })
+  }
+
+  /// Ends connections to the test's database.
+  private func disconnect(where condition: String) throws {
+    try server.psql(
+      """
+      SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND pid <> pg_backend_pid() AND \(condition)
+      """,
+      in: address
+    )
+  }
+}

@@ -1,0 +1,208 @@
+import Foundation
+import SystemPackage
+import TesseraDeployment
+import TesseraTesting
+import Testing
+
+@Suite("Copies of runs in a database")
+struct RecordReplicaTests {
+  let server: TestPostgreSQL
+  let address: String
+  let folder: TemporaryFolder
+  var run: FilePath { folder.path.appending("run") }
+
+  init() throws {
+    server = try TestPostgreSQL.shared.get()
+    address = try server.database()
+    folder = try TemporaryFolder()
+    try FileManager.default.createDirectory(
+      atPath: run.appending("tensorboard").string,
+      withIntermediateDirectories: true
+    )
+  }
+
+  private func write(_ name: String, _ bytes: [UInt8]) throws {
+    try Data(bytes).write(to: URL(filePath: run.appending(name).string))
+  }
+
+  private func contents(of folder: FilePath) throws -> [String: [UInt8]] {
+    var contents: [String: [UInt8]] = [:]
+    let names = FileManager.default.enumerator(atPath: folder.string)?.allObjects ?? []
+    for case let name as String in names {
+      let path = folder.appending(name)
+      var isFolder: ObjCBool = false
+      _ = FileManager.default.fileExists(atPath: path.string, isDirectory: &isFolder)
+      if !isFolder.boolValue { contents[name] = try self.folder.bytes(of: path) }
+    }
+    return contents
+  }
+
+  private func code(_ body: () throws -> Void) -> DeploymentError.Code? {
+    do { try body() } catch { return (error as? DeploymentError)?.code }
+    return nil
+  }
+
+  private static func noise(_ count: Int, _ seed: UInt8) -> [UInt8] {
+    (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ Int(seed) &+ $0 >> 9) }
+  }
+
+  @Test("a folder comes back as it was, round after round")
+  func rounds() async throws {
+    let lease = try await ServerLease.acquire(at: address, as: "one")
+    let replica = try RecordReplica(at: address, epoch: lease.epoch)
+    var journal: [UInt8] = []
+    for round in 1...4 {
+      journal += Self.noise(700_001, UInt8(round))
+      try write("journal.jsonl", journal)
+      try write("run.json", Array("{\"round\": \(round)}".utf8))
+      try write("tensorboard/events", [UInt8](repeating: 3, count: round))
+      try write("empty", [])
+      try write(".state.partial", [1, 2, 3])
+      // More than two chunks, and never the same.
+      try write("state-a-\(round).safetensors", Self.noise(5_000_001, UInt8(round)))
+      if round > 1 {
+        try FileManager.default.removeItem(
+          atPath: run.appending("state-a-\(round - 1).safetensors").string
+        )
+      }
+      try replica.store(folder: run, job: "job-1")
+      // By another, which has seen nothing of it before.
+      let other = try RecordReplica(at: address, epoch: nil)
+      let restored = folder.path.appending("restored-\(round)")
+      try other.restore(job: "job-1", into: restored)
+      var expected = try contents(of: run)
+      expected[".state.partial"] = nil
+      #expect(expected.count == 5)
+      #expect(try contents(of: restored) == expected)
+    }
+    // A file that has got shorter has no chunks left over.
+    try write("journal.jsonl", [7])
+    try replica.store(folder: run, job: "job-1")
+    let restored = folder.path.appending("short")
+    try replica.restore(job: "job-1", into: restored)
+    #expect(try contents(of: restored)["journal.jsonl"] == [7])
+    #expect(
+      try server.psql(
+        "SELECT count(*) FROM tessera_chunks WHERE path = 'journal.jsonl'",
+        in: address
+      )
+        == "1"
+    )
+    #expect(folder.names.filter { $0.hasSuffix(".partial") } == [])
+  }
+
+  @Test("what is there already is not written again")
+  func unchanged() async throws {
+    let lease = try await ServerLease.acquire(at: address, as: "one")
+    let replica = try RecordReplica(at: address, epoch: lease.epoch)
+    try write("model", Self.noise(6_000_000, 1))
+    try write("journal", Self.noise(2 << 20, 2) + [1])
+    try replica.store(folder: run, job: "a")
+    func versions() throws -> [String] {
+      try server.psql(
+        "SELECT path || number || ':' || xmin FROM tessera_chunks ORDER BY path, number",
+        in: address
+      ).split(separator: "\n").map(String.init)
+    }
+    let before = try versions()
+    try replica.store(folder: run, job: "a")
+    #expect(try versions() == before)
+    // One that has seen nothing of it compares digests.
+    try RecordReplica(at: address, epoch: lease.epoch).store(folder: run, job: "a")
+    #expect(try versions() == before)
+    try write("journal", Self.noise(2 << 20, 2) + [1, 2])
+    try replica.store(folder: run, job: "a")
+    let after = try versions()
+    #expect(after.count == before.count)
+    #expect(Set(after).subtracting(before).count == 1)
+  }
+
+  @Test("jobs and their parts are apart")
+  func parts() async throws {
+    let lease = try await ServerLease.acquire(at: address, as: "one")
+    let replica = try RecordReplica(at: address, epoch: lease.epoch)
+    try write("a", [1])
+    try replica.store(folder: run, job: "job-1")
+    try write("a", [2])
+    try replica.store(folder: run, job: "job-1", part: .bundle)
+    try write("a", [3])
+    try replica.store(folder: run, job: "job-2")
+    func restored(_ job: String, _ part: RecordReplica.Part) throws -> [String: [UInt8]] {
+      let target = folder.path.appending("\(job)-\(part)")
+      try replica.restore(job: job, part: part, into: target)
+      return try contents(of: target)
+    }
+    #expect(try restored("job-1", .run) == ["a": [1]])
+    #expect(try restored("job-1", .bundle) == ["a": [2]])
+    #expect(try restored("job-2", .run) == ["a": [3]])
+    #expect(code { try replica.restore(job: "job-2", part: .bundle, into: "x") } == .notFound)
+    #expect(try replica.jobs() == ["job-1", "job-2"])
+    try replica.remove(job: "job-1")
+    #expect(try replica.jobs() == ["job-2"])
+    #expect(try replica.jobs(part: .bundle) == [])
+    // What was forgotten is stored anew, though the files are the same.
+    try write("a", [2])
+    try replica.store(folder: run, job: "job-1", part: .bundle)
+    #expect(try replica.jobs(part: .bundle) == ["job-1"])
+  }
+
+  @Test("a copy that was changed is not restored, and nothing half-written is left")
+  func altered() async throws {
+    let lease = try await ServerLease.acquire(at: address, as: "one")
+    let replica = try RecordReplica(at: address, epoch: lease.epoch)
+    try write("a", Self.noise(5_000_000, 1))
+    try write("b", [1])
+    try replica.store(folder: run, job: "job")
+    let target = folder.path.appending("restored")
+    let changes = [
+      "UPDATE tessera_chunks SET content = set_byte(content, 9, get_byte(content, 9) # 1) WHERE number = 1",
+      "DELETE FROM tessera_chunks WHERE number = 2",
+      "UPDATE tessera_files SET bytes = 4999999 WHERE path = 'a'",
+      "DELETE FROM tessera_chunks WHERE path = 'a'; UPDATE tessera_files SET bytes = 0 WHERE path = 'a'",
+    ]
+    for change in changes {
+      try server.psql(change, in: address)
+      #expect(code { try replica.restore(job: "job", into: target) } == .altered, "\(change)")
+      #expect(folder.names == ["run"])
+    }
+    // Nor does a name lead elsewhere.
+    for name in ["../out", "/tmp/out", "x/../../out", "."] {
+      try server.psql("DELETE FROM tessera_files", in: address)
+      try server.psql(
+        "INSERT INTO tessera_files VALUES ('job', 'run', '\(name)', 0, '')",
+        in: address
+      )
+      #expect(code { try replica.restore(job: "job", into: target) } == .cannotRead, "\(name)")
+      #expect(folder.names == ["run"])
+    }
+  }
+
+  @Test("a folder that holds something is left as it is")
+  func notEmpty() async throws {
+    let lease = try await ServerLease.acquire(at: address, as: "one")
+    let replica = try RecordReplica(at: address, epoch: lease.epoch)
+    try write("a", [1])
+    try replica.store(folder: run, job: "job")
+    try write("a", [2])
+    #expect(code { try replica.restore(job: "job", into: run) } == .alreadyThere)
+    #expect(try contents(of: run) == ["a": [2]])
+    let empty = folder.path.appending("empty")
+    try FileManager.default.createDirectory(
+      atPath: empty.string,
+      withIntermediateDirectories: true
+    )
+    try replica.restore(job: "job", into: empty)
+    #expect(try contents(of: empty) == ["a": [1]])
+    #expect(
+      code { try replica.store(folder: folder.path.appending("none"), job: "job") } == .cannotRead
+    )
+  }
+
+  @Test("without the lease nothing is stored")
+  func noLease() throws {
+    try write("a", [1])
+    let replica = try RecordReplica(at: address, epoch: 3)
+    #expect(code { try replica.store(folder: run, job: "job") } == .notAllowed)
+    #expect(try replica.jobs() == [])
+  }
+}
