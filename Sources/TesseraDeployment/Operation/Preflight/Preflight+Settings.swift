@@ -57,12 +57,15 @@ extension Preflight {
 
   /// Whether there is a Python for trainers that jobs start.
   private static func python() async -> PreflightFinding {
-    let version = try? await NIOThreadPool.singleton.runIfActive { () -> String? in
+    let found = try? await NIOThreadPool.singleton.runIfActive { () -> String? in
       let process = Process()
       process.executableURL = URL(filePath: "/usr/bin/env")
-      process.arguments = [
-        "python3", "-c", "import sys, numpy; print(sys.version.split()[0], numpy.__version__)",
-      ]
+      let script = """
+        import sys, importlib.util
+        missing = [name for name in ("numpy", "tessera_client") if not importlib.util.find_spec(name)]
+        print(sys.version.split()[0], *missing)
+        """
+      process.arguments = ["python3", "-c", script]
       let output = Pipe()
       process.standardOutput = output
       process.standardError = FileHandle.nullDevice
@@ -72,13 +75,25 @@ extension Preflight {
       process.waitUntilExit()
       return process.terminationStatus == 0 ? String(decoding: data, as: UTF8.self) : nil
     }
-    guard let words = version?.split(whereSeparator: \.isWhitespace), words.count == 2 else {
+    guard let words = found?.split(whereSeparator: \.isWhitespace), let version = words.first else {
       return PreflightFinding(
         .pythonMissing,
-        "Jobs may start programs, and there is no python3 with numpy on the PATH."
+        "Jobs may start programs, and there is no python3 on the PATH."
       )
     }
-    return PreflightFinding(.pythonGood, "There is Python \(words[0]) with NumPy \(words[1]).")
+    guard words.count == 1 else {
+      return PreflightFinding(
+        .pythonMissing,
+        """
+        Jobs may start programs, and the python3 on the PATH, \(version), has no \
+        \(words.dropFirst().joined(separator: " and no ")).
+        """
+      )
+    }
+    return PreflightFinding(
+      .pythonGood,
+      "There is Python \(version) with numpy and tessera_client."
+    )
   }
 }
 

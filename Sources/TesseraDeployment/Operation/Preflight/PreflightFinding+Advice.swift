@@ -51,7 +51,7 @@ extension PreflightFinding.Code {
     case .dataUnreadable:
       "Put right the path in local/data.yml, or let the user that starts the program read it."
     case .pythonMissing:
-      "Install what is missing, or leave run-external at none in local/policy.yml."
+      "Install what is missing (pip install ./python), or leave run-external at none in local/policy.yml."
     }
   }
 }
