@@ -146,7 +146,7 @@ struct PostgreSQLTests {
   }
 
   @Test(
-    "when the active one is killed, the standby has the lease within a second, and all that was written"
+    "when the active one is killed, another has the lease within five seconds, and all that was written"
   )
   func killed() async throws {
     await #expect(processExitsWith: .signal(SIGKILL)) { [address = address as String] in
@@ -157,7 +157,7 @@ struct PostgreSQLTests {
     }
     let start = ContinuousClock.now
     let lease = try await ServerLease.acquire(at: address, as: "standby")
-    #expect(ContinuousClock.now - start < .seconds(1))
+    #expect(ContinuousClock.now - start < .seconds(5))
     let store = try PostgreSQLJobStore(at: address, epoch: lease.epoch)
     #expect(try store.jobs().count == 50)
   }
@@ -194,7 +194,7 @@ struct PostgreSQLTests {
         }
       }
     }()
-    try server.psql(
+    try await server.patientPSQL(
       """
       DO $$ BEGIN
         WHILE (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted

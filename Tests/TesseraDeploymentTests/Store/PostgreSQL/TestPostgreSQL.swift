@@ -42,6 +42,16 @@ final class TestPostgreSQL: Sendable {
     )
   }
 
+  /// Carries out statements that wait for what another task of the test does.
+  func patientPSQL(_ statements: String, in database: String) async throws {
+    // On a thread of its own: the tasks' threads are few, and the other one needs them.
+    try await withCheckedThrowingContinuation { continuation in
+      Thread { [self] in
+        continuation.resume(with: Result { _ = try psql(statements, in: database) })
+      }.start()
+    }
+  }
+
   private init() throws {
     folder = try TemporaryFolder()
     socket = folder.path.string
