@@ -64,6 +64,8 @@ final class ProgramLog: Sendable {
       metadata: participant.kind == .site ? ["site": "\(participant.name)"] : [:]
     )
     metrics.watchCertificate(until: kit.expires)
+    // One server alone is the one that acts.
+    if participant.kind == .server { metrics.holdsLease.set(1) }
   }
 
   func line(_ text: String) { logger.info("\(text)") }
