@@ -59,6 +59,11 @@ let package = Package(
       providers: [.apt(["libturbojpeg0-dev"])]
     ),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(
+      name: "CEditLine",
+      pkgConfig: "libedit",
+      providers: [.apt(["libedit-dev"])]
+    ),
     .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
     .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .target(
@@ -145,7 +150,8 @@ let package = Package(
     .executableTarget(
       name: "TesseraFederationCLI",
       dependencies: [
-        "TesseraCommandLine", "TesseraConfiguration", "TesseraCore", "TesseraDeployment",
+        "CEditLine", "TesseraCommandLine", "TesseraConfiguration", "TesseraCore",
+        "TesseraDeployment",
         "TesseraData", "TesseraFederation", "TesseraFederationGRPC", "TesseraProvisioning",
         "TesseraRun", system,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -16,7 +16,10 @@ struct ConsoleOptions: ParsableArguments {
   var kit: String?
 
   @Option(
-    help: ArgumentHelp("The server, if not that of the kit.", valueName: "host:port")
+    help: ArgumentHelp(
+      "The server; $TESSERA_SERVER, or that of the kit, if not given.",
+      valueName: "host:port"
+    )
   )
   var server: String?
 
@@ -32,7 +35,8 @@ struct ConsoleOptions: ParsableArguments {
     else {
       throw ValidationError("name your start-up kit by --kit or $TESSERA_KIT: \(place) is none")
     }
-    let address = try server.map { try Self.address($0) }
+    let environment = ProcessInfo.processInfo.environment
+    let address = try (server ?? environment["TESSERA_SERVER"]).map { try Self.address($0) }
     return try await FederationConsole.connect(
       StartupKit(contentsOf: FilePath(place)),
       host: address?.host,

@@ -19,7 +19,10 @@ struct FederationProgram: CommandLineProgram {
         ]
       ),
       CommandGroup(name: "Audit", subcommands: [Audit.self]),
-      CommandGroup(name: "Programs", subcommands: [ServerProgram.self, SiteProgram.self]),
+      CommandGroup(
+        name: "Programs",
+        subcommands: [ServerProgram.self, SiteProgram.self, Console.self]
+      ),
       CommandGroup(
         name: "Jobs",
         subcommands: [

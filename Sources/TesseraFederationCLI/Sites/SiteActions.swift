@@ -82,12 +82,7 @@ struct LogLevel: AsyncParsableCommand {
     abstract: "Says how much the server, or a site, logs from now on."
   )
 
-  /// How important a message is.
-  enum Level: String, ExpressibleByArgument, CaseIterable, Sendable {
-    case trace, debug, info, notice, warning, error
-  }
-
-  @Argument(help: "The least that is logged.") var level: Level
+  @Argument(help: "The least that is logged.") var level: ProgramOptions.Level
   @Argument(help: "The site; the server if not given.") var site: String?
   @OptionGroup var console: ConsoleOptions
 
