@@ -36,6 +36,8 @@ public actor JobService {
   nonisolated let observe: @Sendable (ServerEvent) throws -> Void
   /// What sites said of themselves when they came.
   var described: [String: SiteDescription] = [:]
+  /// The sites that are there and were asked what they are.
+  private var asked: Set<String> = []
   /// Why sites do not want a job, by the job's id and the site's name.
   var refusals: [String: [String: String]] = [:]
   /// Ends a job that is carried out.
@@ -107,7 +109,8 @@ public actor JobService {
         switch event {
         case .start(let job): group.addTask { await self.carryOut(job) }
         case .look:
-          await getAcquainted()
+          // One site that does not answer keeps nobody waiting.
+          for site in strangers() { group.addTask { await self.getAcquainted(with: site) } }
           for job in schedule() { group.addTask { await self.carryOut(job) } }
         }
       }
@@ -128,13 +131,20 @@ public actor JobService {
     kit.participants.entries.map(\.participant).filter { $0.kind == .site }.map(\.name)
   }
 
-  /// Asks sites that have come what they are.
-  private func getAcquainted() async {
+  /// Sites that have come, and have not been asked what they are.
+  private func strangers() -> [String] {
     let connected = network.connectedSites
     described = described.filter { connected.contains($0.key) }
-    for name in connected.subtracting(described.keys).sorted() {
-      described[name] = try? await describe(name)
-    }
+    asked.formIntersection(connected)
+    let strangers = connected.subtracting(asked).sorted()
+    asked.formUnion(strangers)
+    return strangers
+  }
+
+  /// Asks a site that has come what it is.
+  private func getAcquainted(with site: String) async {
+    described[site] = try? await describe(site)
+    event.yield(.look)
   }
 
   /// Asks a site what it is.

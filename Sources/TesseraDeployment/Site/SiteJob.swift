@@ -11,7 +11,8 @@ internal import TesseraProvisioning
 /// site that was killed finds it there when the next task comes.
 final class SiteJob: Sendable {
   private struct State: Sendable {
-    var bundle: JobBundle
+    /// Of the signed folder: the folder itself is on the disk.
+    let digest: String
     var job: Job
     var data: LocalData
     var roster: JobRoster?
@@ -49,7 +50,7 @@ final class SiteJob: Sendable {
     self.id = id
     self.folder = folder
     self.place = place
-    state = Mutex(State(bundle: bundle, job: job, data: data))
+    state = Mutex(State(digest: bundle.digest, job: job, data: data))
   }
 
   /// A job that an earlier process has left.
@@ -76,7 +77,7 @@ final class SiteJob: Sendable {
 
   /// Whether the job is the one of this folder.
   func isSame(as bundle: JobBundle) -> Bool {
-    state.withLock { $0.bundle.digest == bundle.digest }
+    state.withLock { $0.digest == bundle.digest }
   }
 
   /// Makes ready for the first round, or goes on with the same sites.

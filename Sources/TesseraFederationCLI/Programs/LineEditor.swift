@@ -24,7 +24,7 @@ final class LineEditor {
     self.history = history
     Self.words = words
     guard isTerminal else { return }
-    rl_attempted_completion_function = { text, start, _ in
+    tessera_complete_by { text, start, _ in
       // After the first word, the library completes names of files.
       guard start == 0 else { return nil }
       return rl_completion_matches(text) { text, state in
