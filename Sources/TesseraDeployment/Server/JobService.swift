@@ -104,6 +104,7 @@ public actor JobService {
       }
     }
     event.yield(.look)
+    defer { watchers.endAll() }
     await withDiscardingTaskGroup { group in
       for await event in events {
         switch event {

@@ -57,4 +57,13 @@ final class JobWatchers: Sendable {
     let watched = state.withLock { $0.jobs.removeValue(forKey: job) }
     for watcher in watched?.watchers.values.map({ $0 }) ?? [] { watcher.finish() }
   }
+
+  /// The server ends: nobody sees more.
+  func endAll() {
+    let all = state.withLock { state in
+      defer { state.jobs = [:] }
+      return state.jobs.values.flatMap(\.watchers.values)
+    }
+    for watcher in all { watcher.finish() }
+  }
 }

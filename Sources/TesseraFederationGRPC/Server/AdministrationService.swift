@@ -123,20 +123,35 @@ struct AdministrationService: Tessera_Federation_V1_Administration.SimpleService
     try await refusing {
       switch request.request {
       case .watch(let name):
-        for await event in try await jobs.watch(name.job, for: person) {
-          try await response.write(.with { $0.json = try JSONText.of(event) })
+        let events = try await jobs.watch(name.job, for: person)
+        try await untilItLeaves(context) {
+          for await event in events {
+            try await response.write(.with { $0.json = try JSONText.of(event) })
+          }
         }
       case .log(let wanted):
-        for try await lines in try await jobs.log(
-          of: wanted.job,
-          following: wanted.follow,
-          for: person
-        ) {
-          for line in lines { try await response.write(.with { $0.json = line }) }
+        let log = try await jobs.log(of: wanted.job, following: wanted.follow, for: person)
+        try await untilItLeaves(context) {
+          for try await lines in log {
+            for line in lines { try await response.write(.with { $0.json = line }) }
+          }
         }
       default:
         throw DeploymentError(code: .invalidArgument, message: "that is asked for, not followed")
       }
+    }
+  }
+
+  /// Carries out `body` until it is done, or the one who asked is gone.
+  private func untilItLeaves(
+    _ context: ServerContext,
+    _ body: @escaping @Sendable () async throws -> Void
+  ) async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await body() }
+      group.addTask { try await context.cancellation.cancelled }
+      defer { group.cancelAll() }
+      try await group.next()
     }
   }
 
