@@ -36,6 +36,8 @@ public final class SiteJobs: SiteTaskHandler {
   private let folder: FilePath
   private let surroundings: SiteJob.Surroundings
   private let jobs = Mutex<[String: SiteJob]>([:])
+  /// What somebody has asked the site to do, by the numbers of the tasks: it is done when the answer has arrived.
+  private let operations = Mutex<[Int: SiteOperation]>([:])
   private let started = Date()
   private let observe: @Sendable (Event) throws -> Void
   private let operate: @Sendable (SiteOperation) -> Void
@@ -103,6 +105,14 @@ public final class SiteJobs: SiteTaskHandler {
       }
     } catch let error as DeploymentError {
       throw FederationError(code: .badTask, message: error.message)
+    }
+  }
+
+  /// Does what somebody has asked for, once that it will be done has arrived.
+  public func settle(_ task: TaskID) {
+    guard task.job == Self.noJob else { return }
+    if let operation = operations.withLock({ $0.removeValue(forKey: task.step) }) {
+      operate(operation)
     }
   }
 
@@ -203,7 +213,7 @@ public final class SiteJobs: SiteTaskHandler {
       let decision = surroundings.policy.decide(.operate, by: person)
       try observe(.operated(operation.name, by: person, isAllowed: decision.isAllowed))
       try decision.require()
-      operate(operation)
+      operations.withLock { $0[task.step] = operation }
       return Exchange(.custom("done"))
     default:
       throw DeploymentError(

@@ -33,6 +33,8 @@ public struct SiteDuties: Sendable {
     case start(TaskID, SiteTask)
     /// End work that nobody waits for.
     case cancel(TaskID)
+    /// The server has taken the answer to a task.
+    case settle(TaskID)
     /// Forget all of a job.
     case forget(job: String)
     /// Close the connection: the server does not keep to the protocol.
@@ -124,8 +126,9 @@ public struct SiteDuties: Sendable {
       }
       return [.deliver(id, parcel, chunks)]
     case .receipt(let id):
-      if case .done = stages[id] { stages[id] = nil }
-      return []
+      guard case .done = stages[id] else { return [] }
+      stages[id] = nil
+      return [.settle(id)]
     case .farewell(let job):
       let working = open.filter { id in
         guard id.job == job, case .working = stages[id] else { return false }

@@ -17,6 +17,9 @@ public protocol SiteTaskHandler: Sendable {
     progress: @escaping @Sendable () -> Void
   ) async throws -> Exchange
 
+  /// The server has taken the answer to a task: what is to follow from it can follow now.
+  func settle(_ task: TaskID) async
+
   /// Forgets a job: it is over.
   func forget(_ job: String) async
 
@@ -25,6 +28,9 @@ public protocol SiteTaskHandler: Sendable {
 }
 
 extension SiteTaskHandler {
+  /// As a rule nothing follows.
+  public func settle(_ task: TaskID) async {}
+
   /// As a rule it does.
   public func computes(_ task: SiteTask, of job: String) -> Bool { true }
 }

@@ -13,6 +13,7 @@ final class SiteWork: Sendable {
 
   private enum Operation: Sendable {
     case start(TaskID, SiteTask, stop: AsyncStream<Never>)
+    case settle(TaskID)
     case forget(job: String)
   }
 
@@ -49,6 +50,7 @@ final class SiteWork: Sendable {
         switch operation {
         case .start(let id, let task, let stop):
           group.addTask { await self.work(id, task, until: stop) }
+        case .settle(let id): await handler.settle(id)
         case .forget(let job): await handler.forget(job)
         }
       }
@@ -90,6 +92,7 @@ final class SiteWork: Sendable {
           state.stops[id] = stopping
           operation.yield(.start(id, task, stop: stop))
         case .cancel(let id): state.stops.removeValue(forKey: id)?.finish()
+        case .settle(let id): operation.yield(.settle(id))
         case .forget(let job): operation.yield(.forget(job: job))
         case .close(let reason):
           state.errands?.finish(throwing: FederationError.wire(reason))
