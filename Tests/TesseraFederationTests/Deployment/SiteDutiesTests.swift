@@ -55,6 +55,7 @@ import Testing
       case .deliver(let id, _, let chunks): "deliver \(id) \(chunks)"
       case .start(let id, let task): "start \(id) \(task.name) round \(task.round)"
       case .cancel(let id): "cancel \(id)"
+      case .settle(let id): "settle \(id)"
       case .forget(let job): "forget \(job)"
       case .close: "close"
       }
@@ -94,7 +95,7 @@ import Testing
     #expect(
       words(duties.handle(.received(.welcome(patience: .seconds(1))))) == ["announce job/4 5"]
     )
-    #expect(words(duties.handle(.received(.receipt(id)))) == [])
+    #expect(words(duties.handle(.received(.receipt(id)))) == ["settle job/4"])
     #expect(duties.open.isEmpty)
     #expect(words(duties.handle(.received(.wanted(id, [1])))) == [])
   }
