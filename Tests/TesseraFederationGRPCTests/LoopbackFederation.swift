@@ -13,7 +13,10 @@ final class LoopbackFederation: Sendable {
 
   /// Kits for so many sites.
   ///
-  /// - Parameter withData: Whether each site has images of its own.
+  /// - Parameters:
+  ///   - count: How many.
+  ///   - withData: Whether each site has images of its own.
+  /// - Throws: What keeps files from being written.
   init(sites count: Int, withData: Bool = false) throws {
     sites = (0..<count).map { Site(index: $0, name: "site-\($0 + 1)", exampleCount: 10 + $0) }
     let project = try Project(

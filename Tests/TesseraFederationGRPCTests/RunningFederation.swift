@@ -19,6 +19,8 @@ struct RunningFederation: Sendable {
   ///   - count: How many sites there are.
   ///   - loopback: The kits and folders of a federation that ran before, which goes on.
   ///   - body: Asks; the federation ends with it.
+  /// - Returns: What `body` returns.
+  /// - Throws: What `body` throws, and what ends a program.
   static func run<Value: Sendable>(
     sites count: Int = 2,
     _ loopback: LoopbackFederation? = nil,
