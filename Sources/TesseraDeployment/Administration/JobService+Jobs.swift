@@ -45,17 +45,17 @@ extension JobService {
           message: "job.yml says \(job.name), and was signed as \(bundle.name)"
         )
       }
-      try store.add(
-        JobRecord(
-          id: id,
-          name: job.name,
-          submitter: person,
-          submitted: Date(),
-          requirements: JobRequirements(of: job),
-          digest: bundle.digest,
-          clonedFrom: original
-        )
+      let record = JobRecord(
+        id: id,
+        name: job.name,
+        submitter: person,
+        submitted: Date(),
+        requirements: JobRequirements(of: job),
+        digest: bundle.digest,
+        clonedFrom: original
       )
+      try observe(.jobChanged(record))
+      try store.add(record)
     } catch {
       try? FileManager.default.removeItem(atPath: place.string)
       throw error

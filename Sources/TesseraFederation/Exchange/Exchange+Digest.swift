@@ -5,7 +5,9 @@ internal import TesseraRun
 
 extension Exchange {
   /// SHA-256 of all that the exchange holds, as hexadecimal text: of equal exchanges the same, in every process.
-  func digest() throws -> String {
+  ///
+  /// - Throws: `TensorError` if a tensor cannot be read.
+  public func digest() throws -> String {
     var hash = SHA256()
     try add(to: &hash)
     return hash.finalize().map { String(format: "%02x", $0) }.joined()

@@ -50,10 +50,12 @@ struct ServerProgram: AsyncParsableCommand {
       let log = try ProgramLog(kit, options)
       log.metrics.watchJobs(of: store)
       log.metrics.watchSites(of: server)
+      let audit = try AuditLog(of: kit)
       let ending = Ending()
       var settings = JobService.Settings()
       settings.patience = .seconds(patience)
       let jobs = try JobService(kit, network: server, store: store, settings: settings) {
+        try audit.note($0, at: kit.participant.name)
         log.note($0)
       }
       try await ending.run { ending in

@@ -34,8 +34,10 @@ struct SiteProgram: AsyncParsableCommand {
       let kit = try StartupKit(contentsOf: FilePath(kit))
       let address = try server.map { try ConsoleOptions.address($0) }
       let log = try ProgramLog(kit, options)
+      let audit = try AuditLog(of: kit)
       let ending = Ending()
       let jobs = try SiteJobs(kit) {
+        try audit.note($0, at: kit.participant.name)
         log.note($0)
       } operate: {
         ending.end($0, log)
