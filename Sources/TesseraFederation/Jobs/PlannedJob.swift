@@ -112,10 +112,7 @@ public struct PlannedJob: Sendable {
     return SiteWorker(
       // Sites aggregate, too, if a workflow asks them to.
       executor: SwarmSite(executor, sites: sites),
-      filters: SiteFilters(
-        tasks: job.siteFilters.tasks + place.filters.tasks,
-        results: job.siteFilters.results + place.filters.results
-      ),
+      filters: job.siteFilters.followed(by: place.filters),
       memories: place.memories,
       encryption: place.encryption,
       secrets: place.secrets.derived("sites"),
