@@ -190,8 +190,8 @@ let package = Package(
     .target(
       name: "TesseraDeployment",
       dependencies: [
-        "CPostgreSQL", "TesseraCore", "TesseraConfiguration", "TesseraFederation", "TesseraProvisioning",
-        "TesseraRun", system,
+        "CPostgreSQL", "TesseraCore", "TesseraConfiguration", "TesseraFederation",
+        "TesseraProvisioning", "TesseraRun", system,
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "GRDB", package: "GRDB.swift"),
