@@ -1,4 +1,5 @@
 import CReference
+import Measuring
 import TesseraCore
 import TesseraNN
 

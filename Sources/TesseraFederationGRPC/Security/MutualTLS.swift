@@ -54,10 +54,25 @@ struct MutualTLS: Sendable {
   }
 
   /// Puts TLS before all else of a connection that was accepted.
-  func secureServer(_ channel: any Channel) -> EventLoopFuture<Void> {
-    channel.eventLoop.makeCompletedFuture {
-      let handler = NIOSSLServerHandler(context: context, customVerificationCallback: verify)
-      try channel.pipeline.syncOperations.addHandler(handler, position: .first)
+  ///
+  /// - Parameters:
+  ///   - channel: The connection.
+  ///   - patience: How long the handshake may take.
+  ///   - refused: Is told why a connection comes to nothing.
+  func secureServer(
+    _ channel: any Channel,
+    patience: Duration,
+    refused: @escaping @Sendable (_ peer: String, _ reason: String) -> Void
+  ) -> EventLoopFuture<Void> {
+    let peer = channel.remoteAddress?.ipAddress ?? "unknown"
+    return channel.eventLoop.makeCompletedFuture {
+      let handler = NIOSSLServerHandler(context: context) { chain, promise in
+        verify(chain, promise) { refused(peer, $0) }
+      }
+      let deadline = HandshakeDeadline(TimeAmount(patience)) {
+        refused(peer, "its TLS handshake was not done within \(patience)")
+      }
+      try channel.pipeline.syncOperations.addHandlers([handler, deadline], position: .first)
     }
   }
 
@@ -87,14 +102,15 @@ struct MutualTLS: Sendable {
 
   private func verify(
     _ chain: [NIOSSLCertificate],
-    _ promise: EventLoopPromise<NIOSSLVerificationResult>
+    _ promise: EventLoopPromise<NIOSSLVerificationResult>,
+    refused: (String) -> Void
   ) {
-    promise.completeWith(
-      Result {
-        _ = try identify(chain)
-        return .certificateVerified
-      }
-    )
+    let result = Result {
+      _ = try identify(chain)
+      return NIOSSLVerificationResult.certificateVerified
+    }
+    if case .failure(let error) = result { refused("\(error)") }
+    promise.completeWith(result)
   }
 
   /// Who shows a chain of certificates, if it is somebody whom one may talk to.
