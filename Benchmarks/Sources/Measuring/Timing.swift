@@ -7,6 +7,7 @@ public func seconds(_ body: () throws -> Void) rethrows -> Double {
   return (ContinuousClock.now - start) / .seconds(1)
 }
 
+/// The value in the middle; of an even number, the mean of the two there.
 public func median(_ values: [Double]) -> Double {
   let sorted = values.sorted()
   let middle = sorted.count / 2
@@ -43,4 +44,5 @@ public func report(_ name: String, ours: String, theirs: String, ratio: Double, 
   )
 }
 
+/// Seconds, as text in milliseconds.
 public func milliseconds(_ value: Double) -> String { String(format: "%.3f ms", value * 1e3) }

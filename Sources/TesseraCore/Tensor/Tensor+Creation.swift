@@ -67,6 +67,7 @@ extension Tensor {
   ///   - liesInFile: Whether the memory is the mapping of a file, so that ``giveBackPages(of:)`` may drop it.
   ///   - shape: The tensor's shape.
   ///   - dtype: The type of the elements.
+  /// - Throws: ``TensorError`` if the shape does not fit.
   package init(
     memory: UnsafeRawPointer,
     owner: AnyObject,

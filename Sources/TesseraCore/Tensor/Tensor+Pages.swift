@@ -5,8 +5,10 @@ extension Tensor {
   /// Whether the elements lie in a file that is mapped into memory.
   package var liesInFile: Bool { withExtendedLifetime(handle) { tessera_lies_in_file(pointer) } }
 
-  /// Says that some bytes are not needed for a while: of a tensor in a file, their pages are given back to the system, and read again
-  /// when they are needed. Nothing happens to other tensors.
+  /// Says that some bytes are not needed for a while.
+  ///
+  /// Of a tensor in a file, their pages are given back to the system, and read again when they are needed. Nothing happens to other
+  /// tensors.
   ///
   /// - Parameter bytes: Of a tensor in row-major order; all of them if `nil`.
   package func giveBackPages(of bytes: Range<Int>? = nil) {

@@ -2,7 +2,9 @@
 internal import Foundation
 internal import SystemPackage
 
-/// Says when files in a folder have changed. The system tells it; nothing is looked at meanwhile.
+/// Says when files in a folder have changed.
+///
+/// The system tells it; nothing is looked at meanwhile.
 struct FileWatch: Sendable {
   /// One element for each change, or several at once; no element says what it was.
   let changes: AsyncStream<Void>

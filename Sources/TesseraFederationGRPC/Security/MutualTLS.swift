@@ -59,6 +59,7 @@ struct MutualTLS: Sendable {
   ///   - channel: The connection.
   ///   - patience: How long the handshake may take.
   ///   - refused: Is told why a connection comes to nothing.
+  /// - Returns: When TLS is in its place.
   func secureServer(
     _ channel: any Channel,
     patience: Duration,
