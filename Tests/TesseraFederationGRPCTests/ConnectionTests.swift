@@ -9,15 +9,17 @@ import Testing
 /// Connections that break, are taken over, are refused or are ended.
 @Suite(.timeLimit(.minutes(2))) struct ConnectionTests {
   /// A server's events, one after the other.
-  private func events() -> (AsyncStream<ServerEvent>, @Sendable (ServerEvent) -> Void) {
-    let (events, event) = AsyncStream<ServerEvent>.makeStream()
+  private func events() -> (
+    AsyncStream<ServerConnectionEvent>, @Sendable (ServerConnectionEvent) -> Void
+  ) {
+    let (events, event) = AsyncStream<ServerConnectionEvent>.makeStream()
     return (events, { event.yield($0) })
   }
 
   /// Waits for an event that fits.
   private func first<Found>(
-    of events: AsyncStream<ServerEvent>,
-    _ fits: (ServerEvent) -> Found?
+    of events: AsyncStream<ServerConnectionEvent>,
+    _ fits: (ServerConnectionEvent) -> Found?
   ) async throws -> Found {
     for await event in events { if let found = fits(event) { return found } }
     throw CancellationError()

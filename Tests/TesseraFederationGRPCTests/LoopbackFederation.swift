@@ -83,7 +83,7 @@ final class LoopbackFederation: Sendable {
   func server(
     port: Int = 0,
     patience: Duration = .seconds(60),
-    observe: @escaping @Sendable (ServerEvent) -> Void = { _ in }
+    observe: @escaping @Sendable (ServerConnectionEvent) -> Void = { _ in }
   ) throws -> FederationServer {
     try FederationServer(
       try kit("server"),

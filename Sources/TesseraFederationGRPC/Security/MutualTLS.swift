@@ -65,15 +65,15 @@ struct MutualTLS: Sendable {
     patience: Duration,
     refused: @escaping @Sendable (_ peer: String, _ reason: String) -> Void
   ) -> EventLoopFuture<Void> {
-    let peer = channel.remoteAddress?.ipAddress ?? "unknown"
+    let log = ConnectionLog(peer: channel.remoteAddress?.ipAddress ?? "unknown", refused: refused)
     return channel.eventLoop.makeCompletedFuture {
-      let handler = NIOSSLServerHandler(context: context) { chain, promise in
-        verify(chain, promise) { refused(peer, $0) }
-      }
+      let handler = NIOSSLServerHandler(context: context) { verify($0, $1, refused: log.say) }
       let deadline = HandshakeDeadline(TimeAmount(patience)) {
-        refused(peer, "its TLS handshake was not done within \(patience)")
+        log.say("its TLS handshake was not done within \(patience)")
       }
-      try channel.pipeline.syncOperations.addHandlers([handler, deadline], position: .first)
+      let pipeline = channel.pipeline.syncOperations
+      try pipeline.addHandlers([handler, deadline], position: .first)
+      try pipeline.addHandler(ConnectionErrors(log))
     }
   }
 

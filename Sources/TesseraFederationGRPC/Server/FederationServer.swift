@@ -20,7 +20,7 @@ public final class FederationServer: Sendable {
   private let kit: StartupKit
   private let revocations: SharedRevocations
   private let spool: FilePath?
-  private let observe: @Sendable (ServerEvent) -> Void
+  private let observe: @Sendable (ServerConnectionEvent) -> Void
 
   /// The system's folder for temporary files.
   public static var temporaryFolder: FilePath { FilePath(NSTemporaryDirectory()) }
@@ -44,7 +44,7 @@ public final class FederationServer: Sendable {
     patience: Duration = .seconds(60),
     limits: ExchangeLimits = ExchangeLimits(),
     spool: FilePath? = temporaryFolder,
-    observe: @escaping @Sendable (ServerEvent) -> Void = { _ in }
+    observe: @escaping @Sendable (ServerConnectionEvent) -> Void = { _ in }
   ) throws {
     guard kit.participant.kind == .server else {
       throw ProvisioningError(

@@ -13,7 +13,7 @@ struct WorkService: RegistrableRPCService {
   let limits: ExchangeLimits
   /// The folder that large answers lie in, until they are used; they lie in memory if `nil`.
   let spool: FilePath?
-  let observe: @Sendable (ServerEvent) -> Void
+  let observe: @Sendable (ServerConnectionEvent) -> Void
 
   /// As the generated code would, but for chunks, which are most of what travels.
   func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {

@@ -1,5 +1,5 @@
 /// What happens to the connections of a server: for its log.
-public enum ServerEvent: Sendable, Hashable, CustomStringConvertible {
+public enum ServerConnectionEvent: Sendable, Hashable, CustomStringConvertible {
   /// A site has opened a connection.
   case connected(site: String)
   /// A site's connection is over, and why, if it did not just end.
