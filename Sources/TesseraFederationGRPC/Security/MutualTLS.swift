@@ -57,7 +57,7 @@ struct MutualTLS: Sendable {
   ///
   /// - Parameters:
   ///   - channel: The connection.
-  ///   - patience: How long the handshake may take.
+  ///   - patience: How long the handshake, and opening a first call, may take.
   ///   - refused: Is told why a connection comes to nothing.
   /// - Returns: When TLS is in its place.
   func secureServer(
@@ -68,9 +68,7 @@ struct MutualTLS: Sendable {
     let log = ConnectionLog(peer: channel.remoteAddress?.ipAddress ?? "unknown", refused: refused)
     return channel.eventLoop.makeCompletedFuture {
       let handler = NIOSSLServerHandler(context: context) { verify($0, $1, refused: log.say) }
-      let deadline = HandshakeDeadline(TimeAmount(patience)) {
-        log.say("its TLS handshake was not done within \(patience)")
-      }
+      let deadline = OpeningDeadline(TimeAmount(patience), log: log)
       let pipeline = channel.pipeline.syncOperations
       try pipeline.addHandlers([handler, deadline], position: .first)
       try pipeline.addHandler(ConnectionErrors(log))

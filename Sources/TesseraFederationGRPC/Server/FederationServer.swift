@@ -85,6 +85,7 @@ public final class FederationServer: Sendable {
         $0.connection.maxIdleTime = patience
         // What one connection may make the server keep is so many messages at most.
         $0.http2.maxConcurrentStreams = Wire.streamLimit
+        $0.channelDebuggingCallbacks.onAcceptHTTP2Stream = OpeningDeadline.noteCall
         $0.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
           security.secureServer(channel, patience: patience) { peer, reason in
             observe(.refused(peer: peer, reason: reason))

@@ -263,13 +263,17 @@ import Testing
 
   @Test func whoSaysNothingAfterTheHandshakeIsDisconnected() async throws {
     let loopback = try LoopbackFederation(sites: 1)
-    let server = try loopback.server(patience: .milliseconds(500))
+    let log = Log()
+    let server = try loopback.server(patience: .milliseconds(500)) { log.note($0) }
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await server.run() }
       let client = try RawClient(try loopback.kit("site-1"), port: try await server.port)
       let start = ContinuousClock.now
-      _ = try await client.answer(to: Array(Frames.preface.prefix(5)))
-      #expect(ContinuousClock.now - start < .seconds(10))
+      for bytes in [[], Array(Frames.preface.prefix(5)), Frames.preface + Frames.settings] {
+        _ = try? await client.answer(to: bytes)
+        #expect(await log.refusal()?.contains("no call") == true)
+      }
+      #expect(ContinuousClock.now - start < .seconds(20))
       group.cancelAll()
     }
   }
