@@ -16,6 +16,13 @@ struct Main {
     func text(_ position: Int) -> String {
       arguments.indices.contains(position) ? arguments[position] : ""
     }
+    if ["serve", "work", "wait", "attend"].contains(arguments.first) {
+      // A child ends with its parent, however that ends.
+      Thread.detachNewThread {
+        _ = try? FileHandle.standardInput.readToEnd()
+        exit(0)
+      }
+    }
     switch arguments.first {
     case "small-round": try await NetworkRound.small(rounds: number(1, or: 300))
     case "large-round": try await NetworkRound.large(rounds: number(1, or: 9))
