@@ -9,6 +9,7 @@ struct Mutator {
   /// - Parameters:
   ///   - bytes: What was meant.
   ///   - others: What parts are taken from, too.
+  /// - Returns: The damaged bytes.
   mutating func damaged(_ bytes: [UInt8], mixedWith others: [[UInt8]] = []) -> [UInt8] {
     var bytes = bytes
     for _ in 0..<Int.random(in: 1...4, using: &numbers) where !bytes.isEmpty {

@@ -9,7 +9,12 @@ struct RawClient {
   private let context: NIOSSLContext?
   let port: Int
 
-  /// - Parameter kit: Whose certificate is shown; without, there is no TLS.
+  /// A client that is not connected yet.
+  ///
+  /// - Parameters:
+  ///   - kit: Whose certificate is shown; without, there is no TLS.
+  ///   - port: The server's.
+  /// - Throws: If the kit's files cannot be used.
   init(_ kit: StartupKit?, port: Int) throws {
     self.port = port
     context = try kit.map { kit in
