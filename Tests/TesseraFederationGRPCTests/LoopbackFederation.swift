@@ -16,15 +16,8 @@ final class LoopbackFederation: Sendable {
   /// - Parameters:
   ///   - count: How many.
   ///   - withData: Whether each site has images of its own.
-  ///   - addresses: Where the server is said to be.
-  ///   - time: When the certificates begin.
   /// - Throws: What keeps files from being written.
-  init(
-    sites count: Int,
-    withData: Bool = false,
-    addresses: [String] = ["127.0.0.1"],
-    at time: Date = Date()
-  ) throws {
+  init(sites count: Int, withData: Bool = false) throws {
     sites = (0..<count).map { Site(index: $0, name: "site-\($0 + 1)", exampleCount: 10 + $0) }
     let project = try Project(
       name: "loopback",
@@ -33,7 +26,7 @@ final class LoopbackFederation: Sendable {
           name: "server",
           kind: .server,
           organisation: "hub",
-          addresses: addresses,
+          addresses: ["127.0.0.1"],
           port: 7443
         )
       ] + sites.map { try Participant(name: $0.name, kind: .site, organisation: $0.name) }
@@ -43,7 +36,7 @@ final class LoopbackFederation: Sendable {
           Participant(name: "mia", kind: .user, organisation: "hub", role: .member),
         ]
     )
-    _ = try AuthorityFolder.provision(project, in: folder, at: time)
+    _ = try AuthorityFolder.provision(project, in: folder)
     guard withData else { return }
     for site in sites {
       let place = folder.appending("data-\(site.name)")
@@ -80,18 +73,8 @@ final class LoopbackFederation: Sendable {
     try StartupKit(contentsOf: folder.appending("kits").appending(name))
   }
 
-  func server(
-    port: Int = 0,
-    patience: Duration = .seconds(60),
-    observe: @escaping @Sendable (ServerConnectionEvent) -> Void = { _ in }
-  ) throws -> FederationServer {
-    try FederationServer(
-      try kit("server"),
-      host: "127.0.0.1",
-      port: port,
-      patience: patience,
-      observe: observe
-    )
+  func server(patience: Duration = .seconds(60)) throws -> FederationServer {
+    try FederationServer(try kit("server"), host: "127.0.0.1", port: 0, patience: patience)
   }
 
   func site(_ name: String, port: Int, _ executor: any Executor) throws -> FederationSite {

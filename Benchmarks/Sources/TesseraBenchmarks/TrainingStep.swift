@@ -1,5 +1,4 @@
 import CReference
-import Measuring
 import TesseraCore
 import TesseraNN
 
@@ -56,7 +55,7 @@ enum TrainingStep {
       try ourStep()
       reference_step(theirs)
     }
-    let result = try Measuring.compare(rounds: rounds) {
+    let result = try TesseraBenchmarks.compare(rounds: rounds) {
       try seconds { for _ in 0..<steps { try ourStep() } } / Double(steps)
     } theirs: {
       seconds { for _ in 0..<steps { reference_step(theirs) } } / Double(steps)

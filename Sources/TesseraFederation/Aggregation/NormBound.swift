@@ -52,7 +52,7 @@ public struct NormBound: AggregationRule {
       }
     }
     return BoundedMean(
-      mean: try RunningMean(updating: model, capacity: round.capacity, spool: round.spool),
+      mean: try RunningMean(updating: model, capacity: round.capacity),
       model: model,
       bound: length
     )

@@ -1,4 +1,3 @@
-internal import Foundation
 internal import TesseraCore
 
 /// The updates of a round, each in memory or in a temporary file.
@@ -96,7 +95,7 @@ struct UpdateStore: Sendable {
     for start in stride(from: 0, to: reference.count, by: length) {
       let elements = start..<min(start + length, reference.count)
       let own = try reference.slices(in: elements)
-      let memory = try ChunkMemory(bytes: positions.count * elements.count * stored.byteCount)
+      let memory = ChunkMemory(bytes: positions.count * elements.count * stored.byteCount)
       let rowBytes = elements.count * stored.byteCount
       for (row, position) in positions.enumerated() {
         let place = row * rowBytes..<(row + 1) * rowBytes
@@ -147,18 +146,13 @@ final class ChunkMemory: @unchecked Sendable {
   let bytes: UnsafeMutableRawBufferPointer
   private let address: UnsafeMutableRawPointer
 
-  /// - Throws: ``TensorError`` with code ``TensorError/Code/outOfMemory``: whoever sends a model says how large it is.
-  init(bytes count: Int) throws {
-    var memory: UnsafeMutableRawPointer?
+  init(bytes count: Int) {
     // As LibTorch aligns its own.
-    guard posix_memalign(&memory, 64, max(1, count)) == 0, let memory else {
-      throw TensorError(code: .outOfMemory, message: "no memory for \(count) bytes")
-    }
-    address = memory
+    address = .allocate(byteCount: max(1, count), alignment: 64)
     bytes = UnsafeMutableRawBufferPointer(start: address, count: count)
   }
 
-  deinit { free(address) }
+  deinit { address.deallocate() }
 
   func tensor(shape: [Int], dtype: DType, offset: Int = 0) throws -> Tensor {
     try Tensor(memory: address + offset, owner: self, shape: shape, dtype: dtype)

@@ -1,5 +1,4 @@
 internal import Synchronization
-internal import SystemPackage
 public import TesseraCore
 
 /// A site's usable answer.
@@ -82,8 +81,7 @@ struct AnswerFold: AnswerSink {
     _ parts: [String: AggregatedPart],
     sites: [Site],
     secrets: SecretSource,
-    divisor: Double?,
-    spool: FilePath? = nil
+    divisor: Double?
   ) throws {
     var begun: [String: any Aggregation] = [:]
     for (name, part) in parts {
@@ -92,8 +90,7 @@ struct AnswerFold: AnswerSink {
           reference: part.reference,
           sites: sites,
           secrets: secrets.derived(name),
-          divisor: divisor,
-          spool: spool
+          divisor: divisor
         )
       )
     }

@@ -179,8 +179,7 @@ public final class Controller: Sendable {
       encrypted(parts),
       sites: draw.sites,
       secrets: federation.secrets.derived("aggregation \(nextStep)"),
-      divisor: draw.divisor,
-      spool: federation.transport.spool
+      divisor: draw.divisor
     )
     var quorum = quorum ?? self.quorum
     if draw.method != .fixed {
