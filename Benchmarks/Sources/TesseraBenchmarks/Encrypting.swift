@@ -31,14 +31,10 @@ enum Encrypting {
     var upload = try await encrypted()
     let encrypting = try await seconds { upload = try await encrypted() }
     var sum = try EncryptedModelSum(of: ModelLayout(of: model), in: context)
-    func add() async throws {
-      let arrived = try EncryptedModel(upload, in: context)
-      try await sum.add(arrived, from: "site", on: pool)
-    }
     // The first finds the sum empty and adds nothing yet.
-    try await add()
+    try await sum.add(EncryptedModel(upload, in: context), from: "site", on: pool)
     let start = ContinuousClock.now
-    try await add()
+    try await sum.add(EncryptedModel(upload, in: context), from: "site", on: pool)
     let adding = (ContinuousClock.now - start) / .seconds(1)
     let total = try await sum.total(on: pool).state()
     var mean = model
