@@ -160,3 +160,10 @@ void tessera_unmap(void *bytes, ptrdiff_t kept, ptrdiff_t count) {
   const size_t end = rounded_up(static_cast<size_t>(count), page);
   if (start < end) munmap(static_cast<char *>(bytes) + start, end - start);
 }
+
+void tessera_empty_pages(void *bytes, ptrdiff_t count) {
+  const uintptr_t start = reinterpret_cast<uintptr_t>(bytes);
+  const uintptr_t first = rounded_up(start, page);
+  const uintptr_t end = (start + static_cast<size_t>(count)) & ~(page - 1);
+  if (first < end) madvise(reinterpret_cast<void *>(first), end - first, MADV_DONTNEED);
+}

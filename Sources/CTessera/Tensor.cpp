@@ -8,6 +8,8 @@
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/full.h>
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -20,6 +22,19 @@ void tessera_release(TesseraTensor *tensor) {
 namespace {
 at::Tensor empty_on_cpu(const ptrdiff_t *shape, ptrdiff_t rank, TesseraDType type) {
   return at::empty(ints(shape, rank), at::TensorOptions().dtype(dtype(type)));
+}
+
+/// What a tensor keeps of the memory that it was lent.
+struct Lent {
+  void (*release)(void *);
+  void *context;
+  bool lies_in_file;
+};
+
+void let_go(void *context) {
+  auto *const lent = static_cast<Lent *>(context);
+  if (lent->release != nullptr) lent->release(lent->context);
+  delete lent;
 }
 }  // namespace
 
@@ -37,11 +52,34 @@ TesseraCode tessera_from_bytes(const void *bytes, const ptrdiff_t *shape, ptrdif
   });
 }
 
-TesseraCode tessera_from_memory(const void *bytes, const ptrdiff_t *shape, ptrdiff_t rank, TesseraDType type, void (*release)(void *), void *context, TesseraOut out) {
+TesseraCode tessera_from_memory(const void *bytes, const ptrdiff_t *shape, ptrdiff_t rank, TesseraDType type, bool lies_in_file, void (*release)(void *), void *context, TesseraOut out) {
   return guarded([&] {
-    auto deleter = [release, context](void *) { release(context); };
-    *out = released(at::from_blob(const_cast<void *>(bytes), ints(shape, rank), deleter, at::TensorOptions().dtype(dtype(type))));
+    const at::TensorOptions kind = at::TensorOptions().dtype(dtype(type));
+    auto *const lent = new Lent{release, context, lies_in_file};
+    // From here on the maker frees it, also if it fails; the caller lets go of the context then.
+    lent->release = nullptr;
+    at::TensorMaker maker = at::for_blob(const_cast<void *>(bytes), ints(shape, rank));
+    maker.options(kind).context(lent, &let_go);
+    at::Tensor tensor = maker.make_tensor();
+    lent->release = release;
+    *out = released(std::move(tensor));
   });
+}
+
+bool tessera_lies_in_file(const TesseraTensor *tensor) {
+  if (!borrowed(tensor).has_storage()) return false;
+  const c10::DataPtr &data = borrowed(tensor).storage().data_ptr();
+  return data.get_deleter() == &let_go && static_cast<const Lent *>(data.get_context())->lies_in_file;
+}
+
+void tessera_give_back_pages(const TesseraTensor *tensor, ptrdiff_t offset, ptrdiff_t count) {
+  if (count <= 0 || !tessera_lies_in_file(tensor)) return;
+  constexpr uintptr_t page = 4096;
+  const uintptr_t start = reinterpret_cast<uintptr_t>(borrowed(tensor).const_data_ptr()) + static_cast<uintptr_t>(offset);
+  const uintptr_t first = start & ~(page - 1);
+  const uintptr_t end = (start + static_cast<uintptr_t>(count) + page - 1) & ~(page - 1);
+  // The pages at both ends may be shared with others, who read them again from the file.
+  madvise(reinterpret_cast<void *>(first), end - first, MADV_DONTNEED);
 }
 
 TesseraCode tessera_full(const ptrdiff_t *shape, ptrdiff_t rank, TesseraScalar value, TesseraDType type, TesseraDevice where, TesseraOut out) {

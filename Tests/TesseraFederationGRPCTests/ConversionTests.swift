@@ -61,7 +61,7 @@ import Testing
 
   @Test func damagedAnnouncementsAreErrors() throws {
     let original = Array(try OutgoingParcel(try exchange(elements: 10)).proto().serializedData())
-    var numbers = Numbers()
+    var numbers = Xorshift(state: 88_172_645_463_325_252)
     for _ in 0..<2000 {
       var bytes = original
       let place = Int.random(in: 0..<bytes.count, using: &numbers)
@@ -76,17 +76,6 @@ import Testing
         let incoming = try? IncomingParcel(proto, limits: ExchangeLimits(bytes: 1 << 20))
       else { continue }
       if incoming.isComplete { _ = try? incoming.exchange() }
-    }
-  }
-
-  /// The same numbers each time (Marsaglia, "Xorshift RNGs", 2003).
-  private struct Numbers: RandomNumberGenerator {
-    var state: UInt64 = 88_172_645_463_325_252
-    mutating func next() -> UInt64 {
-      state ^= state << 13
-      state ^= state >> 7
-      state ^= state << 17
-      return state
     }
   }
 }

@@ -16,8 +16,15 @@ final class LoopbackFederation: Sendable {
   /// - Parameters:
   ///   - count: How many.
   ///   - withData: Whether each site has images of its own.
+  ///   - addresses: Where the server is said to be.
+  ///   - time: When the certificates begin.
   /// - Throws: What keeps files from being written.
-  init(sites count: Int, withData: Bool = false) throws {
+  init(
+    sites count: Int,
+    withData: Bool = false,
+    addresses: [String] = ["127.0.0.1"],
+    at time: Date = Date()
+  ) throws {
     sites = (0..<count).map { Site(index: $0, name: "site-\($0 + 1)", exampleCount: 10 + $0) }
     let project = try Project(
       name: "loopback",
@@ -26,7 +33,7 @@ final class LoopbackFederation: Sendable {
           name: "server",
           kind: .server,
           organisation: "hub",
-          addresses: ["127.0.0.1"],
+          addresses: addresses,
           port: 7443
         )
       ] + sites.map { try Participant(name: $0.name, kind: .site, organisation: $0.name) }
@@ -36,7 +43,7 @@ final class LoopbackFederation: Sendable {
           Participant(name: "mia", kind: .user, organisation: "hub", role: .member),
         ]
     )
-    _ = try AuthorityFolder.provision(project, in: folder)
+    _ = try AuthorityFolder.provision(project, in: folder, at: time)
     guard withData else { return }
     for site in sites {
       let place = folder.appending("data-\(site.name)")
@@ -73,8 +80,18 @@ final class LoopbackFederation: Sendable {
     try StartupKit(contentsOf: folder.appending("kits").appending(name))
   }
 
-  func server(patience: Duration = .seconds(60)) throws -> FederationServer {
-    try FederationServer(try kit("server"), host: "127.0.0.1", port: 0, patience: patience)
+  func server(
+    port: Int = 0,
+    patience: Duration = .seconds(60),
+    observe: @escaping @Sendable (ServerConnectionEvent) -> Void = { _ in }
+  ) throws -> FederationServer {
+    try FederationServer(
+      try kit("server"),
+      host: "127.0.0.1",
+      port: port,
+      patience: patience,
+      observe: observe
+    )
   }
 
   func site(_ name: String, port: Int, _ executor: any Executor) throws -> FederationSite {

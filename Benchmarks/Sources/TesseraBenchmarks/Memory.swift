@@ -1,35 +1,17 @@
 import CReference
 import Foundation
+import Measuring
 import TesseraCore
 import TesseraFederation
 
-/// The memory of this process, as the system sees it.
-enum Memory {
-  struct Unknown: Error {}
-
-  /// The bytes that are in memory now.
-  static func current() throws -> Int { try field("VmRSS:") }
-
-  /// The most that were since the start or the last ``forgetPeak()``.
-  static func peak() throws -> Int { try field("VmHWM:") }
-
-  /// Begins to measure the peak anew.
+extension Memory {
+  /// Begins to measure this process's peak anew.
   static func forgetPeak() throws {
     // What an allocator keeps for later would hide what is needed anew.
     reference_trim_memory()
     let file = try FileHandle(forWritingTo: URL(filePath: "/proc/self/clear_refs"))
     try file.write(contentsOf: Data("5".utf8))
     try file.close()
-  }
-
-  private static func field(_ name: String) throws -> Int {
-    let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
-    guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix(name) }),
-      let kilobytes = line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap({
-        Int($0)
-      })
-    else { throw Unknown() }
-    return kilobytes * 1024
   }
 }
 

@@ -1,4 +1,5 @@
 import CReference
+import Measuring
 import TesseraCore
 import TesseraNN
 
@@ -55,7 +56,7 @@ enum TrainingStep {
       try ourStep()
       reference_step(theirs)
     }
-    let result = try TesseraBenchmarks.compare(rounds: rounds) {
+    let result = try Measuring.compare(rounds: rounds) {
       try seconds { for _ in 0..<steps { try ourStep() } } / Double(steps)
     } theirs: {
       seconds { for _ in 0..<steps { reference_step(theirs) } } / Double(steps)

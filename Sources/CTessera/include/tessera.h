@@ -78,8 +78,13 @@ TESSERA_API const char *tessera_libtorch_version(void);
 
 TESSERA_API void tessera_release(TesseraTensor *tensor);
 TESSERA_API TesseraCode tessera_from_bytes(const void *bytes, const ptrdiff_t *shape, ptrdiff_t rank, TesseraDType dtype, TesseraOut out);
-/// A tensor over memory it does not own; `release(context)` runs when its last view goes. The memory is only read.
-TESSERA_API TesseraCode tessera_from_memory(const void *bytes, const ptrdiff_t *shape, ptrdiff_t rank, TesseraDType dtype, void (*release)(void *), void *context, TesseraOut out);
+/// A tensor over memory it does not own; `release(context)` runs when its last view goes. The memory is only read. It may be a
+/// mapping of a file, from which pages that were given back are read again.
+TESSERA_API TesseraCode tessera_from_memory(const void *bytes, const ptrdiff_t *shape, ptrdiff_t rank, TesseraDType dtype, bool lies_in_file, void (*release)(void *), void *context, TesseraOut out);
+/// Whether a tensor's memory is the mapping of a file.
+TESSERA_API bool tessera_lies_in_file(const TesseraTensor *tensor);
+/// Gives the pages of some of a tensor's bytes back to the system, if they lie in a file.
+TESSERA_API void tessera_give_back_pages(const TesseraTensor *tensor, ptrdiff_t offset, ptrdiff_t count);
 TESSERA_API TesseraCode tessera_full(const ptrdiff_t *shape, ptrdiff_t rank, TesseraScalar value, TesseraDType dtype, TesseraDevice device, TesseraOut out);
 TESSERA_API TesseraCode tessera_arange(TesseraScalar start, TesseraScalar end, TesseraScalar step, TesseraDType dtype, TesseraDevice device, TesseraOut out);
 
@@ -281,6 +286,8 @@ TESSERA_API TesseraCode tessera_scaled(TesseraList tensors, ptrdiff_t count, dou
 TESSERA_API void *_Nullable tessera_map(ptrdiff_t count);
 /// Gives back what was mapped, but for its first `kept` bytes; `count` is how much there is.
 TESSERA_API void tessera_unmap(void *bytes, ptrdiff_t kept, ptrdiff_t count);
+/// Gives the pages that lie wholly in some mapped bytes back: they are zeros from now on.
+TESSERA_API void tessera_empty_pages(void *bytes, ptrdiff_t count);
 /// Adds `llrint(x · scale)` of every element of a contiguous CPU tensor to `sums`, or subtracts it. Nothing is added,
 /// and TESSERA_NUMERICAL returned, if an element is NaN, infinite or larger than `bound` in magnitude.
 TESSERA_API TesseraCode tessera_fold(const TesseraTensor *x, double scale, double bound, bool subtracting, int64_t *sums, ptrdiff_t count);

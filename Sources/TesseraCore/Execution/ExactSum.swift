@@ -1,4 +1,5 @@
 internal import CTessera
+package import SystemPackage
 
 /// The sum of many tensors of one shape, the same whatever the order of the addends.
 ///
@@ -78,8 +79,8 @@ public struct ExactSum: Sendable {
     if count > 0 {
       let scale = weight * unit
       let sums = try ownSums()
-      let code = withExtendedLifetime((tensor.handle, sums)) {
-        tessera_fold(tensor.pointer, scale, bound, subtracting, sums.address, count)
+      let code = try withExtendedLifetime(sums) {
+        try Self.fold(tensor, scale: scale, bound: bound, subtracting, into: sums.address)
       }
       guard code != TESSERA_NUMERICAL else {
         throw TensorError(
@@ -90,6 +91,45 @@ public struct ExactSum: Sendable {
       try check(code)
     }
     usedWeight = used
+  }
+
+  /// How many elements are looked at before their pages are given back: as many as fill a large page with their sums.
+  private static let slice = 1 << 18
+
+  /// Adds all elements, or none.
+  private static func fold(
+    _ tensor: Tensor,
+    scale: Double,
+    bound: Double,
+    _ subtracting: Bool,
+    into sums: UnsafeMutablePointer<Int64>
+  ) throws -> TesseraCode {
+    func fold(_ part: Tensor, at start: Int, _ subtracting: Bool) -> TesseraCode {
+      withExtendedLifetime(part.handle) {
+        tessera_fold(part.pointer, scale, bound, subtracting, sums + start, part.count)
+      }
+    }
+    guard tensor.liesInFile, tensor.count > slice else { return fold(tensor, at: 0, subtracting) }
+    let parts = try slices(of: tensor)
+    for (index, part) in parts.enumerated() {
+      let code = fold(part, at: index * slice, subtracting)
+      guard code == TESSERA_OK else {
+        // Integer sums are taken back exactly.
+        for done in 0..<index { _ = fold(parts[done], at: done * slice, !subtracting) }
+        tensor.giveBackPages()
+        return code
+      }
+      part.giveBackPages()
+    }
+    return TESSERA_OK
+  }
+
+  /// A tensor's elements, so many at a time.
+  private static func slices(of tensor: Tensor) throws -> [Tensor] {
+    let flat = try tensor.laidOut(as: .rowMajor).reshaped(to: [-1])
+    return try stride(from: 0, to: flat.count, by: slice).map {
+      try flat.slices(in: $0..<min($0 + slice, flat.count))
+    }
   }
 
   /// The sums, for writing: copied before if another value has them too.
@@ -123,23 +163,71 @@ public struct ExactSum: Sendable {
     adding reference: Tensor? = nil,
     times share: Double = 1
   ) throws -> Tensor {
+    try takeQuotient(dividingBy: weight, dtype: dtype, adding: reference, times: share, spool: nil)
+  }
+
+  /// The sum divided by `weight`, in a temporary file if it is large: while it is written, the sum goes.
+  ///
+  /// - Parameters:
+  ///   - weight: The divisor.
+  ///   - dtype: The type of the result; whole numbers are rounded to the nearest.
+  ///   - reference: Is added to the quotient; has the sum's shape and `dtype`.
+  ///   - share: What `reference` is multiplied by before.
+  ///   - spool: Where the file lies; the quotient stays in memory if `nil`, or if the disk has no room.
+  /// - Returns: The quotient, rounded to `dtype` once.
+  /// - Throws: As ``takeQuotient(dividingBy:dtype:adding:times:)``.
+  package mutating func takeQuotient(
+    dividingBy weight: Double,
+    dtype: DType,
+    adding reference: Tensor? = nil,
+    times share: Double = 1,
+    spool: FilePath?
+  ) throws -> Tensor {
     guard count > 0 else { return try Tensor.zeros(shape, dtype: dtype) }
     let own = try ownSums()
-    try withExtendedLifetime((reference?.handle, own)) {
-      try check(
-        tessera_unfold_sums(
-          own.address,
-          weight * unit,
-          reference?.pointer,
-          share,
-          count,
-          dtype.code
+    func unfold(_ elements: Range<Int>, _ reference: Tensor?) throws {
+      try withExtendedLifetime((reference?.handle, own)) {
+        try check(
+          tessera_unfold_sums(
+            own.address + elements.lowerBound,
+            weight * unit,
+            reference?.pointer,
+            share,
+            elements.count,
+            dtype.code
+          )
         )
+      }
+    }
+    let bytes = count * dtype.byteCount
+    let target = spool.flatMap { folder in
+      bytes < SpooledMemory.smallest
+        ? nil : try? SpooledMemory(bytes: bytes, in: folder, isReserved: true)
+    }
+    guard let target else {
+      try unfold(0..<count, reference)
+      sums = nil
+      usedWeight = 0
+      own.shrink(to: bytes)
+      return try Tensor(memory: own.address, owner: own, shape: shape, dtype: dtype)
+    }
+    let references = try reference.map(Self.slices(of:))
+    for start in stride(from: 0, to: count, by: Self.slice) {
+      let elements = start..<Swift.min(start + Self.slice, count)
+      let part = references?[start / Self.slice]
+      try unfold(elements, part)
+      try target.write(
+        UnsafeRawBufferPointer(
+          start: own.address + start,
+          count: elements.count * dtype.byteCount
+        ),
+        at: start * dtype.byteCount
       )
+      own.forget(elements)
+      part?.giveBackPages()
     }
     sums = nil
     usedWeight = 0
-    own.shrink(to: count * dtype.byteCount)
-    return try Tensor(memory: own.address, owner: own, shape: shape, dtype: dtype)
+    return try target.tensor(shape: shape, dtype: dtype)
   }
 }

@@ -40,6 +40,13 @@ final class SumStorage: @unchecked Sendable {
     if let mapped { tessera_unmap(address, 0, mapped) } else { free(address) }
   }
 
+  /// Gives the pages of some elements back, which are zeros from now on; what is small stays as it is.
+  func forget(_ elements: Range<Int>) {
+    guard mapped != nil else { return }
+    let bytes = elements.count * MemoryLayout<Int64>.stride
+    tessera_empty_pages(address + elements.lowerBound, bytes)
+  }
+
   /// Gives back all but the first bytes; what is small stays as it is.
   func shrink(to bytes: Int) {
     guard let mapped, bytes < mapped else { return }

@@ -7,7 +7,21 @@ extension Tensor {
   /// One pass, and no copy of the tensor.
   package func largestMagnitude() throws -> Double {
     var value = 0.0
-    try withExtendedLifetime(handle) { try check(tessera_largest_magnitude(pointer, &value)) }
+    guard liesInFile, count > 0 else {
+      try withExtendedLifetime(handle) { try check(tessera_largest_magnitude(pointer, &value)) }
+      return value
+    }
+    let flat = try laidOut(as: .rowMajor).reshaped(to: [-1])
+    for start in stride(from: 0, to: count, by: 1 << 18) {
+      let part = try flat.slices(in: start..<Swift.min(start + 1 << 18, count))
+      var largest = 0.0
+      try withExtendedLifetime(part.handle) {
+        try check(tessera_largest_magnitude(part.pointer, &largest))
+      }
+      part.giveBackPages()
+      guard !largest.isNaN else { return largest }
+      value = Swift.max(value, largest)
+    }
     return value
   }
 

@@ -60,7 +60,21 @@ extension Tensor {
   }
 
   /// A tensor over memory that `owner` keeps alive and nobody writes to.
-  package init(memory: UnsafeRawPointer, owner: AnyObject, shape: [Int], dtype: DType) throws {
+  ///
+  /// - Parameters:
+  ///   - memory: Where the elements begin, in row-major order.
+  ///   - owner: Is let go of with the tensor's last view.
+  ///   - liesInFile: Whether the memory is the mapping of a file, so that ``giveBackPages(of:)`` may drop it.
+  ///   - shape: The tensor's shape.
+  ///   - dtype: The type of the elements.
+  /// - Throws: ``TensorError`` if the shape does not fit.
+  package init(
+    memory: UnsafeRawPointer,
+    owner: AnyObject,
+    liesInFile: Bool = false,
+    shape: [Int],
+    dtype: DType
+  ) throws {
     let context = Unmanaged.passRetained(owner)
     do {
       self = try Tensor.produced { out in
@@ -69,6 +83,7 @@ extension Tensor {
           shape,
           shape.count,
           dtype.code,
+          liesInFile,
           { Unmanaged<AnyObject>.fromOpaque($0).release() },
           context.toOpaque(),
           out

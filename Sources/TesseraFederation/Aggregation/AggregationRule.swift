@@ -1,3 +1,4 @@
+public import SystemPackage
 public import TesseraCore
 
 /// How the updates of a round become one.
@@ -21,14 +22,18 @@ public struct AggregationRound: Sendable {
   public var secrets: SecretSource?
   /// What a sum of updates that count the same is divided by, if their number must not show.
   public var divisor: Double?
+  /// Where large results lie, in temporary files, so that they need not be in memory; in memory if `nil`.
+  public var spool: FilePath?
 
   /// A round of these sites.
   public init(
     reference: ModelState,
     sites: [Site],
     secrets: SecretSource? = nil,
-    divisor: Double? = nil
+    divisor: Double? = nil,
+    spool: FilePath? = nil
   ) {
+    self.spool = spool
     self.secrets = secrets
     self.divisor = divisor
     self.reference = reference

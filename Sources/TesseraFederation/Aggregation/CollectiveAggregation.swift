@@ -104,7 +104,7 @@ public struct CollectiveAggregation<Rule: CollectiveRule>: Aggregation {
     _ plan: Rule.Plan
   ) throws -> Tensor {
     let size = tensor.dtype.byteCount
-    let memory = ChunkMemory(bytes: tensor.count * size)
+    let memory = try ChunkMemory(bytes: tensor.count * size)
     try store.forEachChunk(of: index, rows: order, fillingFromModel: false) { chunk in
       try Task.checkCancellation()
       var values = try rule.combine(chunk, plan)

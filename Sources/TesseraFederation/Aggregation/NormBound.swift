@@ -52,7 +52,7 @@ public struct NormBound: AggregationRule {
       }
     }
     return BoundedMean(
-      mean: try RunningMean(updating: model, capacity: round.capacity),
+      mean: try RunningMean(updating: model, capacity: round.capacity, spool: round.spool),
       model: model,
       bound: length
     )

@@ -1,3 +1,4 @@
+public import SystemPackage
 public import TesseraCore
 
 /// The weighted mean of updates, folded as they arrive.
@@ -40,6 +41,8 @@ public struct RunningMean: Aggregation {
   private let capacity: Double
   /// Weights are multiples of one over it: sums of such numbers are exact, so that their order does not matter either.
   private let weightUnit: Double
+  /// Where large tensors of the result lie, in temporary files; in memory if `nil`.
+  private let spool: FilePath?
   /// The sum of the weights folded so far.
   public private(set) var totalWeight = 0.0
 
@@ -48,8 +51,9 @@ public struct RunningMean: Aggregation {
   /// - Parameters:
   ///   - model: What the round starts from; updates have its names, shapes and dtypes.
   ///   - capacity: The most that all weights can add up to.
+  ///   - spool: Where large tensors of the result lie, in temporary files; in memory if `nil`.
   /// - Throws: ``FederationError`` if the model itself holds numbers that are not finite.
-  public init(updating model: ModelState, capacity: Double) throws {
+  public init(updating model: ModelState, capacity: Double, spool: FilePath? = nil) throws {
     guard capacity > 0, capacity.isFinite else {
       throw FederationError(
         code: .invalidConfiguration,
@@ -58,6 +62,7 @@ public struct RunningMean: Aggregation {
     }
     self.model = model
     self.capacity = capacity
+    self.spool = spool
     weightUnit = Double(sign: .plus, exponent: 51 - capacity.exponent, significand: 1)
     parts = try zip(model.names, model.tensors).map { name, tensor in
       let largest = tensor.count == 0 ? 0 : try tensor.largestMagnitude()
@@ -214,7 +219,8 @@ public struct RunningMean: Aggregation {
         dividingBy: weight,
         dtype: dtype,
         adding: modelWeight > 0 ? try tensor.to(dtype) : nil,
-        times: modelWeight / weight
+        times: modelWeight / weight,
+        spool: spool
       )
     }
   }

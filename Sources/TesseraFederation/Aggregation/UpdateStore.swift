@@ -1,3 +1,4 @@
+internal import Foundation
 internal import TesseraCore
 
 /// The updates of a round, each in memory or in a temporary file.
@@ -95,7 +96,7 @@ struct UpdateStore: Sendable {
     for start in stride(from: 0, to: reference.count, by: length) {
       let elements = start..<min(start + length, reference.count)
       let own = try reference.slices(in: elements)
-      let memory = ChunkMemory(bytes: positions.count * elements.count * stored.byteCount)
+      let memory = try ChunkMemory(bytes: positions.count * elements.count * stored.byteCount)
       let rowBytes = elements.count * stored.byteCount
       for (row, position) in positions.enumerated() {
         let place = row * rowBytes..<(row + 1) * rowBytes
@@ -146,13 +147,18 @@ final class ChunkMemory: @unchecked Sendable {
   let bytes: UnsafeMutableRawBufferPointer
   private let address: UnsafeMutableRawPointer
 
-  init(bytes count: Int) {
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/outOfMemory``: whoever sends a model says how large it is.
+  init(bytes count: Int) throws {
+    var memory: UnsafeMutableRawPointer?
     // As LibTorch aligns its own.
-    address = .allocate(byteCount: max(1, count), alignment: 64)
+    guard posix_memalign(&memory, 64, max(1, count)) == 0, let memory else {
+      throw TensorError(code: .outOfMemory, message: "no memory for \(count) bytes")
+    }
+    address = memory
     bytes = UnsafeMutableRawBufferPointer(start: address, count: count)
   }
 
-  deinit { address.deallocate() }
+  deinit { free(address) }
 
   func tensor(shape: [Int], dtype: DType, offset: Int = 0) throws -> Tensor {
     try Tensor(memory: address + offset, owner: self, shape: shape, dtype: dtype)

@@ -9,7 +9,7 @@ public struct WeightedMean: AggregationRule {
 
   /// A mean that has taken nothing yet.
   public func begin(_ round: AggregationRound) throws -> any Aggregation {
-    try RunningMean(updating: round.reference, capacity: round.capacity)
+    try RunningMean(updating: round.reference, capacity: round.capacity, spool: round.spool)
   }
 }
 

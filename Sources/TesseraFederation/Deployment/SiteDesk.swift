@@ -18,7 +18,7 @@ public struct SiteDesk: Sendable {
     /// The site says something.
     case received(SiteMessage)
     /// A chunk of an answer arrives.
-    case chunk(TaskID, index: Int, bytes: [UInt8])
+    case chunk(TaskID, ReceivedChunk)
   }
 
   /// What is to be done.
@@ -97,7 +97,7 @@ public struct SiteDesk: Sendable {
         return [.close(reason: "\(name): it has not introduced itself")]
       }
       return received(message)
-    case .chunk(let id, let index, let bytes): return took(bytes, at: index, of: id)
+    case .chunk(let id, let chunk): return took(chunk, of: id)
     }
   }
 
@@ -145,13 +145,17 @@ public struct SiteDesk: Sendable {
     }
   }
 
-  private mutating func took(_ bytes: [UInt8], at index: Int, of id: TaskID) -> [Action] {
+  private mutating func took(_ chunk: ReceivedChunk, of id: TaskID) -> [Action] {
     // What is on its way when a task is withdrawn arrives in vain.
     guard let assignment = assignments[id], assignments[id]?.answer != nil else { return [] }
     do {
-      _ = try bytes.withUnsafeBytes { try assignments[id]?.answer?.take(index, $0) }
-    } catch {
+      try assignments[id]?.answer?.take(chunk)
+    } catch let error as FederationError {
       return [.close(reason: "\(name): task \(id): \(error)")]
+    } catch {
+      // There is no room for it: that is not the site's fault, and asking again would not help.
+      assignments[id] = nil
+      return [.send(.receipt(id)), .report(id, .answered(assignment.task.site, .failure(error)))]
     }
     guard assignments[id]?.answer?.isComplete == true else {
       return [.report(id, .progressed(assignment.task.site))]

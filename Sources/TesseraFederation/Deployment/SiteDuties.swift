@@ -12,7 +12,7 @@ public struct SiteDuties: Sendable {
     /// The server says something.
     case received(ServerMessage)
     /// A chunk of a task arrives.
-    case chunk(TaskID, index: Int, bytes: [UInt8])
+    case chunk(TaskID, ReceivedChunk)
     /// The work at a task goes on.
     case progressed(TaskID)
     /// The work at a task is done.
@@ -84,7 +84,7 @@ public struct SiteDuties: Sendable {
       isConnected = false
       return []
     case .received(let message): return received(message)
-    case .chunk(let id, let index, let bytes): return took(bytes, at: index, of: id)
+    case .chunk(let id, let chunk): return took(chunk, of: id)
     case .progressed(let id):
       guard isConnected, case .working = stages[id] else { return [] }
       return [.send(.progress(id))]
@@ -160,13 +160,15 @@ public struct SiteDuties: Sendable {
     return actions + begin(id, task, incoming)
   }
 
-  private mutating func took(_ bytes: [UInt8], at index: Int, of id: TaskID) -> [Action] {
+  private mutating func took(_ chunk: ReceivedChunk, of id: TaskID) -> [Action] {
     guard case .fetching(let task, var incoming) = stages[id] else { return [] }
     // The only owner of what has come, so that it is not copied.
     stages[id] = nil
     defer { if stages[id] == nil { stages[id] = .fetching(task, incoming) } }
-    do { _ = try bytes.withUnsafeBytes { try incoming.take(index, $0) } } catch {
+    do { try incoming.take(chunk) } catch let error as FederationError {
       return [.close(reason: "task \(id): \(error)")]
+    } catch {
+      return failed(id, incoming.parcel, "there is no room for its content: \(error)")
     }
     return incoming.isComplete ? begin(id, task, incoming) : []
   }
@@ -193,11 +195,17 @@ public struct SiteDuties: Sendable {
         )
       ]
     } catch {
-      let error =
-        error as? FederationError
-        ?? FederationError(code: .protocolViolation, message: "its content cannot be a model")
-      stages[id] = .done(incoming.parcel, .failure(error))
-      return isConnected ? [.send(.failure(id, error))] : []
+      return failed(
+        id,
+        incoming.parcel,
+        (error as? FederationError)?.message ?? "its content cannot be a model"
+      )
     }
+  }
+
+  private mutating func failed(_ id: TaskID, _ parcel: Parcel, _ reason: String) -> [Action] {
+    let error = FederationError(code: .protocolViolation, message: reason)
+    stages[id] = .done(parcel, .failure(error))
+    return isConnected ? [.send(.failure(id, error))] : []
   }
 }

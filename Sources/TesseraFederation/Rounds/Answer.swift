@@ -1,4 +1,5 @@
 internal import Synchronization
+internal import SystemPackage
 public import TesseraCore
 
 /// A site's usable answer.
@@ -81,7 +82,8 @@ struct AnswerFold: AnswerSink {
     _ parts: [String: AggregatedPart],
     sites: [Site],
     secrets: SecretSource,
-    divisor: Double?
+    divisor: Double?,
+    spool: FilePath? = nil
   ) throws {
     var begun: [String: any Aggregation] = [:]
     for (name, part) in parts {
@@ -90,7 +92,8 @@ struct AnswerFold: AnswerSink {
           reference: part.reference,
           sites: sites,
           secrets: secrets.derived(name),
-          divisor: divisor
+          divisor: divisor,
+          spool: spool
         )
       )
     }

@@ -179,7 +179,8 @@ public final class Controller: Sendable {
       encrypted(parts),
       sites: draw.sites,
       secrets: federation.secrets.derived("aggregation \(nextStep)"),
-      divisor: draw.divisor
+      divisor: draw.divisor,
+      spool: federation.transport.spool
     )
     var quorum = quorum ?? self.quorum
     if draw.method != .fixed {

@@ -1,9 +1,14 @@
+public import SystemPackage
+
 /// Carries tasks to sites and their answers back.
 ///
 /// Rounds know nothing of threads, processes or wires.
 public protocol Transport: Sendable {
   /// The sites that can be asked, at their indices.
   var sites: [Site] { get }
+
+  /// Where large models lie between the sites, in temporary files, so that they need not be in memory; in memory if `nil`.
+  var spool: FilePath? { get }
 
   /// Asks sites, and hands over each answer when it arrives.
   ///
@@ -14,6 +19,11 @@ public protocol Transport: Sendable {
   ///   - tasks: One for each site to ask.
   ///   - report: Is told what the sites do, from any thread, possibly several at a time.
   func ask(_ tasks: [SiteTask], report: @escaping @Sendable (SiteEvent) -> Void) async
+}
+
+extension Transport {
+  /// Models stay in memory.
+  public var spool: FilePath? { nil }
 }
 
 /// What comes from a site.

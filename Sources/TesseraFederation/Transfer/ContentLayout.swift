@@ -13,6 +13,8 @@ struct ContentLayout: Sendable, Hashable {
 
   /// The size of chunks, unless somebody wants another: as large as a chunk can be without making a small machine wait.
   static let usualChunkSize = 1 << 20
+  /// The largest size of chunks: whoever receives them has whole ones in memory.
+  static let largestChunkSize = 8 << 20
   /// Elements of all dtypes begin at multiples of it, in the content and so in every chunk.
   private static let alignment = 16
 
@@ -28,10 +30,13 @@ struct ContentLayout: Sendable, Hashable {
     chunkSize: Int = Self.usualChunkSize,
     limits: ExchangeLimits
   ) throws {
-    guard chunkSize > 0, chunkSize.isMultiple(of: Self.alignment), chunkSize <= 64 << 20 else {
+    guard chunkSize > 0, chunkSize.isMultiple(of: Self.alignment),
+      chunkSize <= Self.largestChunkSize
+    else {
       throw FederationError(
         code: .limitExceeded,
-        message: "chunks of \(chunkSize) bytes; they have a multiple of 16, and 64 MiB at most"
+        message:
+          "chunks of \(chunkSize) bytes; they have a multiple of 16, and \(Self.largestChunkSize) at most"
       )
     }
     guard tensors.count <= limits.names else {

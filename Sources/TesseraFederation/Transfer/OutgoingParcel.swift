@@ -1,5 +1,6 @@
 internal import Crypto
 internal import Foundation
+internal import Synchronization
 internal import TesseraCore
 
 /// An exchange on its way out: announced as a ``Parcel``, sent chunk by chunk.
@@ -25,19 +26,8 @@ public struct OutgoingParcel: Sendable {
       chunkSize: chunkSize,
       limits: ExchangeLimits(names: .max)
     )
-    var parcel = Parcel(outline: outline, chunkSize: chunkSize, digests: [])
-    parcel.digests.reserveCapacity(layout.chunkCount)
-    let padding = [UInt8](repeating: 0, count: 16)
-    for chunk in 0..<layout.chunkCount {
-      var hash = SHA256()
-      try Self.forEachPiece(of: chunk, layout, tensors) { piece in
-        switch piece {
-        case .elements(let bytes): hash.update(bufferPointer: bytes)
-        case .padding(let count): hash.update(data: padding.prefix(count))
-        }
-      }
-      parcel.digests.append(ChunkDigest(hash.finalize()))
-    }
+    let digests = try Self.digests(layout, tensors)
+    let parcel = Parcel(outline: outline, chunkSize: chunkSize, digests: digests)
     self.parcel = parcel
   }
 
@@ -51,16 +41,57 @@ public struct OutgoingParcel: Sendable {
   ///
   /// - Throws: `TensorError` if a tensor cannot be read.
   public func chunk(_ index: Int) throws -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: byteCount(of: index))
+    try bytes.withUnsafeMutableBytes { try copyChunk(index, to: $0) }
+    return bytes
+  }
+
+  /// Copies a chunk's bytes.
+  ///
+  /// - Parameters:
+  ///   - index: Which chunk.
+  ///   - target: As large as the chunk (``byteCount(of:)``).
+  /// - Throws: `TensorError` if a tensor cannot be read.
+  public func copyChunk(_ index: Int, to target: UnsafeMutableRawBufferPointer) throws {
     precondition(parcel.digests.indices.contains(index), "chunk \(index) of \(chunkCount)")
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(layout.bytes(of: index).count)
+    precondition(target.count == byteCount(of: index), "a chunk has its own size")
+    var place = 0
     try Self.forEachPiece(of: index, layout, tensors) { piece in
       switch piece {
-      case .elements(let elements): bytes.append(contentsOf: elements)
-      case .padding(let count): bytes.append(contentsOf: repeatElement(0, count: count))
+      case .elements(let elements):
+        UnsafeMutableRawBufferPointer(rebasing: target[place..<place + elements.count])
+          .copyMemory(from: elements)
+        place += elements.count
+      case .padding(let count):
+        UnsafeMutableRawBufferPointer(rebasing: target[place..<place + count])
+          .initializeMemory(as: UInt8.self, repeating: 0)
+        place += count
       }
     }
-    return bytes
+  }
+
+  /// The digests of all chunks, on all cores: nothing can be sent before they are known.
+  private static func digests(_ layout: ContentLayout, _ tensors: [Tensor]) throws -> [ChunkDigest]
+  {
+    let padding = [UInt8](repeating: 0, count: 16)
+    @Sendable func digest(_ chunk: Int) throws -> ChunkDigest {
+      var hash = SHA256()
+      try forEachPiece(of: chunk, layout, tensors) { piece in
+        switch piece {
+        case .elements(let bytes): hash.update(bufferPointer: bytes)
+        case .padding(let count): hash.update(data: padding.prefix(count))
+        }
+      }
+      return ChunkDigest(hash.finalize())
+    }
+    let count = layout.chunkCount
+    guard count >= 8 else { return try (0..<count).map(digest) }
+    let found = Mutex([Result<ChunkDigest, any Error>?](repeating: nil, count: count))
+    DispatchQueue.concurrentPerform(iterations: count) { chunk in
+      let result = Result { try digest(chunk) }
+      found.withLock { $0[chunk] = result }
+    }
+    return try found.withLock { try $0.compactMap { try $0?.get() } }
   }
 
   private enum Piece {
@@ -84,6 +115,8 @@ public struct OutgoingParcel: Sendable {
         let part = range.lowerBound - start..<range.upperBound - start
         try body(.elements(UnsafeRawBufferPointer(rebasing: elements[part])))
       }
+      // Of a model in a file, what was read need not stay in memory.
+      tensors[index].giveBackPages(of: range.lowerBound - start..<range.upperBound - start)
       place = range.upperBound
     }
     if place < bytes.upperBound { try body(.padding(bytes.upperBound - place)) }

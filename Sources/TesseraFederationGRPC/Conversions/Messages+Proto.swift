@@ -1,5 +1,6 @@
 internal import Foundation
 internal import SwiftProtobuf
+internal import SystemPackage
 internal import TesseraCore
 internal import TesseraFederation
 
@@ -27,7 +28,11 @@ extension SiteMessage {
   /// Reads what a site says.
   ///
   /// - Throws: ``FederationError`` if it cannot be.
-  init(_ proto: Tessera_Federation_V1_FromSite, limits: ExchangeLimits) throws {
+  init(
+    _ proto: Tessera_Federation_V1_FromSite,
+    limits: ExchangeLimits,
+    spool: FilePath? = nil
+  ) throws {
     switch proto.event {
     case .greeting(let greeting):
       guard greeting.open.count <= limits.names else {
@@ -38,7 +43,7 @@ extension SiteMessage {
     case .answer(let answer):
       self = .answer(
         try TaskID(answer.id),
-        try IncomingParcel(answer.data, limits: limits)
+        try IncomingParcel(answer.data, limits: limits, spool: spool)
       )
     case .failure(let failure):
       let error = FederationError(
@@ -174,5 +179,11 @@ enum Wire {
   /// The version of the protocol.
   static let version = "1"
   /// The largest message, in bytes: an announcement of a very large model, or a chunk.
-  static let messageLimit = 64 << 20
+  static let messageLimit = 16 << 20
+  /// How many calls a connection may have open at the same time.
+  static let streamLimit = 32
+  /// How many bytes may be on their way before whoever receives them has asked for more.
+  static let windowSize = 8 << 20
+  /// The largest frame: a chunk of the usual size travels in two.
+  static let frameSize = 1 << 20
 }

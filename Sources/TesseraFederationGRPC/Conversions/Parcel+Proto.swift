@@ -1,5 +1,6 @@
 internal import Foundation
 internal import SwiftProtobuf
+internal import SystemPackage
 internal import TesseraFederation
 
 extension Parcel {
@@ -49,8 +50,12 @@ extension IncomingParcel {
   /// Expects a parcel that was announced, and takes the content that came with it.
   ///
   /// - Throws: ``FederationError`` if it cannot be what it says.
-  init(_ proto: Tessera_Federation_V1_Parcel, limits: ExchangeLimits) throws {
-    try self.init(try Parcel(proto), limits: limits)
+  init(
+    _ proto: Tessera_Federation_V1_Parcel,
+    limits: ExchangeLimits,
+    spool: FilePath? = nil
+  ) throws {
+    try self.init(try Parcel(proto), limits: limits, spool: spool)
     if !proto.content.isEmpty { try proto.content.withUnsafeBytes { _ = try take(0, $0) } }
   }
 }

@@ -54,10 +54,24 @@ struct MutualTLS: Sendable {
   }
 
   /// Puts TLS before all else of a connection that was accepted.
-  func secureServer(_ channel: any Channel) -> EventLoopFuture<Void> {
-    channel.eventLoop.makeCompletedFuture {
-      let handler = NIOSSLServerHandler(context: context, customVerificationCallback: verify)
-      try channel.pipeline.syncOperations.addHandler(handler, position: .first)
+  ///
+  /// - Parameters:
+  ///   - channel: The connection.
+  ///   - patience: How long the handshake, and opening a first call, may take.
+  ///   - refused: Is told why a connection comes to nothing.
+  /// - Returns: When TLS is in its place.
+  func secureServer(
+    _ channel: any Channel,
+    patience: Duration,
+    refused: @escaping @Sendable (_ peer: String, _ reason: String) -> Void
+  ) -> EventLoopFuture<Void> {
+    let log = ConnectionLog(peer: channel.remoteAddress?.ipAddress ?? "unknown", refused: refused)
+    return channel.eventLoop.makeCompletedFuture {
+      let handler = NIOSSLServerHandler(context: context) { verify($0, $1, refused: log.say) }
+      let deadline = OpeningDeadline(TimeAmount(patience), log: log)
+      let pipeline = channel.pipeline.syncOperations
+      try pipeline.addHandlers([handler, deadline], position: .first)
+      try pipeline.addHandler(ConnectionErrors(log))
     }
   }
 
@@ -87,14 +101,15 @@ struct MutualTLS: Sendable {
 
   private func verify(
     _ chain: [NIOSSLCertificate],
-    _ promise: EventLoopPromise<NIOSSLVerificationResult>
+    _ promise: EventLoopPromise<NIOSSLVerificationResult>,
+    refused: (String) -> Void
   ) {
-    promise.completeWith(
-      Result {
-        _ = try identify(chain)
-        return .certificateVerified
-      }
-    )
+    let result = Result {
+      _ = try identify(chain)
+      return NIOSSLVerificationResult.certificateVerified
+    }
+    if case .failure(let error) = result { refused("\(error)") }
+    promise.completeWith(result)
   }
 
   /// Who shows a chain of certificates, if it is somebody whom one may talk to.

@@ -1,5 +1,7 @@
+internal import Foundation
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
+public import SystemPackage
 public import TesseraDeployment
 public import TesseraFederation
 public import TesseraProvisioning
@@ -15,6 +17,13 @@ public final class FederationServer: Sendable {
   private let desks: SiteDesks
   private let service: WorkService
   private let security: MutualTLS
+  private let kit: StartupKit
+  private let revocations: SharedRevocations
+  private let spool: FilePath?
+  private let observe: @Sendable (ServerConnectionEvent) -> Void
+
+  /// The system's folder for temporary files.
+  public static var temporaryFolder: FilePath { FilePath(NSTemporaryDirectory()) }
 
   /// A server that does not listen yet.
   ///
@@ -24,13 +33,18 @@ public final class FederationServer: Sendable {
   ///   - port: The port to listen at; the kit's if `nil`, any free one if 0.
   ///   - patience: After which time without a sign of life a connection is given up.
   ///   - limits: What answers may hold.
+  ///   - spool: The folder for temporary files that large models lie in, so that they need not be in memory; they are in memory if
+  ///     `nil`.
+  ///   - observe: Is told what happens to connections, from any thread.
   /// - Throws: ``ProvisioningError`` if the kit is not a server's, or cannot be used.
   public init(
     _ kit: StartupKit,
     host: String? = nil,
     port: Int? = nil,
     patience: Duration = .seconds(60),
-    limits: ExchangeLimits = ExchangeLimits()
+    limits: ExchangeLimits = ExchangeLimits(),
+    spool: FilePath? = temporaryFolder,
+    observe: @escaping @Sendable (ServerConnectionEvent) -> Void = { _ in }
   ) throws {
     guard kit.participant.kind == .server else {
       throw ProvisioningError(
@@ -38,11 +52,21 @@ public final class FederationServer: Sendable {
         message: "\(kit.folder) is the kit of a \(kit.participant.kind.rawValue), not of a server"
       )
     }
-    let shared = SharedRevocations(kit.revocations)
+    let shared = SharedRevocations(kit) { observe(.unusableRevocations(reason: "\($0)")) }
     let security = try MutualTLS(kit, expecting: [.site, .user]) { shared.list }
     self.security = security
+    self.kit = kit
+    self.spool = spool
+    self.observe = observe
+    revocations = shared
     desks = SiteDesks(patience: patience)
-    service = WorkService(desks: desks, security: security, limits: limits)
+    service = WorkService(
+      desks: desks,
+      security: security,
+      limits: limits,
+      spool: spool,
+      observe: observe
+    )
     let address = host ?? "0.0.0.0"
     let number = port ?? kit.participant.port ?? Project.usualPort
     transport = HTTP2ServerTransport.Posix(
@@ -50,15 +74,23 @@ public final class FederationServer: Sendable {
         ? .ipv6(host: address, port: number) : .ipv4(host: address, port: number),
       transportSecurity: .plaintext,
       config: .defaults {
-        $0.http2.targetWindowSize = 8 << 20
-        $0.http2.maxFrameSize = 1 << 20
+        $0.http2.targetWindowSize = Wire.windowSize
+        $0.http2.maxFrameSize = Wire.frameSize
         $0.rpc.maxRequestPayloadSize = Wire.messageLimit
         $0.connection.maxGraceTime = .milliseconds(500)
         $0.connection.keepalive.time = patience / 2
         $0.connection.keepalive.timeout = patience / 2
         $0.connection.keepalive.clientBehavior.allowWithoutCalls = true
         $0.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .zero
-        $0.channelDebuggingCallbacks.onAcceptTCPConnection = { security.secureServer($0) }
+        $0.connection.maxIdleTime = patience
+        // What one connection may make the server keep is so many messages at most.
+        $0.http2.maxConcurrentStreams = Wire.streamLimit
+        $0.channelDebuggingCallbacks.onAcceptHTTP2Stream = OpeningDeadline.noteCall
+        $0.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
+          security.secureServer(channel, patience: patience) { peer, reason in
+            observe(.refused(peer: peer, reason: reason))
+          }
+        }
       }
     )
   }
@@ -81,13 +113,30 @@ public final class FederationServer: Sendable {
     // Not a child of the current task: a server that is cancelled while a stream arrives drops the stream unfinished, which NIO
     // takes for an error of the program. It is told to end instead, and ends within the grace time.
     let serving = Task { try await server.serve() }
-    try await withTaskCancellationHandler {
-      try await serving.value
-    } onCancel: {
-      desks.closeAll(because: "the server ends")
-      server.beginGracefulShutdown()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { await self.watchRevocations() }
+      defer { group.cancelAll() }
+      try await withTaskCancellationHandler {
+        try await serving.value
+      } onCancel: {
+        desks.closeAll(because: "the server ends")
+        server.beginGracefulShutdown()
+      }
     }
     try Task.checkCancellation()
+  }
+
+  /// Closes connections whose certificates are revoked while they are open.
+  private func watchRevocations() async {
+    guard let watch = FileWatch(folder: kit.revocationsFile.removingLastComponent()) else { return }
+    var number = kit.revocations.number
+    for await _ in watch.changes {
+      let list = revocations.list
+      guard list.number > number else { continue }
+      number = list.number
+      observe(.revocations(number: number))
+      desks.close(revokedBy: list)
+    }
   }
 
   /// The port that the server listens at, once it does.
@@ -111,7 +160,7 @@ extension FederationServer: SiteNetwork {
   ///   - sites: The sites, named as in their certificates.
   /// - Returns: The transport.
   public func transport(of job: String, to sites: [Site]) -> any Transport {
-    NetworkTransport(job: job, sites: sites, desks: desks)
+    NetworkTransport(job: job, sites: sites, desks: desks, spool: spool)
   }
 
   /// Tells the sites that a job is over: those that are there, and the others when they come.

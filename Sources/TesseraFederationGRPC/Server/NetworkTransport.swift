@@ -1,4 +1,5 @@
 internal import Synchronization
+public import SystemPackage
 internal import TesseraCore
 public import TesseraFederation
 
@@ -9,10 +10,13 @@ public import TesseraFederation
 public struct NetworkTransport: Transport {
   /// The job's sites, at their indices.
   public let sites: [Site]
+  /// The folder for temporary files that large models lie in.
+  public let spool: FilePath?
   private let job: String
   private let desks: SiteDesks
 
-  init(job: String, sites: [Site], desks: SiteDesks) {
+  init(job: String, sites: [Site], desks: SiteDesks, spool: FilePath?) {
+    self.spool = spool
     self.job = job
     self.sites = sites
     self.desks = desks

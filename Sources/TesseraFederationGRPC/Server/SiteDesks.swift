@@ -1,5 +1,6 @@
 internal import Synchronization
 internal import TesseraFederation
+internal import TesseraProvisioning
 
 /// The server's side of all sites: carries out what their ``SiteDesk``s say.
 final class SiteDesks: Sendable {
@@ -32,6 +33,11 @@ final class SiteDesks: Sendable {
     for desk in desks.withLock({ Array($0.values) }) { desk.close(because: reason) }
   }
 
+  /// Closes the connections whose certificates are good no longer.
+  func close(revokedBy list: RevocationList) {
+    for desk in desks.withLock({ Array($0.values) }) { desk.close(revokedBy: list) }
+  }
+
   /// The names of the sites that are there.
   var connected: [String] {
     desks.withLock { $0.filter { $0.value.isConnected }.keys.sorted() }
@@ -45,8 +51,13 @@ final class Desk: Sendable {
     var reports: [TaskID: @Sendable (SiteEvent) -> Void] = [:]
     /// Grows with each connection: what an earlier one still says is no longer heard.
     var connection = 0
+    /// The serial number of the certificate of the connection that is there.
+    var serial: String?
     var outbox: AsyncThrowingStream<ServerMessage, any Error>.Continuation?
   }
+
+  /// How many messages may wait for a site that does not read; it has one or two for each task.
+  private static let largestOutbox = 4096
 
   private let state: Mutex<State>
 
@@ -78,12 +89,20 @@ final class Desk: Sendable {
     handle(.withdrawn(id, reason: reason))
   }
 
-  /// A connection is there; an earlier one is closed.
-  func connect() -> (number: Int, outbox: AsyncThrowingStream<ServerMessage, any Error>) {
-    let (outbox, continuation) = AsyncThrowingStream<ServerMessage, any Error>.makeStream()
+  /// A connection is there; an earlier one is told so, and closed.
+  ///
+  /// - Parameter serial: The serial number of the certificate that the site has shown.
+  /// - Returns: The connection's number, and what is to be sent on it.
+  func connect(
+    serial: String
+  ) -> (number: Int, outbox: AsyncThrowingStream<ServerMessage, any Error>) {
+    let (outbox, continuation) = AsyncThrowingStream<ServerMessage, any Error>.makeStream(
+      bufferingPolicy: .bufferingOldest(Self.largestOutbox)
+    )
     let number = state.withLock { state in
-      state.outbox?.finish(throwing: FederationError.wire("the site has opened another connection"))
+      state.outbox?.finish(throwing: ConnectionClosed.replaced)
       state.outbox = continuation
+      state.serial = serial
       state.connection += 1
       return state.connection
     }
@@ -93,7 +112,16 @@ final class Desk: Sendable {
 
   /// Ends the connection, if there is one.
   func close(because reason: String) {
-    state.withLock { $0.outbox?.finish(throwing: FederationError.wire(reason)) }
+    state.withLock { $0.outbox?.finish(throwing: ConnectionClosed.violation(reason)) }
+  }
+
+  /// Closes the connection if its certificate is good no longer.
+  func close(revokedBy list: RevocationList) {
+    state.withLock { state in
+      guard let entry = state.serial.flatMap(list.entry) else { return }
+      state.outbox?.finish(throwing: ConnectionClosed.revoked(entry.reason))
+      state.outbox = nil
+    }
   }
 
   /// The connection is over.
@@ -101,6 +129,7 @@ final class Desk: Sendable {
     let isCurrent = state.withLock { state in
       guard state.connection == number else { return false }
       state.outbox = nil
+      state.serial = nil
       return true
     }
     if isCurrent { handle(.disconnected) }
@@ -118,9 +147,13 @@ final class Desk: Sendable {
       let wasConnected = state.machine.isConnected
       for action in state.machine.handle(event) {
         switch action {
-        case .send(let message): state.outbox?.yield(message)
+        case .send(let message):
+          // Whoever does not read must not make the server keep more and more for it.
+          guard case .dropped? = state.outbox?.yield(message) else { continue }
+          state.outbox?.finish(throwing: ConnectionClosed.violation("it does not read"))
+          state.outbox = nil
         case .close(let reason):
-          state.outbox?.finish(throwing: FederationError.wire(reason))
+          state.outbox?.finish(throwing: ConnectionClosed.violation(reason))
           state.outbox = nil
         case .report(let id, let event):
           guard let report = state.reports[id] else { continue }
@@ -133,5 +166,23 @@ final class Desk: Sendable {
     // Outside of the lock: a job may give the site its next task at once.
     for report in reports { report() }
     if hasChanged { didChange() }
+  }
+}
+
+/// Why the server closes a site's connection.
+enum ConnectionClosed: Error, CustomStringConvertible {
+  /// The site has opened another one.
+  case replaced
+  /// Its certificate was revoked.
+  case revoked(String)
+  /// The site does not keep to the protocol.
+  case violation(String)
+
+  var description: String {
+    switch self {
+    case .replaced: "another connection was opened with the same certificate"
+    case .revoked(let reason): "its certificate was revoked: \(reason)"
+    case .violation(let reason): reason
+    }
   }
 }

@@ -1,65 +1,108 @@
-internal import Foundation
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
+internal import GRPCProtobuf
 internal import SwiftProtobuf
+internal import SystemPackage
 internal import TesseraFederation
 internal import TesseraProvisioning
 
 /// The server's end of the connections that sites open.
-struct WorkService: Tessera_Federation_V1_Work.StreamingServiceProtocol {
+struct WorkService: RegistrableRPCService {
   let desks: SiteDesks
   let security: MutualTLS
   let limits: ExchangeLimits
+  /// The folder that large answers lie in, until they are used; they lie in memory if `nil`.
+  let spool: FilePath?
+  let observe: @Sendable (ServerConnectionEvent) -> Void
+
+  /// As the generated code would, but for chunks, which are most of what travels.
+  func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
+    router.registerHandler(
+      forMethod: Tessera_Federation_V1_Work.Method.Attend.descriptor,
+      deserializer: ProtobufDeserializer<Tessera_Federation_V1_FromSite>(),
+      serializer: ProtobufSerializer<Tessera_Federation_V1_FromServer>()
+    ) { try await attend(request: $0, context: $1) }
+    router.registerHandler(
+      forMethod: Tessera_Federation_V1_Work.Method.Fetch.descriptor,
+      deserializer: ProtobufDeserializer<Tessera_Federation_V1_FetchRequest>(),
+      serializer: ChunkSerializer()
+    ) { try await fetch(request: $0, context: $1) }
+    router.registerHandler(
+      forMethod: Tessera_Federation_V1_Work.Method.Deliver.descriptor,
+      deserializer: ChunkDeserializer(),
+      serializer: ProtobufSerializer<Tessera_Federation_V1_DeliverReply>()
+    ) { try await deliver(request: $0, context: $1) }
+  }
 
   /// The site at the other end, by its certificate.
   private func site(_ context: ServerContext) throws -> CertifiedParticipant {
-    guard
-      let certificate = (context.transportSpecific as? HTTP2ServerTransport.Posix.Context)?
-        .peerCertificate,
-      let participant = try? security.certified(certificate), participant.kind == .site
-    else {
+    do {
+      guard
+        let certificate = (context.transportSpecific as? HTTP2ServerTransport.Posix.Context)?
+          .peerCertificate
+      else { throw ProvisioningError(code: .untrusted, message: "it shows no certificate") }
+      let participant = try security.certified(certificate)
+      guard participant.kind == .site else {
+        throw ProvisioningError(
+          code: .notAllowed,
+          message: "\(participant.name) is a \(participant.kind.rawValue), and no site"
+        )
+      }
+      return participant
+    } catch {
+      observe(.refused(peer: context.remotePeer, reason: "\(error)"))
       throw RPCError(code: .permissionDenied, message: "only sites of this federation work here")
     }
-    return participant
   }
 
-  func attend(
+  private func attend(
     request: StreamingServerRequest<Tessera_Federation_V1_FromSite>,
     context: ServerContext
   ) async throws -> StreamingServerResponse<Tessera_Federation_V1_FromServer> {
-    let desk = desks[try site(context).name]
-    let limits = limits
+    let site = try site(context)
+    let desk = desks[site.name]
+    let (limits, spool, observe) = (limits, spool, observe)
     return StreamingServerResponse { writer in
-      let (number, outbox) = desk.connect()
-      defer { desk.disconnect(number) }
+      let (number, outbox) = desk.connect(serial: site.serial)
+      observe(.connected(site: site.name))
+      var reason: String?
+      defer {
+        desk.disconnect(number)
+        observe(.disconnected(site: site.name, reason: reason))
+      }
       do {
         try await withThrowingTaskGroup(of: Void.self) { group in
           group.addTask {
             for try await message in request.messages {
-              desk.received(try SiteMessage(message, limits: limits), at: number)
+              let message = try SiteMessage(message, limits: limits, spool: spool)
+              desk.received(message, at: number)
             }
           }
           group.addTask {
             for try await message in outbox { try await writer.write(try message.proto()) }
           }
+          defer { group.cancelAll() }
           try await group.next()
-          group.cancelAll()
         }
-      } catch let error as FederationError {
-        throw RPCError(code: .failedPrecondition, message: error.message)
+      } catch {
+        let shown = RPCError(closing: error)
+        reason = shown.message
+        throw shown
       }
       return [:]
     }
   }
 
-  func fetch(
+  private func fetch(
     request: StreamingServerRequest<Tessera_Federation_V1_FetchRequest>,
     context: ServerContext
-  ) async throws -> StreamingServerResponse<Tessera_Federation_V1_Chunk> {
-    let desk = desks[try site(context).name]
+  ) async throws -> StreamingServerResponse<OutgoingChunk> {
+    let site = try site(context)
+    let desk = desks[site.name]
+    let observe = observe
     return StreamingServerResponse { writer in
-      for try await wanted in request.messages {
-        do {
+      do {
+        for try await wanted in request.messages {
           let id = try TaskID(wanted.id)
           // A task that nobody waits for any longer has no content; the site is told so on its connection.
           guard let content = desk.content(of: id) else { break }
@@ -68,44 +111,44 @@ struct WorkService: Tessera_Federation_V1_Work.StreamingServiceProtocol {
             guard index < content.chunkCount else {
               throw FederationError.wire("chunk \(index) of \(content.chunkCount)")
             }
-            let bytes = Data(try content.chunk(index))
-            try await writer.write(
-              .with {
-                $0.id = wanted.id
-                $0.index = chunk
-                $0.bytes = bytes
-              }
-            )
+            try await writer.write(OutgoingChunk(id: id, index: index, parcel: content))
           }
-        } catch let error as FederationError {
-          throw RPCError(code: .invalidArgument, message: error.message)
         }
+      } catch let error as FederationError {
+        observe(.refused(peer: site.name, reason: error.message))
+        throw RPCError(code: .invalidArgument, message: error.message)
       }
       return [:]
     }
   }
 
-  func deliver(
-    request: StreamingServerRequest<Tessera_Federation_V1_Chunk>,
+  private func deliver(
+    request: StreamingServerRequest<IncomingChunk>,
     context: ServerContext
   ) async throws -> StreamingServerResponse<Tessera_Federation_V1_DeliverReply> {
     let desk = desks[try site(context).name]
     return StreamingServerResponse { writer in
-      for try await chunk in request.messages {
-        do {
-          desk.handle(
-            .chunk(
-              try TaskID(chunk.id),
-              index: try Int(wire: chunk.index),
-              bytes: Array(chunk.bytes)
-            )
-          )
-        } catch let error as FederationError {
-          throw RPCError(code: .invalidArgument, message: error.message)
-        }
-      }
+      for try await arrived in request.messages { desk.handle(.chunk(arrived.id, arrived.chunk)) }
       try await writer.write(Tessera_Federation_V1_DeliverReply())
       return [:]
+    }
+  }
+}
+
+extension RPCError {
+  /// What a site is told when its connection is closed.
+  fileprivate init(closing error: any Error) {
+    switch error {
+    case let error as RPCError: self = error
+    case ConnectionClosed.replaced:
+      self.init(code: .aborted, message: "\(ConnectionClosed.replaced)")
+    case ConnectionClosed.revoked(let reason):
+      self.init(code: .permissionDenied, message: "\(ConnectionClosed.revoked(reason))")
+    case ConnectionClosed.violation(let reason):
+      self.init(code: .failedPrecondition, message: reason)
+    case let error as FederationError:
+      self.init(code: .failedPrecondition, message: error.message)
+    default: self.init(code: .unavailable, message: "the connection broke")
     }
   }
 }

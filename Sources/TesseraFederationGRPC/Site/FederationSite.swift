@@ -1,4 +1,3 @@
-internal import Foundation
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
 internal import NIOCore
@@ -14,22 +13,19 @@ public import TesseraProvisioning
 public struct FederationSite: Sendable {
   private let kit: StartupKit
   private let security: MutualTLS
-  private let server: Server
+  private let servers: [ServerTarget]
+  private let patience: Duration
   private let limits: ExchangeLimits
   private let lanes: LanePool
   private let handler: any SiteTaskHandler
-
-  private struct Server: Sendable {
-    var host: String
-    var port: Int
-  }
 
   /// A site that is not connected yet.
   ///
   /// - Parameters:
   ///   - kit: The site's.
-  ///   - host: The server's address; the kit's if `nil`.
+  ///   - host: The server's address; those of the kit, one after the other, if `nil`.
   ///   - port: The server's port; the kit's if `nil`.
+  ///   - patience: After which time without a sign of life the server is given up.
   ///   - lanes: How many threads compute.
   ///   - limits: What tasks may hold.
   ///   - handler: Carries out the tasks.
@@ -38,23 +34,27 @@ public struct FederationSite: Sendable {
     _ kit: StartupKit,
     host: String? = nil,
     port: Int? = nil,
+    patience: Duration = .seconds(60),
     lanes: Int = 1,
     limits: ExchangeLimits = ExchangeLimits(),
     handler: any SiteTaskHandler
   ) throws {
-    guard kit.participant.kind == .site, let server = kit.participants.servers.first else {
+    let servers = kit.participants.servers.flatMap { server in
+      (host.map { [$0] } ?? server.addresses).map {
+        ServerTarget(host: $0, port: port ?? server.port ?? Project.usualPort)
+      }
+    }
+    guard kit.participant.kind == .site, !servers.isEmpty else {
       throw ProvisioningError(
         code: .notAllowed,
         message: "\(kit.folder) is the kit of a \(kit.participant.kind.rawValue), not of a site"
       )
     }
     self.kit = kit
-    let revocations = SharedRevocations(kit.revocations)
+    let revocations = SharedRevocations(kit)
     security = try MutualTLS(kit, expecting: [.server]) { revocations.list }
-    self.server = Server(
-      host: host ?? server.addresses[0],
-      port: port ?? server.port ?? Project.usualPort
-    )
+    self.servers = servers
+    self.patience = patience
     self.limits = limits
     self.lanes = LanePool(lanes: lanes)
     self.handler = handler
@@ -80,7 +80,8 @@ public struct FederationSite: Sendable {
   /// Works, until the task is cancelled.
   ///
   /// - Parameter observe: Is told what happens to the connection.
-  /// - Throws: `CancellationError` when the task is cancelled.
+  /// - Throws: `CancellationError` when the task is cancelled; ``FederationError`` with code
+  ///   ``FederationError/Code/protocolViolation`` if another process attends with the same certificate.
   public func run(observe: @escaping @Sendable (ConnectionEvent) -> Void = { _ in }) async throws {
     let work = SiteWork(lanes: lanes, handler: handler)
     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -96,22 +97,35 @@ public struct FederationSite: Sendable {
     _ work: SiteWork,
     _ observe: @escaping @Sendable (ConnectionEvent) -> Void
   ) async throws {
-    var pause = Duration.milliseconds(100)
+    var (target, pause) = (0, Self.shortestPause)
     while !Task.isCancelled {
       let start = ContinuousClock.now
       do {
-        try await attend(work, observe)
+        try await attend(servers[target], work, observe)
         observe(.disconnected(reason: "the server closed the connection"))
       } catch {
         if Task.isCancelled { return }
-        observe(.disconnected(reason: Self.reason(of: error)))
+        let reason = Self.reason(of: error)
+        observe(.disconnected(reason: reason))
+        if let error = error as? RPCError, error.code == .aborted {
+          // Two that take the connection from each other would both get nothing done.
+          throw FederationError(code: .protocolViolation, message: reason)
+        }
       }
-      // A connection that held is no sign of trouble.
-      if ContinuousClock.now - start > .seconds(10) { pause = .milliseconds(100) }
+      // A connection that held is no sign of trouble: the server is tried again at once.
+      if ContinuousClock.now - start > .seconds(1) {
+        pause = Self.shortestPause
+        continue
+      }
+      target = (target + 1) % servers.count
+      // All addresses first.
+      guard target == 0 else { continue }
       try await ContinuousClock().sleep(for: pause * Double.random(in: 0.8...1.2))
-      pause = min(pause * 2, .seconds(5))
+      pause = min(pause * 2, .seconds(1))
     }
   }
+
+  private static let shortestPause = Duration.milliseconds(10)
 
   private static func reason(of error: any Error) -> String {
     guard let error = error as? RPCError else { return "\(error)" }
@@ -120,20 +134,20 @@ public struct FederationSite: Sendable {
 
   /// One connection, from its beginning to its end.
   private func attend(
+    _ server: ServerTarget,
     _ work: SiteWork,
     _ observe: @escaping @Sendable (ConnectionEvent) -> Void
   ) async throws {
     let transport = try HTTP2ClientTransport.Posix.secured(
       by: security,
       host: server.host,
-      port: server.port
+      port: server.port,
+      patience: patience
     )
     try await withGRPCClient(transport: transport) { client in
-      try await SiteConnection(
-        client: Tessera_Federation_V1_Work.Client(wrapping: client),
-        work: work,
-        limits: limits
-      ).run { observe(.connected) }
+      try await SiteConnection(client: client, work: work, limits: limits).run {
+        observe(.connected)
+      }
     }
   }
 }

@@ -1,14 +1,12 @@
-internal import Foundation
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
+internal import GRPCProtobuf
 internal import SwiftProtobuf
 internal import TesseraFederation
 
 /// One connection of a site to its server: carries what the site's duties say, and tells them what arrives.
 struct SiteConnection: Sendable {
-  typealias Client = Tessera_Federation_V1_Work.Client<HTTP2ClientTransport.Posix>
-
-  let client: Client
+  let client: GRPCClient<HTTP2ClientTransport.Posix>
   let work: SiteWork
   let limits: ExchangeLimits
 
@@ -21,13 +19,11 @@ struct SiteConnection: Sendable {
     defer { work.disconnect(number) }
     let (outbox, out) = AsyncStream<Tessera_Federation_V1_FromSite>.makeStream()
     out.yield(try SiteMessage.greeting(open: work.open).proto())
-    let limits = limits
+    let (limits, options) = (limits, Self.options)
+    let service = Tessera_Federation_V1_Work.Client(wrapping: client)
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
-        var options = CallOptions.defaults
-        options.maxResponseMessageBytes = Wire.messageLimit
-        options.waitForReady = false
-        try await client.attend(
+        try await service.attend(
           options: options,
           requestProducer: { writer in
             for await message in outbox { try await writer.write(message) }
@@ -65,36 +61,43 @@ struct SiteConnection: Sendable {
     }
   }
 
-  private func fetch(_ chunks: [Int], of id: TaskID) async throws {
+  private static var options: CallOptions {
     var options = CallOptions.defaults
+    options.maxRequestMessageBytes = Wire.messageLimit
     options.maxResponseMessageBytes = Wire.messageLimit
-    try await client.fetch(
-      .with {
-        $0.id = id.proto
-        $0.chunks = chunks.map(Int64.init)
-      },
-      options: options
+    // A server that is not there is tried again by who knows its other addresses.
+    options.waitForReady = false
+    return options
+  }
+
+  private func fetch(_ chunks: [Int], of id: TaskID) async throws {
+    try await client.serverStreaming(
+      request: ClientRequest(
+        message: .with {
+          $0.id = id.proto
+          $0.chunks = chunks.map(Int64.init)
+        }
+      ),
+      descriptor: Tessera_Federation_V1_Work.Method.Fetch.descriptor,
+      serializer: ProtobufSerializer<Tessera_Federation_V1_FetchRequest>(),
+      deserializer: ChunkDeserializer(),
+      options: Self.options
     ) { response in
-      for try await chunk in response.messages {
-        work.handle(
-          .chunk(id, index: try Int(wire: chunk.index), bytes: Array(chunk.bytes))
-        )
-      }
+      for try await arrived in response.messages { work.handle(.chunk(id, arrived.chunk)) }
     }
   }
 
   private func deliver(_ chunks: [Int], of parcel: OutgoingParcel, to id: TaskID) async throws {
-    _ = try await client.deliver(requestProducer: { writer in
-      for index in chunks {
-        let bytes = Data(try parcel.chunk(index))
-        try await writer.write(
-          .with {
-            $0.id = id.proto
-            $0.index = Int64(index)
-            $0.bytes = bytes
-          }
-        )
-      }
-    })
+    try await client.clientStreaming(
+      request: StreamingClientRequest { writer in
+        for index in chunks {
+          try await writer.write(OutgoingChunk(id: id, index: index, parcel: parcel))
+        }
+      },
+      descriptor: Tessera_Federation_V1_Work.Method.Deliver.descriptor,
+      serializer: ChunkSerializer(),
+      deserializer: ProtobufDeserializer<Tessera_Federation_V1_DeliverReply>(),
+      options: Self.options
+    ) { response in _ = try response.message }
   }
 }

@@ -71,12 +71,7 @@ public struct StartupKit: Sendable {
       signedBy: root,
       from: startup.appending("participants.json")
     )
-    revocations = try SignedDocument.read(
-      RevocationList.self,
-      as: .revocations,
-      signedBy: root,
-      from: startup.appending("revoked.json")
-    )
+    revocations = try Self.readRevocations(in: startup, signedBy: root)
     let certified = try CertifiedParticipant(
       certificate,
       root: root,
@@ -98,6 +93,32 @@ public struct StartupKit: Sendable {
       )
     }
     _ = try signingKey()
+  }
+
+  /// Where the list of revoked certificates lies, which changes while the kit is in use.
+  public var revocationsFile: FilePath {
+    folder.pushing(Self.startup).appending(Self.revocationsName)
+  }
+
+  /// Reads the list of revoked certificates as it is now.
+  ///
+  /// - Throws: ``ProvisioningError`` with code ``ProvisioningError/Code/altered`` if it is not what the authority signed.
+  public func currentRevocations() throws -> RevocationList {
+    try Self.readRevocations(in: folder.pushing(Self.startup), signedBy: root)
+  }
+
+  private static let revocationsName = "revoked.json"
+
+  private static func readRevocations(
+    in startup: FilePath,
+    signedBy root: Certificate
+  ) throws -> RevocationList {
+    try SignedDocument.read(
+      RevocationList.self,
+      as: .revocations,
+      signedBy: root,
+      from: startup.appending(revocationsName)
+    )
   }
 
   /// When the participant's certificate ends.

@@ -1,3 +1,4 @@
+import SystemPackage
 import TesseraCore
 import TesseraFederation
 import Testing
@@ -32,6 +33,14 @@ import Testing
     _ = desk.handle(.connected)
     _ = desk.handle(.received(.greeting(open: open)))
     return desk
+  }
+
+  private func chunk(
+    _ number: Int,
+    of parcel: OutgoingParcel,
+    as index: Int
+  ) throws -> ReceivedChunk {
+    ReceivedChunk(index: index, bytes: try parcel.chunk(number))
   }
 
   /// What is done, in words.
@@ -75,11 +84,11 @@ import Testing
     let announced = desk.handle(.received(.answer(id, try incoming(answer))))
     #expect(words(announced) == ["job/4 progressed north", "wanted job/4 [0, 1, 2]"])
     #expect(
-      words(desk.handle(.chunk(id, index: 2, bytes: try answer.chunk(2))))
+      words(desk.handle(.chunk(id, try chunk(2, of: answer, as: 2))))
         == ["job/4 progressed north"]
     )
-    _ = desk.handle(.chunk(id, index: 0, bytes: try answer.chunk(0)))
-    let last = desk.handle(.chunk(id, index: 1, bytes: try answer.chunk(1)))
+    _ = desk.handle(.chunk(id, try chunk(0, of: answer, as: 0)))
+    let last = desk.handle(.chunk(id, try chunk(1, of: answer, as: 1)))
     #expect(words(last) == ["receipt job/4", "job/4 answered north"])
     guard case .report(_, .answered(_, .success(let exchange))) = last.last else {
       Issue.record("no answer")
@@ -90,7 +99,7 @@ import Testing
     #expect(
       words(desk.handle(.received(.answer(id, try incoming(answer))))) == ["receipt job/4"]
     )
-    #expect(words(desk.handle(.chunk(id, index: 1, bytes: try answer.chunk(1)))) == [])
+    #expect(words(desk.handle(.chunk(id, try chunk(1, of: answer, as: 1)))) == [])
   }
 
   @Test func whatHadArrivedWhenAConnectionBrokeIsNotAskedForAgain() throws {
@@ -98,7 +107,7 @@ import Testing
     _ = desk.handle(.assigned(id, try task()))
     let answer = try parcel(40, 2)
     _ = desk.handle(.received(.answer(id, try incoming(answer))))
-    _ = desk.handle(.chunk(id, index: 1, bytes: try answer.chunk(1)))
+    _ = desk.handle(.chunk(id, try chunk(1, of: answer, as: 1)))
     #expect(words(desk.handle(.disconnected)) == [])
     #expect(!desk.isConnected)
     _ = desk.handle(.connected)
@@ -163,7 +172,24 @@ import Testing
     _ = damaged.handle(.assigned(id, try task()))
     let answer = try parcel(40, 2)
     _ = damaged.handle(.received(.answer(id, try incoming(answer))))
-    #expect(words(damaged.handle(.chunk(id, index: 0, bytes: try answer.chunk(2)))) == ["close"])
-    #expect(words(damaged.handle(.chunk(id, index: 9, bytes: try answer.chunk(2)))) == ["close"])
+    #expect(words(damaged.handle(.chunk(id, try chunk(2, of: answer, as: 0)))) == ["close"])
+    #expect(words(damaged.handle(.chunk(id, try chunk(2, of: answer, as: 9)))) == ["close"])
+  }
+
+  /// A full disk is not the site's fault, and its answer is refused, not asked for again and again.
+  @Test func anAnswerThatThereIsNoRoomForIsRefused() throws {
+    var desk = desk()
+    _ = desk.handle(.assigned(id, try task()))
+    let model = try ModelState([(name: "weight", tensor: Tensor.zeros([2_000_000]))])
+    let answer = try OutgoingParcel(.weights(model, samples: 10))
+    let incoming = try IncomingParcel(
+      answer.parcel,
+      limits: ExchangeLimits(),
+      spool: "/no/such/folder"
+    )
+    _ = desk.handle(.received(.answer(id, incoming)))
+    let taken = desk.handle(.chunk(id, try chunk(0, of: answer, as: 0)))
+    #expect(words(taken) == ["receipt job/4", "job/4 failed north"])
+    #expect(words(desk.handle(.chunk(id, try chunk(1, of: answer, as: 1)))) == [])
   }
 }

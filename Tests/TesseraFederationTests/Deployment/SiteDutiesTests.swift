@@ -38,9 +38,17 @@ import Testing
     var duties = connected()
     _ = duties.handle(.received(try message(content)))
     for index in 0..<content.chunkCount {
-      _ = duties.handle(.chunk(id, index: index, bytes: try content.chunk(index)))
+      _ = duties.handle(.chunk(id, try chunk(index, of: content, as: index)))
     }
     return duties
+  }
+
+  private func chunk(
+    _ number: Int,
+    of parcel: OutgoingParcel,
+    as index: Int
+  ) throws -> ReceivedChunk {
+    ReceivedChunk(index: index, bytes: try parcel.chunk(number))
   }
 
   private func words(_ actions: [SiteDuties.Action]) -> [String] {
@@ -68,10 +76,10 @@ import Testing
     let content = try parcel(40)
     #expect(words(duties.handle(.received(try message(content)))) == ["fetch job/4 [0, 1, 2]"])
     #expect(duties.open == [id])
-    #expect(words(duties.handle(.chunk(id, index: 1, bytes: try content.chunk(1)))) == [])
+    #expect(words(duties.handle(.chunk(id, try chunk(1, of: content, as: 1)))) == [])
     #expect(words(duties.handle(.progressed(id))) == [])
-    _ = duties.handle(.chunk(id, index: 0, bytes: try content.chunk(0)))
-    let last = duties.handle(.chunk(id, index: 2, bytes: try content.chunk(2)))
+    _ = duties.handle(.chunk(id, try chunk(0, of: content, as: 0)))
+    let last = duties.handle(.chunk(id, try chunk(2, of: content, as: 2)))
     #expect(words(last) == ["start job/4 train round 3"])
     guard case .start(_, let task) = last.first else { return }
     #expect(task.step == 4)
@@ -115,7 +123,7 @@ import Testing
     var duties = connected()
     let content = try parcel(40)
     _ = duties.handle(.received(try message(content)))
-    _ = duties.handle(.chunk(id, index: 0, bytes: try content.chunk(0)))
+    _ = duties.handle(.chunk(id, try chunk(0, of: content, as: 0)))
     _ = duties.handle(.disconnected)
     _ = duties.handle(.connected)
     let welcome = duties.handle(.received(.welcome(patience: .seconds(1))))
@@ -164,7 +172,7 @@ import Testing
     var duties = connected()
     let content = try parcel(40)
     _ = duties.handle(.received(try message(content)))
-    #expect(words(duties.handle(.chunk(id, index: 0, bytes: try content.chunk(2)))) == ["close"])
+    #expect(words(duties.handle(.chunk(id, try chunk(2, of: content, as: 0)))) == ["close"])
     // Nothing of it is kept, and all is asked for again.
     _ = duties.handle(.disconnected)
     _ = duties.handle(.connected)
@@ -192,7 +200,7 @@ import Testing
         )
       )
     )
-    let actions = words(duties.handle(.chunk(id, index: 0, bytes: try content.chunk(0))))
+    let actions = words(duties.handle(.chunk(id, try chunk(0, of: content, as: 0))))
     #expect(actions.count == 1)
     #expect(actions.first?.hasPrefix("failure job/4") == true)
   }

@@ -1,20 +1,21 @@
 import Foundation
 
 /// Seconds that `body` takes.
-func seconds(_ body: () throws -> Void) rethrows -> Double {
+public func seconds(_ body: () throws -> Void) rethrows -> Double {
   let start = ContinuousClock.now
   try body()
   return (ContinuousClock.now - start) / .seconds(1)
 }
 
-func median(_ values: [Double]) -> Double {
+/// The value in the middle; of an even number, the mean of the two there.
+public func median(_ values: [Double]) -> Double {
   let sorted = values.sorted()
   let middle = sorted.count / 2
   return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
 /// Two medians of interleaved runs, so that a disturbance of the machine meets both.
-func compare(
+public func compare(
   rounds: Int,
   ours: () throws -> Double,
   theirs: () throws -> Double
@@ -35,7 +36,7 @@ func compare(
 }
 
 /// One line of results: the figure, the peer's or the limit's, the ratio, and whether the bar holds.
-func report(_ name: String, ours: String, theirs: String, ratio: Double, limit: Double) {
+public func report(_ name: String, ours: String, theirs: String, ratio: Double, limit: Double) {
   let verdict = ratio <= limit ? "holds" : "MISSED"
   print(
     "\(name): ours \(ours), against \(theirs): "
@@ -43,4 +44,5 @@ func report(_ name: String, ours: String, theirs: String, ratio: Double, limit: 
   )
 }
 
-func milliseconds(_ value: Double) -> String { String(format: "%.3f ms", value * 1e3) }
+/// Seconds, as text in milliseconds.
+public func milliseconds(_ value: Double) -> String { String(format: "%.3f ms", value * 1e3) }

@@ -1,0 +1,26 @@
+/// What happens to the connections of a server: for its log.
+public enum ServerConnectionEvent: Sendable, Hashable, CustomStringConvertible {
+  /// A site has opened a connection.
+  case connected(site: String)
+  /// A site's connection is over, and why, if it did not just end.
+  case disconnected(site: String, reason: String?)
+  /// Somebody was not let in, or what it sent was not taken.
+  case refused(peer: String, reason: String)
+  /// Another list of revoked certificates is in force.
+  case revocations(number: Int)
+  /// The list of revoked certificates was changed, and cannot be used; the one before it stays in force.
+  case unusableRevocations(reason: String)
+
+  /// The event in words.
+  public var description: String {
+    switch self {
+    case .connected(let site): "\(site) is connected"
+    case .disconnected(let site, let reason):
+      "\(site) is not connected any longer\(reason.map { ": \($0)" } ?? "")"
+    case .refused(let peer, let reason): "\(peer) was refused: \(reason)"
+    case .revocations(let number): "list \(number) of revoked certificates is in force"
+    case .unusableRevocations(let reason):
+      "a changed list of revoked certificates is not used: \(reason)"
+    }
+  }
+}

@@ -1,0 +1,143 @@
+import Foundation
+import SystemPackage
+import TesseraCore
+import TesseraFederation
+import TesseraFederationGRPC
+import TesseraProvisioning
+import Testing
+
+/// Connections that break, are taken over, are refused or are ended.
+@Suite(.timeLimit(.minutes(2))) struct ConnectionTests {
+  /// A server's events, one after the other.
+  private func events() -> (
+    AsyncStream<ServerConnectionEvent>, @Sendable (ServerConnectionEvent) -> Void
+  ) {
+    let (events, event) = AsyncStream<ServerConnectionEvent>.makeStream()
+    return (events, { event.yield($0) })
+  }
+
+  /// Waits for an event that fits.
+  private func first<Found>(
+    of events: AsyncStream<ServerConnectionEvent>,
+    _ fits: (ServerConnectionEvent) -> Found?
+  ) async throws -> Found {
+    for await event in events { if let found = fits(event) { return found } }
+    throw CancellationError()
+  }
+
+  @Test func aCertificateThatIsRevokedEndsTheConnectionThatIsOpen() async throws {
+    let loopback = try LoopbackFederation(sites: 1)
+    let (events, observe) = events()
+    let server = try loopback.server(observe: observe)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await server.run() }
+      let site = try loopback.site("site-1", port: try await server.port, Drawing())
+      group.addTask { try await site.run() }
+      try await first(of: events) { $0 == .connected(site: "site-1") ? () : nil }
+      var authority = try AuthorityFolder(contentsOf: loopback.folder)
+      try authority.revoke("site-1", because: "it was stolen")
+      let reason = try await first(of: events) {
+        if case .disconnected("site-1", let reason) = $0 { reason } else { nil }
+      }
+      #expect(reason.contains("it was stolen"))
+      // It tries again, and is not let in.
+      let refusal = try await first(of: events) {
+        if case .refused(_, let reason) = $0 { reason } else { nil }
+      }
+      #expect(refusal.contains("revoked"))
+      #expect(server.connectedSites.isEmpty)
+      group.cancelAll()
+    }
+  }
+
+  @Test func theLaterOfTwoConnectionsWithOneCertificateWinsAndTheEarlierIsTold() async throws {
+    let loopback = try LoopbackFederation(sites: 1)
+    let (events, observe) = events()
+    let server = try loopback.server(observe: observe)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await server.run() }
+      let port = try await server.port
+      let earlier = try loopback.site("site-1", port: port, Drawing())
+      let later = try loopback.site("site-1", port: port, Drawing())
+      async let told: Void = earlier.run()
+      try await first(of: events) { $0 == .connected(site: "site-1") ? () : nil }
+      group.addTask { try await later.run() }
+      do {
+        try await told
+        Issue.record("the earlier went on")
+      } catch let error as FederationError {
+        #expect(error.message.contains("another connection"))
+      }
+      #expect(server.connectedSites == ["site-1"])
+      group.cancelAll()
+    }
+  }
+
+  @Test func aSiteTriesTheNextAddressOfItsServer() async throws {
+    let loopback = try LoopbackFederation(sites: 1, addresses: ["127.0.0.2", "127.0.0.1"])
+    let (events, observe) = events()
+    let server = try loopback.server(observe: observe)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await server.run() }
+      let site = try FederationSite(
+        try loopback.kit("site-1"),
+        port: try await server.port
+      ) { _ in SiteWorker(executor: Drawing()) }
+      group.addTask { try await site.run() }
+      try await first(of: events) { $0 == .connected(site: "site-1") ? () : nil }
+      group.cancelAll()
+    }
+  }
+
+  @Test func aServerThatComesBackHasItsSitesWithinASecond() async throws {
+    let loopback = try LoopbackFederation(sites: 1)
+    let (events, observe) = events()
+    let server = try loopback.server(observe: observe)
+    try await withThrowingTaskGroup(of: Void.self) { sites in
+      let port = try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await server.run() }
+        let port = try await server.port
+        let site = try loopback.site("site-1", port: port, Drawing())
+        sites.addTask { try await site.run() }
+        try await first(of: events) { $0 == .connected(site: "site-1") ? () : nil }
+        group.cancelAll()
+        return port
+      }
+      // Some time without one.
+      try await Task.sleep(for: .milliseconds(1500))
+      let (later, observe) = self.events()
+      let next = try loopback.server(port: port, observe: observe)
+      let start = ContinuousClock.now
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await next.run() }
+        try await first(of: later) { $0 == .connected(site: "site-1") ? () : nil }
+        // The longest pause, and what a busy machine adds.
+        #expect(ContinuousClock.now - start < .seconds(3))
+        group.cancelAll()
+      }
+      sites.cancelAll()
+    }
+  }
+
+  @Test func aListOfRevocationsThatWasAlteredIsNotUsed() async throws {
+    let loopback = try LoopbackFederation(sites: 1)
+    let (events, observe) = events()
+    let server = try loopback.server(observe: observe)
+    let kit = try loopback.kit("server")
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await server.run() }
+      let port = try await server.port
+      let list = kit.revocationsFile.string
+      let text = try String(contentsOfFile: list, encoding: .utf8)
+      try (text + " ").write(toFile: list, atomically: true, encoding: .utf8)
+      let site = try loopback.site("site-1", port: port, Drawing())
+      group.addTask { try await site.run() }
+      let reason = try await first(of: events) {
+        if case .unusableRevocations(let reason) = $0 { reason } else { nil }
+      }
+      #expect(reason.contains("revoked.json"))
+      try await first(of: events) { $0 == .connected(site: "site-1") ? () : nil }
+      group.cancelAll()
+    }
+  }
+}
