@@ -79,9 +79,9 @@ TESSERA_API const char *tessera_libtorch_version(void);
 TESSERA_API void tessera_release(TesseraTensor *tensor);
 TESSERA_API TesseraCode tessera_from_bytes(const void *bytes, const ptrdiff_t *shape, ptrdiff_t rank, TesseraDType dtype, TesseraOut out);
 /// A tensor over memory it does not own; `release(context)` runs when its last view goes. The memory is only read. It may be a
-/// mapping of a file, from which pages that were given back are read again.
+/// file's, mapped and shared with it, from which pages that were given back are read again.
 TESSERA_API TesseraCode tessera_from_memory(const void *bytes, const ptrdiff_t *shape, ptrdiff_t rank, TesseraDType dtype, bool lies_in_file, void (*release)(void *), void *context, TesseraOut out);
-/// Whether a tensor's memory is the mapping of a file.
+/// Whether a tensor's memory is a file's, and shared with it.
 TESSERA_API bool tessera_lies_in_file(const TesseraTensor *tensor);
 /// Gives the pages of some of a tensor's bytes back to the system, if they lie in a file.
 TESSERA_API void tessera_give_back_pages(const TesseraTensor *tensor, ptrdiff_t offset, ptrdiff_t count);

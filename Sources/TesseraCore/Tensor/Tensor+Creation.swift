@@ -64,7 +64,8 @@ extension Tensor {
   /// - Parameters:
   ///   - memory: Where the elements begin, in row-major order.
   ///   - owner: Is let go of with the tensor's last view.
-  ///   - liesInFile: Whether the memory is the mapping of a file, so that ``giveBackPages(of:)`` may drop it.
+  ///   - liesInFile: Whether the memory is a file's, shared with it, so that ``giveBackPages(of:)`` may drop pages: of memory that is
+  ///     private they would come back without what was written, or as zeros.
   ///   - shape: The tensor's shape.
   ///   - dtype: The type of the elements.
   /// - Throws: ``TensorError`` if the shape does not fit.

@@ -35,6 +35,23 @@ import Testing
     #expect(try view.isIdentical(to: tensor.slices(in: 1000..<1_200_000)))
   }
 
+  @Test func memoryOfWhichTheFileHasNoCopyIsNeverGivenBack() throws {
+    let path = folder.appending("tessera-\(UUID().uuidString).safetensors")
+    defer { try? FileManager.default.removeItem(atPath: path.string) }
+    let values = try values(4)
+    try ModelState([(name: "weight", tensor: values)]).write(to: path)
+    let mapped = try SafeTensors(contentsOf: path).tensor("weight")
+    let descriptor = try FileDescriptor.open(path, .readOnly)
+    let copied = try descriptor.closeAfter {
+      try SafeTensors(copying: descriptor, named: path, atMost: 1 << 30).tensor("weight")
+    }
+    for tensor in [mapped, copied] {
+      tensor.giveBackPages()
+      #expect(!tensor.liesInFile)
+      #expect(try tensor.isIdentical(to: values))
+    }
+  }
+
   @Test func aSumOfFilesIntoAFileHasTheBitsOfOneInMemory() throws {
     func quotient(_ make: (Tensor) throws -> Tensor, spool: FilePath?) throws -> Tensor {
       var sum = ExactSum(shape: [1_300_001], bound: 1024, totalWeight: 10)
