@@ -45,6 +45,7 @@ final class ProgramLog: Sendable {
   private let logger: Logger
   private let address: (host: String, port: Int)?
   private let isConnected = Mutex(false)
+  private let refusals = Mutex(RefusalTally())
 
   /// The log of a kit's program: to standard error, to `logs` in the kit, and of each job to its folder.
   init(_ kit: StartupKit, _ options: ProgramOptions) throws {
@@ -91,6 +92,29 @@ final class ProgramLog: Sendable {
         metrics.disconnections.add()
       }
       metrics.isConnected.set(0)
+    }
+  }
+
+  /// Notes what happens to a server's connections.
+  ///
+  /// - Parameters:
+  ///   - event: What happens.
+  ///   - audit: Where it is noted, too, refusals as often as in the log.
+  func note(_ event: ServerConnectionEvent, in audit: AuditLog) {
+    switch event {
+    case .connected, .revocations: logger.info("\(event)")
+    case .disconnected(_, nil): logger.info("\(event)")
+    case .disconnected: logger.warning("\(event)")
+    case .unusableRevocations: logger.error("\(event)")
+    case .refused(let peer, _):
+      metrics.refusedConnections.add()
+      guard let count = refusals.withLock({ $0.note(peer) }) else { return }
+      logger.warning("\(event)", metadata: ["count": "\(count)"])
+    }
+    do {
+      if let event = event.audited { try audit.append(event, isDurable: false) }
+    } catch {
+      logger.error("\(error)")
     }
   }
 

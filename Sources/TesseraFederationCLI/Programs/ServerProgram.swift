@@ -35,22 +35,22 @@ struct ServerProgram: AsyncParsableCommand {
         throw ValidationError("--patience must be in 0.1...86400, not \(patience)")
       }
       let kit = try StartupKit(contentsOf: FilePath(kit))
+      let log = try ProgramLog(kit, options)
+      let audit = try AuditLog(of: kit)
       let server = try FederationServer(
         kit,
         host: host,
         port: port,
         patience: .seconds(patience)
-      )
+      ) { log.note($0, in: audit) }
       let work = kit.folder.appending("work")
       try FileManager.default.createDirectory(
         atPath: work.string,
         withIntermediateDirectories: true
       )
       let store = try SQLiteJobStore(at: work.appending("jobs.sqlite"))
-      let log = try ProgramLog(kit, options)
       log.metrics.watchJobs(of: store)
       log.metrics.watchSites(of: server)
-      let audit = try AuditLog(of: kit)
       let ending = Ending()
       var settings = JobService.Settings()
       settings.patience = .seconds(patience)

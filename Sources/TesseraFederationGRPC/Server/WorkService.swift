@@ -50,9 +50,15 @@ struct WorkService: RegistrableRPCService {
       }
       return participant
     } catch {
-      observe(.refused(peer: context.remotePeer, reason: "\(error)"))
+      observe(.refused(peer: Self.address(context), reason: "\(error)"))
       throw RPCError(code: .permissionDenied, message: "only sites of this federation work here")
     }
+  }
+
+  /// The other end's address, of gRPC's `ipv4:127.0.0.1:49152`.
+  private static func address(_ context: ServerContext) -> String {
+    let parts = context.remotePeer.split(separator: ":")
+    return parts.count > 2 ? parts[1..<parts.count - 1].joined(separator: ":") : context.remotePeer
   }
 
   private func attend(
@@ -61,10 +67,10 @@ struct WorkService: RegistrableRPCService {
   ) async throws -> StreamingServerResponse<Tessera_Federation_V1_FromServer> {
     let site = try site(context)
     let desk = desks[site.name]
-    let (limits, spool, observe) = (limits, spool, observe)
+    let (limits, spool, observe, address) = (limits, spool, observe, Self.address(context))
     return StreamingServerResponse { writer in
       let (number, outbox) = desk.connect(serial: site.serial)
-      observe(.connected(site: site.name))
+      observe(.connected(site: site.name, address: address, serial: site.serial))
       var reason: String?
       defer {
         desk.disconnect(number)

@@ -13,6 +13,8 @@ public struct FederationMetrics: Sendable {
   public let isConnected: MetricsRegistry.Gauge
   /// How often a connection was lost.
   public let disconnections: MetricsRegistry.Counter
+  /// How often somebody was not let in, or what it sent was not taken.
+  public let refusedConnections: MetricsRegistry.Counter
   /// Jobs, by `state`.
   public let jobs: MetricsRegistry.Gauge
   /// Rounds that are done, by `job`.
@@ -42,6 +44,10 @@ public struct FederationMetrics: Sendable {
     disconnections = registry.counter(
       "tessera_disconnections_total",
       "How often a connection was lost."
+    )
+    refusedConnections = registry.counter(
+      "tessera_refused_connections_total",
+      "How often somebody was not let in, or what it sent was not taken."
     )
     jobs = registry.gauge("tessera_jobs", "Jobs, by their state.", labels: ["state"])
     rounds = registry.counter("tessera_rounds_total", "Rounds that are done.", labels: ["job"])
