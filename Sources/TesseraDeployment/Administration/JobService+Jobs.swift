@@ -54,8 +54,10 @@ extension JobService {
         digest: bundle.digest,
         clonedFrom: original
       )
+      try replicate(id)
       try observe(.jobChanged(record))
-      try store.add(record)
+      try noting { try store.add(record) }
+      current.insert(id)
     } catch {
       try? FileManager.default.removeItem(atPath: place.string)
       throw error
@@ -93,8 +95,9 @@ extension JobService {
     return details
   }
 
-  private nonisolated func rounds(of id: String) -> [JobEvent.RoundSummary] {
-    guard let record = try? RunRecord.open(at: runFolder(of: id)),
+  private func rounds(of id: String) -> [JobEvent.RoundSummary] {
+    guard (try? fetch(id)) != nil,
+      let record = try? RunRecord.open(at: runFolder(of: id)),
       let manifest = try? record.manifest(), let training = manifest.trainings.first
     else { return [] }
     return training.rounds.map { JobEvent.RoundSummary($0, of: training.rounds.count) }
@@ -148,25 +151,32 @@ extension JobService {
         message: "job \(id) is \(job.state.name): abort it before it is deleted"
       )
     }
-    try store.remove(id)
+    try noting {
+      try store.remove(id)
+      try replica?.remove(id)
+    }
+    current.remove(id)
     try? FileManager.default.removeItem(atPath: folder(of: id).string)
   }
 
   /// The signed folder of a job, for those who may clone it.
   public func bundle(of id: String, for person: Submitter) throws -> JobBundle {
     _ = try job(id, for: .clone, by: person)
+    try fetch(id)
     return try JobBundle(contentsOf: bundleFolder(of: id))
   }
 
   /// The files that a job has made.
   public func files(of id: String, for person: Submitter) throws -> [JobFileEntry] {
     let job = try job(id, for: .download, by: person)
+    try fetch(id)
     return try JobResults(in: runFolder(of: job.id)).files()
   }
 
   /// Where a file lies that a job has made.
   public func file(_ path: String, of id: String, for person: Submitter) throws -> FilePath {
     let job = try job(id, for: .download, by: person, isNoted: false)
+    try fetch(id)
     return try JobResults(in: runFolder(of: job.id)).place(of: path)
   }
 

@@ -11,7 +11,7 @@ public import TesseraProvisioning
 ///     let job = try await service.submit(bundle, by: ada)
 ///
 /// All that must outlive the process is in the store and in a folder for each job: `bundle/`, the signed job; `roster.json`, its
-/// sites; `run/`, the record of its rounds.
+/// sites; `run/`, the record of its rounds. With a ``JobReplica``, these are copied to where a server that takes over finds them.
 public actor JobService {
   /// What a service knows of its surroundings.
   public struct Settings: Sendable {
@@ -29,6 +29,7 @@ public actor JobService {
   nonisolated let kit: StartupKit
   nonisolated let network: any SiteNetwork
   nonisolated let store: any JobStore
+  nonisolated let replica: (any JobReplica)?
   nonisolated let policy: SitePolicy
   nonisolated let folder: FilePath
   nonisolated let settings: Settings
@@ -45,11 +46,16 @@ public actor JobService {
   /// Who aborts it.
   var aborted: [String: String] = [:]
   var waitingReasons: [String: String] = [:]
+  /// The jobs whose folders here are as new as their copies.
+  var current: Set<String> = []
+  /// Why the server cannot go on: what another one would need to take over can be written no longer.
+  nonisolated let fault = Mutex<(any Error)?>(nil)
   private var steps = 0
 
   private enum Event: Sendable {
     case look
     case start(job: String)
+    case stop(any Error)
   }
   private let events: AsyncStream<Event>
   private let event: AsyncStream<Event>.Continuation
@@ -60,6 +66,8 @@ public actor JobService {
   ///   - kit: The server's.
   ///   - network: The way to the sites.
   ///   - store: Where jobs are kept.
+  ///   - replica: Where copies of their folders are kept, if another server can take over; ``takeOver()`` then comes before
+  ///     ``run()``.
   ///   - folder: Where their folders are; `work/jobs` in the kit if `nil`.
   ///   - settings: The rest.
   ///   - observe: Is told what happens, before anything follows from it; throwing refuses it.
@@ -68,6 +76,7 @@ public actor JobService {
     _ kit: StartupKit,
     network: any SiteNetwork,
     store: any JobStore,
+    replica: (any JobReplica)? = nil,
     in folder: FilePath? = nil,
     settings: Settings = Settings(),
     observe: @escaping @Sendable (ServerEvent) throws -> Void = { _ in }
@@ -75,6 +84,7 @@ public actor JobService {
     self.kit = kit
     self.network = network
     self.store = store
+    self.replica = replica
     self.settings = settings
     self.observe = observe
     policy = try SitePolicy(of: kit, components: settings.components)
@@ -92,6 +102,8 @@ public actor JobService {
   }
 
   /// Runs jobs, until the task is cancelled; those that run then go on when the server is started again.
+  ///
+  /// - Throws: What keeps the server from noting what it does, where another one can take over.
   public func run() async throws {
     let event = event
     network.whenSitesChange { event.yield(.look) }
@@ -105,9 +117,10 @@ public actor JobService {
     }
     event.yield(.look)
     defer { watchers.endAll() }
-    await withDiscardingTaskGroup { group in
+    try await withThrowingDiscardingTaskGroup { group in
       for await event in events {
         switch event {
+        case .stop(let error): throw error
         case .start(let job): group.addTask { await self.carryOut(job) }
         case .look:
           // One site that does not answer keeps nobody waiting.
@@ -121,6 +134,9 @@ public actor JobService {
 
   /// Looks again which jobs can start.
   nonisolated func lookAgain() { event.yield(.look) }
+
+  /// Ends ``run()``.
+  nonisolated func stop(because error: any Error) { event.yield(.stop(error)) }
 
   // MARK: Sites
 
@@ -227,7 +243,7 @@ public actor JobService {
     _ id: String,
     _ change: (inout JobRecord) throws -> Void
   ) throws -> JobRecord {
-    let job = try store.update(id, change)
+    let job = try noting { try store.update(id, change) }
     try observe(.jobChanged(job))
     watchers.tell(.changed(job), of: id)
     if job.state.isOver { watchers.end(id) }
@@ -309,6 +325,8 @@ public actor JobService {
   }
 
   private func end(_ id: String, _ result: Result<JobState.Outcome, any Error>?) {
+    // The job goes on with the next server, or with this one when it is started again.
+    guard fault.withLock({ $0 == nil }) else { return }
     let outcome: JobState.Outcome
     switch result {
     case .success(let done)?: outcome = done
@@ -322,6 +340,8 @@ public actor JobService {
     aborted[id] = nil
     refusals[id] = nil
     do {
+      // Before the store says that it is over: what it has made is there then, whoever is asked.
+      try replicate(id)
       let job = try change(id) {
         $0.state = .finished(outcome)
         $0.ended = Date()

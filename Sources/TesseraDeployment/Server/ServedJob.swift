@@ -36,7 +36,9 @@ struct ServedJob: Sendable {
     try await runRounds(of: job, with: roster)
   }
 
-  private var rosterFile: FilePath { service.folder(of: id).appending("roster.json") }
+  private var rosterFile: FilePath {
+    service.folder(of: id).appending(JobService.rosterName)
+  }
 
   // MARK: Giving the job to sites
 
@@ -141,13 +143,17 @@ struct ServedJob: Sendable {
     )
     let folder = service.runFolder(of: id)
     let record: RunRecord
-    if FileManager.default.fileExists(atPath: folder.appending("run.json").string) {
+    let hasBegun = try service.store.job(id)?.state == .running
+    if hasBegun {
       record = try RunRecord.open(at: folder)
     } else {
+      // A process that was killed in between may have left one, of other sites.
+      try? FileManager.default.removeItem(atPath: folder.string)
       record = try RunRecord.create(at: folder, try deployed.newManifest(id: id))
       try job.write(to: record)
+      try service.replicate(id)
     }
-    if try service.store.job(id)?.state != .running {
+    if !hasBegun {
       try service.change(id) {
         $0.state = .running
         $0.started = $0.started ?? Date()
@@ -166,6 +172,8 @@ struct ServedJob: Sendable {
       for round in done {
         service.watchers.tell(.roundFinished(.init(round, of: rounds)), of: id)
       }
+    } didSave: {
+      try service.replicate(id)
     } finishRound: { round in
       let summary = JobEvent.RoundSummary(round, of: rounds)
       try service.observe(.roundFinished(job: id, summary))

@@ -85,6 +85,8 @@ public struct DeployedJob: Sendable {
   ///   - transport: The way to the sites.
   ///   - observe: Is told what happens, from any thread.
   ///   - resumed: Is told the rounds that an earlier process has done, before anything else.
+  ///   - didSave: Is called whenever there is something new on the disk that a process which goes on needs, before anything follows
+  ///     from it: when the run begins, within rounds of many tasks, and after each round; throwing ends the run.
   ///   - finishRound: Is called after each round, when it is saved; throwing ends the run.
   /// - Returns: The finished manifest, which is saved too.
   /// - Throws: What keeps it from going on; `CancellationError` if the task was cancelled. The record then says so.
@@ -93,13 +95,15 @@ public struct DeployedJob: Sendable {
     over transport: any Transport,
     observe: @escaping @Sendable (FederationEvent) -> Void = { _ in },
     resumed: ([RunManifest.Round]) -> Void = { _ in },
+    didSave: @escaping @Sendable () throws -> Void = {},
     finishRound: (RunManifest.Round) throws -> Void = { _ in }
   ) async throws -> RunManifest {
     let run = try OpenRun(record)
     resumed(run.manifest.trainings.first?.rounds ?? [])
     if run.manifest.status == .finished { return run.manifest }
     return try await run.finishing {
-      let training = try training(in: record, over: transport)
+      var training = try training(in: record, over: transport)
+      training.didSave = didSave
       let state = try await training.run(
         in: run,
         observe: observe,

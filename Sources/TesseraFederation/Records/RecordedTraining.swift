@@ -24,6 +24,9 @@ public struct RecordedTraining: Sendable {
   /// What the privacy budgets' owners have spent by a state.
   public var epsilon: (@Sendable (WorkflowState) throws -> [String: Double])?
 
+  /// Is called whenever what a process that goes on needs is on the disk, before anything follows from it; throwing ends the run.
+  public var didSave: @Sendable () throws -> Void = {}
+
   /// A training of a run.
   public init(name: String, federation: Federation, initial: WorkflowState) {
     self.name = name
@@ -60,14 +63,16 @@ public struct RecordedTraining: Sendable {
       )
       return state
     }
+    try didSave()
     var federation = federation
-    let progress = progressFile(in: run.record)
+    let (progress, didSave) = (progressFile(in: run.record), didSave)
     federation.progress = RoundProgressStore {
       FileManager.default.contents(atPath: progress.string)
     } save: { data in
       try AtomicFile.write(to: progress) { writer in
         try data.withUnsafeBytes { try writer.write($0) }
       }
+      try didSave()
     }
     var firstStep = state.step + 1
     let outcome = try await federation.run(from: state) { result in
@@ -82,6 +87,7 @@ public struct RecordedTraining: Sendable {
       unlink(progress.string)
       removeStates(in: run.record, except: entry.round)
       memories?.settle(at: result.state.step)
+      try didSave()
       try finishRound(entry)
     } journal: { event in
       try run.append(.init(event, in: name))

@@ -11,14 +11,15 @@ struct Check: AsyncParsableCommand {
     abstract: "Looks at all that a start-up kit's program needs, before the first job does.",
     discussion: """
       The kit's files, its certificate and the clock; the server's names and ports, and TLS with it; disk, folders and limits; \
-      the participant's policy and data. ✓ is good, ! works and should be looked at, ✗ keeps jobs from running. \
-      docs/operators.md explains each finding by its name.
+      the participant's policy and data; the database that two servers share. ✓ is good, ! works and should be looked at, \
+      ✗ keeps jobs from running. docs/operators.md explains each finding by its name.
       """
   )
 
   @Argument(help: "The kit.", completion: .directory)
   var kit: String
 
+  @OptionGroup var database: DatabaseOptions
   @OptionGroup var answer: AnswerOptions
 
   private struct Result: Encodable {
@@ -38,7 +39,7 @@ struct Check: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingErrors {
-      let preflight = Preflight(kit: FilePath(kit)) { kit, host, port in
+      let preflight = Preflight(kit: FilePath(kit), database: database.address) { kit, host, port in
         do { return try await ServerProbe(kit).contact(host: host, port: port) } catch {
           return .unreachable(reason: "\(error)")
         }

@@ -41,6 +41,9 @@ final class Ending: Sendable {
     }
   }
 
+  /// Ends the program at once: whatever it did to end in order could only be refused, and hold up who takes over.
+  static func now() -> Never { _exit(1) }
+
   private func stop() {
     let stop = state.withLock { state in
       state.isEnded = true

@@ -46,9 +46,17 @@ final class ProgramLog: Sendable {
   private let address: (host: String, port: Int)?
   private let isConnected = Mutex(false)
   private let refusals = Mutex(RefusalTally())
+  /// Whether the program is a server that waits for another one to end.
+  private let standsBy: Mutex<Bool>
 
   /// The log of a kit's program: to standard error, to `logs` in the kit, and of each job to its folder.
-  init(_ kit: StartupKit, _ options: ProgramOptions) throws {
+  ///
+  /// - Parameters:
+  ///   - kit: The program's.
+  ///   - options: Where it is told.
+  ///   - standsBy: Whether it is a server that acts only from ``becomesActive(_:)`` on.
+  /// - Throws: `ValidationError` if `--operations` is no address.
+  init(_ kit: StartupKit, _ options: ProgramOptions, standsBy: Bool = false) throws {
     self.kit = kit
     address = try options.operations.map { try ConsoleOptions.address($0, of: "--operations") }
     let (metrics, participant) = (metrics, kit.participant)
@@ -65,11 +73,22 @@ final class ProgramLog: Sendable {
       metadata: participant.kind == .site ? ["site": "\(participant.name)"] : [:]
     )
     metrics.watchCertificate(until: kit.expires)
+    self.standsBy = Mutex(standsBy)
     // One server alone is the one that acts.
-    if participant.kind == .server { metrics.holdsLease.set(1) }
+    if participant.kind == .server { metrics.holdsLease.set(standsBy ? 0 : 1) }
   }
 
   func line(_ text: String) { logger.info("\(text)") }
+
+  /// Says what ends the program.
+  func failure(_ text: String) { logger.critical("\(text)") }
+
+  /// Says that the server acts from now on.
+  func becomesActive(_ text: String) {
+    standsBy.withLock { $0 = false }
+    metrics.holdsLease.set(1)
+    logger.notice("\(text)")
+  }
 
   func set(level: String) {
     guard let level = Logger.Level(rawValue: level) else { return }
@@ -138,6 +157,14 @@ final class ProgramLog: Sendable {
       .certificate(from: kit.certificate.notValidBefore, until: kit.expires),
       .writable(kit.folder.appending("work")),
     ]
+    if kit.participant.kind == .server {
+      checks.append(
+        ReadinessCheck("lease") { [weak self] in
+          self?.standsBy.withLock { $0 } ?? false
+            ? "standby: another server is the active one" : nil
+        }
+      )
+    }
     if kit.participant.kind == .site {
       checks.append(.connected { [weak self] in self?.isConnected.withLock { $0 } ?? false })
     }

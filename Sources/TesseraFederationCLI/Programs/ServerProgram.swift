@@ -12,6 +12,9 @@ struct ServerProgram: AsyncParsableCommand {
     abstract: "Runs a federation's server.",
     discussion: """
       What it must not forget is in the kit's folder 'work'. Killed and started again, it goes on with the jobs that ran.
+
+      Two servers behind one address share a PostgreSQL database: started with --database, a server stands by until it is the active \
+      one, and goes on with the jobs of the one before. docs/standby.md sets it up.
       """
   )
 
@@ -27,6 +30,7 @@ struct ServerProgram: AsyncParsableCommand {
   @Option(help: "Seconds without a sign of life after which a connection is given up.")
   var patience: Double = 60
 
+  @OptionGroup var database: DatabaseOptions
   @OptionGroup var options: ProgramOptions
 
   func run() async throws {
@@ -35,7 +39,8 @@ struct ServerProgram: AsyncParsableCommand {
         throw ValidationError("--patience must be in 0.1...86400, not \(patience)")
       }
       let kit = try StartupKit(contentsOf: FilePath(kit))
-      let log = try ProgramLog(kit, options)
+      let (database, patience) = (database.address, patience)
+      let log = try ProgramLog(kit, options, standsBy: database != nil)
       let audit = try AuditLog(of: kit)
       let server = try FederationServer(
         kit,
@@ -48,24 +53,22 @@ struct ServerProgram: AsyncParsableCommand {
         atPath: work.string,
         withIntermediateDirectories: true
       )
-      let store = try SQLiteJobStore(at: work.appending("jobs.sqlite"))
-      log.metrics.watchJobs(of: store)
-      log.metrics.watchSites(of: server)
+      let own = database == nil ? try SQLiteJobStore(at: work.appending("jobs.sqlite")) : nil
       let ending = Ending()
-      var settings = JobService.Settings()
-      settings.patience = .seconds(patience)
-      let jobs = try JobService(kit, network: server, store: store, settings: settings) {
-        try audit.note($0, at: kit.participant.name)
-        log.note($0)
-      }
       try await ending.run { ending in
+        let acting = ActingServer(
+          kit: kit,
+          server: server,
+          log: log,
+          audit: audit,
+          patience: .seconds(patience),
+          ending: ending
+        )
         try await withThrowingTaskGroup { group in
-          group.addTask { try await server.run(administering: jobs) { ending.end($0, log) } }
-          group.addTask { try await jobs.run() }
           group.addTask { try await log.serve() }
           group.addTask {
-            let port = try await server.port
-            log.line("\(kit.participant.name) of \(kit.project) listens at port \(port)")
+            if let own { try await acting.serve(from: own, replica: nil) }
+            if let database { try await acting.serve(sharing: database) }
           }
           for try await _ in group {}
         }

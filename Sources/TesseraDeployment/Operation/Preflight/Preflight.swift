@@ -8,7 +8,7 @@ public import TesseraProvisioning
 ///     for finding in report.findings { print(finding.verdict.mark, finding.message) }
 ///
 /// The kit's files, its certificate and the clock; names and ports of servers, and TLS with them; disk, folders and limits; the
-/// participant's own settings and data.
+/// participant's own settings and data; the database of two servers.
 public struct Preflight: Sendable {
   /// What was found.
   public struct Report: Sendable {
@@ -34,6 +34,7 @@ public struct Preflight: Sendable {
 
   let folder: FilePath
   let now: Date
+  let database: String?
   let policy: Reading<Policy>
   let data: Reading<[String: FilePath]>
   let contact: @Sendable (StartupKit, _ host: String, _ port: Int) async -> ServerContact
@@ -43,18 +44,21 @@ public struct Preflight: Sendable {
   /// - Parameters:
   ///   - folder: The kit.
   ///   - now: The time.
+  ///   - database: That of two servers behind one address, as of ``PostgreSQLJobStore/init(at:epoch:)``; none if `nil`.
   ///   - policy: Reads `local/policy.yml`.
   ///   - data: Reads `local/data.yml`: the names of data, and where they are.
   ///   - contact: Tries to reach a server.
   public init(
     kit folder: FilePath,
     at now: Date = Date(),
+    database: String? = nil,
     policy: @escaping Reading<Policy> = Preflight.policy(of:),
     data: @escaping Reading<[String: FilePath]> = Preflight.data(of:),
     contact: @escaping @Sendable (StartupKit, _ host: String, _ port: Int) async -> ServerContact
   ) {
     self.folder = folder
     self.now = now
+    self.database = database
     self.policy = policy
     self.data = data
     self.contact = contact
@@ -79,6 +83,7 @@ public struct Preflight: Sendable {
     findings += clock(of: kit)
     if kit.participant.kind == .server {
       findings += await port(of: kit)
+      findings += sharedState()
     } else {
       findings += await servers(of: kit)
     }

@@ -4,7 +4,7 @@ extension PreflightFinding.Code {
     switch self {
     case .kitWhole, .certificateGood, .keysPrivate, .clockGood, .nameResolved, .serverGood,
       .portFree, .portOwn, .diskGood, .folderWritable, .filesGood, .policyGood, .dataGood,
-      .pythonGood:
+      .pythonGood, .databaseGood:
       nil
     case .kitUnreadable:
       "Name the folder that has manifest.json, and start as the user that owns it; else ask the administrator for the kit again."
@@ -50,6 +50,11 @@ extension PreflightFinding.Code {
     case .dataNone: "Say in local/data.yml where this site's data are, by the names that jobs use."
     case .dataUnreadable:
       "Put right the path in local/data.yml, or let the user that starts the program read it."
+    case .databaseUnreachable:
+      "The end of the message says why: look at host, port, user and password of the address, and at pg_hba.conf of the database."
+    case .databaseNewer: "Update this server: another one of a newer version has been here."
+    case .databaseReadOnly:
+      "As the database's owner: GRANT CREATE ON SCHEMA public TO the user of the address."
     case .pythonMissing:
       "Install what is missing (pip install ./python), or leave run-external at none in local/policy.yml."
     }

@@ -80,13 +80,17 @@ public struct PreflightFinding: Sendable, Hashable, Codable {
     case dataUnreadable = "data-unreadable"
     case pythonGood = "python-good"
     case pythonMissing = "python-missing"
+    case databaseGood = "database-good"
+    case databaseUnreachable = "database-unreachable"
+    case databaseNewer = "database-newer"
+    case databaseReadOnly = "database-read-only"
 
     /// Whether it is as it should be.
     public var verdict: Verdict {
       switch self {
       case .kitWhole, .certificateGood, .keysPrivate, .clockGood, .nameResolved, .serverGood,
         .portFree, .portOwn, .diskGood, .folderWritable, .filesGood, .policyGood, .dataGood,
-        .pythonGood:
+        .pythonGood, .databaseGood:
         .good
       case .certificateEndsSoon, .authorityEndsSoon, .keysReadable, .clockBehind,
         .serverNotListening, .serverOtherName, .diskLow, .filesFew, .dataNone, .pythonMissing:
@@ -94,7 +98,7 @@ public struct PreflightFinding: Sendable, Hashable, Codable {
       case .kitUnreadable, .kitAltered, .kitUntrusted, .certificateOutOfTime, .certificateRevoked,
         .clockDiffers, .nameUnresolved, .serverUnreachable, .serverWithoutTLS, .serverUntrusted,
         .serverRefuses, .portTaken, .portNotAllowed, .diskFull, .folderReadOnly, .policyWrong,
-        .dataWrong, .dataUnreadable:
+        .dataWrong, .dataUnreadable, .databaseUnreachable, .databaseNewer, .databaseReadOnly:
         .failure
       }
     }

@@ -5,8 +5,12 @@ internal import SystemPackage
 enum FolderListing {
   /// The paths of the files in it and in folders within, in order; without links, and files that are not finished.
   ///
+  /// - Parameters:
+  ///   - folder: The folder.
+  ///   - items: The files and folders in it that count; all if `nil`.
+  /// - Returns: The paths, from the folder on.
   /// - Throws: ``DeploymentError`` if one of the folders cannot be read: its files would otherwise be taken for gone.
-  static func files(in folder: FilePath) throws -> [String] {
+  static func files(in folder: FilePath, only items: [String]? = nil) throws -> [String] {
     var files: [String] = []
     var folders = [""]
     while let prefix = folders.popLast() {
@@ -18,6 +22,7 @@ enum FolderListing {
         throw DeploymentError(code: .cannotRead, message: "the folder \(path) cannot be read")
       }
       for name in names where !name.hasSuffix(".partial") {
+        if let items, prefix.isEmpty, !items.contains(name) { continue }
         let relative = prefix.isEmpty ? name : "\(prefix)/\(name)"
         switch try attributes(of: folder.appending(relative))[.type] as? FileAttributeType {
         case .typeRegular: files.append(relative)

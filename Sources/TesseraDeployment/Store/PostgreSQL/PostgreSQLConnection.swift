@@ -20,6 +20,8 @@ final class PostgreSQLConnection: @unchecked Sendable {
   private let connection: OpaquePointer
   /// What messages call the database.
   let name: String
+  /// May hold a password.
+  private let address: String
 
   /// Connects.
   ///
@@ -42,6 +44,7 @@ final class PostgreSQLConnection: @unchecked Sendable {
       )
     else { throw DeploymentError(code: .unavailable, message: "no memory for a connection") }
     self.connection = connection
+    self.address = address
     let database = PQdb(connection).map { String(cString: $0) } ?? ""
     let host = PQhost(connection).map { String(cString: $0) } ?? ""
     name = "the database \(database.isEmpty ? "" : "\(database) ")at \(host)"
@@ -136,7 +139,12 @@ final class PostgreSQLConnection: @unchecked Sendable {
 
   /// Carries out statements that are all done, or none of them.
   func transaction<Result>(_ body: (PostgreSQLConnection) throws -> Result) throws -> Result {
-    try execute("BEGIN")
+    do { try execute("BEGIN") } catch {
+      // A connection that was lost while it was idle is noticed here, and nothing has been done yet.
+      guard !isAlive else { throw error }
+      try reconnect()
+      try execute("BEGIN")
+    }
     do {
       let result = try body(self)
       try execute("COMMIT")
@@ -183,8 +191,10 @@ final class PostgreSQLConnection: @unchecked Sendable {
   }
 
   private func lost() -> DeploymentError {
+    // An address that cannot be understood is repeated by libpq as it is.
     let message = String(cString: PQerrorMessage(connection))
       .trimmingCharacters(in: .whitespacesAndNewlines)
+      .replacingOccurrences(of: address, with: "the address")
     return DeploymentError(
       code: .unavailable,
       message: "\(name) is not available: \(message.isEmpty ? "the connection is lost" : message)"

@@ -21,16 +21,46 @@ enum PostgreSQLSchema {
       )
       let found = try connection.query("SELECT max(version) FROM tessera_version").first?.first
       let version = (found ?? nil).integer ?? 0
-      guard version <= Self.version else {
-        throw DeploymentError(
-          code: .cannotRead,
-          message: """
-            \(connection.name) was written by a newer version of Tessera, which this one cannot read
-            """
-        )
-      }
+      guard version <= Self.version else { throw newer(connection) }
       if version < 1 { try connection.execute(first) }
     }
+  }
+
+  /// What is in a database, without changing anything there.
+  ///
+  /// - Parameter address: The database, as of ``PostgreSQLJobStore/init(at:epoch:)``.
+  /// - Returns: What messages call it, and the version of its tables; `nil` if there are none.
+  /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/unavailable`` if it is not there, with code
+  ///   ``DeploymentError/Code/cannotRead`` if its tables are of a newer version, and with code
+  ///   ``DeploymentError/Code/notAllowed`` if there are none, and the user may not make them.
+  static func look(at address: String) throws -> (name: String, version: Int?) {
+    let connection = try PostgreSQLConnection(address)
+    let table = try connection.query("SELECT to_regclass('tessera_version')::text").first?.first
+    guard (table ?? nil) != nil else {
+      let right = try connection.query(
+        "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)::text"
+      ).first?.first
+      guard (right ?? nil).text == "true" else {
+        throw DeploymentError(
+          code: .notAllowed,
+          message: "\(connection.name) has no tables of Tessera, and its user may not make them"
+        )
+      }
+      return (connection.name, nil)
+    }
+    let found = try connection.query("SELECT max(version) FROM tessera_version").first?.first
+    let version = (found ?? nil).integer ?? 0
+    guard version <= Self.version else { throw newer(connection) }
+    return (connection.name, version)
+  }
+
+  private static func newer(_ connection: PostgreSQLConnection) -> DeploymentError {
+    DeploymentError(
+      code: .cannotRead,
+      message: """
+        \(connection.name) was written by a newer version of Tessera, which this one cannot read
+        """
+    )
   }
 
   /// Refuses to write for a server that is not the active one any longer; until the transaction ends, no other can become it.
@@ -63,21 +93,19 @@ enum PostgreSQLSchema {
     INSERT INTO tessera_lease (epoch, holder) VALUES (0, '');
     CREATE TABLE tessera_files (
       job text NOT NULL,
-      part text NOT NULL,
       path text NOT NULL,
       bytes bigint NOT NULL,
       digest text NOT NULL,
-      PRIMARY KEY (job, part, path)
+      PRIMARY KEY (job, path)
     );
     CREATE TABLE tessera_chunks (
       job text NOT NULL,
-      part text NOT NULL,
       path text NOT NULL,
       number bigint NOT NULL,
       digest text NOT NULL,
       content bytea NOT NULL,
-      PRIMARY KEY (job, part, path, number),
-      FOREIGN KEY (job, part, path) REFERENCES tessera_files ON DELETE CASCADE
+      PRIMARY KEY (job, path, number),
+      FOREIGN KEY (job, path) REFERENCES tessera_files ON DELETE CASCADE
     );
     -- Models do not get smaller, and packing them takes time.
     ALTER TABLE tessera_chunks ALTER COLUMN content SET STORAGE EXTERNAL;

@@ -5,20 +5,12 @@ public import SystemPackage
 
 /// Copies of jobs' folders in the database, from which the server that takes over goes on.
 ///
-///     try replica.store(folder: run, job: job.id)        // after each round
-///     try replica.restore(job: job.id, into: run)        // by the server that takes over
+///     try replica.store(folder, of: job.id)              // after each round
+///     try replica.restore(job.id, into: folder)          // by the server that takes over
 ///
 /// A folder is stored as a whole or not at all. Of its files, chunks that the database has already are not sent again: a journal
 /// that has grown by a line costs a chunk, a model that is the same nothing.
-public final class RecordReplica: Sendable {
-  /// Which of a job's folders it is.
-  public enum Part: String, Sendable, Hashable, CaseIterable {
-    /// What the job's run has recorded so far.
-    case run
-    /// The job as its submitter has signed it.
-    case bundle
-  }
-
+public final class RecordReplica: JobReplica {
   /// How many bytes travel and are kept together.
   static let chunkSize = 2 << 20
 
@@ -31,7 +23,7 @@ public final class RecordReplica: Sendable {
 
   private struct State {
     let connection: PostgreSQLConnection
-    /// The files of which the database has all, by job, part and path.
+    /// The files of which the database has all, by job and path.
     var known: [String: Stamp] = [:]
   }
 
@@ -56,19 +48,19 @@ public final class RecordReplica: Sendable {
   /// Links, and files that are not finished (`.partial`), are left out.
   ///
   /// - Parameters:
-  ///   - folder: Does not change meanwhile.
+  ///   - folder: Does not change meanwhile, but for files that grow.
   ///   - job: The job.
-  ///   - part: Which of its folders it is.
+  ///   - items: The files and folders in it that are copied; all if `nil`.
   /// - Throws: ``DeploymentError``; the copy is then as before. With code ``DeploymentError/Code/notAllowed`` the server is not the
   ///   active one any longer.
-  public func store(folder: FilePath, job: String, part: Part = .run) throws {
-    let files = try FolderListing.files(in: folder)
+  public func store(_ folder: FilePath, of job: String, only items: [String]?) throws {
+    let files = try FolderListing.files(in: folder, only: items)
     try state.withLock { state in
       try state.connection.reconnect()
       var known = state.known
       try state.connection.transaction { connection in
         try PostgreSQLSchema.requireLease(epoch ?? -1, connection)
-        let copy = ReplicaFolder(connection, job, part)
+        let copy = ReplicaFolder(connection, job)
         for name in try copy.paths() where !files.contains(name) {
           try copy.remove(name)
           known[copy.key(name)] = nil
@@ -90,26 +82,25 @@ public final class RecordReplica: Sendable {
   ///
   /// - Parameters:
   ///   - job: The job.
-  ///   - part: Which of its folders.
   ///   - folder: Is not there, or empty; it is there as a whole afterwards, or not at all.
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/notFound`` if nothing is stored of it, with code
   ///   ``DeploymentError/Code/altered`` if a digest is wrong, and with code ``DeploymentError/Code/alreadyThere`` if the folder
   ///   holds something.
-  public func restore(job: String, part: Part = .run, into folder: FilePath) throws {
+  public func restore(_ job: String, into folder: FilePath) throws {
     try state.withLock { state in
       try state.connection.reconnect()
       try state.connection.transaction { connection in
         // All of it as it was at one time, whatever the active server writes meanwhile.
         try connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        try ReplicaFolder(connection, job, part).restore(into: folder)
+        try ReplicaFolder(connection, job).restore(into: folder)
       }
     }
   }
 
-  /// Forgets a job's folders.
+  /// Forgets a job's copy.
   ///
   /// - Throws: ``DeploymentError``.
-  public func remove(job: String) throws {
+  public func remove(_ job: String) throws {
     try state.withLock { state in
       try state.connection.reconnect()
       try state.connection.transaction { connection in
@@ -120,16 +111,13 @@ public final class RecordReplica: Sendable {
     }
   }
 
-  /// The jobs of which a folder is stored.
+  /// The jobs of which there is a copy.
   ///
   /// - Throws: ``DeploymentError``.
-  public func jobs(part: Part = .run) throws -> Set<String> {
+  public func jobs() throws -> Set<String> {
     try state.withLock { state in
       try state.connection.reconnect()
-      let rows = try state.connection.query(
-        "SELECT DISTINCT job FROM tessera_files WHERE part = $1::text",
-        [.text(part.rawValue)]
-      )
+      let rows = try state.connection.query("SELECT DISTINCT job FROM tessera_files")
       return Set(rows.compactMap { $0.first?.text })
     }
   }

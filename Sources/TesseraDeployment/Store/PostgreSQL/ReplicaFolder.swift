@@ -6,30 +6,28 @@ internal import SystemPackage
 struct ReplicaFolder {
   private let connection: PostgreSQLConnection
   private let job: String
-  private let part: RecordReplica.Part
 
-  init(_ connection: PostgreSQLConnection, _ job: String, _ part: RecordReplica.Part) {
+  init(_ connection: PostgreSQLConnection, _ job: String) {
     self.connection = connection
     self.job = job
-    self.part = part
   }
 
-  private var place: [PostgreSQLConnection.Value] { [.text(job), .text(part.rawValue)] }
+  private var place: [PostgreSQLConnection.Value] { [.text(job)] }
 
   /// What tells a file from all others.
-  func key(_ path: String) -> String { "\(job)/\(part.rawValue)/\(path)" }
+  func key(_ path: String) -> String { "\(job)/\(path)" }
 
   /// The files that are there.
   func paths() throws -> [String] {
     try connection.query(
-      "SELECT path FROM tessera_files WHERE job = $1::text AND part = $2::text ORDER BY path",
+      "SELECT path FROM tessera_files WHERE job = $1::text ORDER BY path",
       place
     ).compactMap { $0.first?.text }
   }
 
   func remove(_ path: String) throws {
     try connection.query(
-      "DELETE FROM tessera_files WHERE job = $1::text AND part = $2::text AND path = $3::text",
+      "DELETE FROM tessera_files WHERE job = $1::text AND path = $2::text",
       place + [.text(path)]
     )
   }
@@ -38,14 +36,14 @@ struct ReplicaFolder {
   func store(_ path: String, from file: FilePath) throws {
     try connection.query(
       """
-      INSERT INTO tessera_files (job, part, path, bytes, digest) VALUES ($1::text, $2::text, $3::text, 0, '') \
+      INSERT INTO tessera_files (job, path, bytes, digest) VALUES ($1::text, $2::text, 0, '') \
       ON CONFLICT DO NOTHING
       """,
       place + [.text(path)]
     )
     let stored = try connection.query(
       """
-      SELECT digest FROM tessera_chunks WHERE job = $1::text AND part = $2::text AND path = $3::text \
+      SELECT digest FROM tessera_chunks WHERE job = $1::text AND path = $2::text \
       ORDER BY number
       """,
       place + [.text(path)]
@@ -58,9 +56,9 @@ struct ReplicaFolder {
       if !stored.indices.contains(number) || stored[number] != digest {
         try connection.query(
           """
-          INSERT INTO tessera_chunks (job, part, path, number, digest, content) \
-          VALUES ($1::text, $2::text, $3::text, $4, $5::text, $6::bytea) \
-          ON CONFLICT (job, part, path, number) DO UPDATE SET digest = EXCLUDED.digest, content = EXCLUDED.content
+          INSERT INTO tessera_chunks (job, path, number, digest, content) \
+          VALUES ($1::text, $2::text, $3, $4::text, $5::bytea) \
+          ON CONFLICT (job, path, number) DO UPDATE SET digest = EXCLUDED.digest, content = EXCLUDED.content
           """,
           place + [.text(path), .integer(number), .text(digest), .bytes(chunk)]
         )
@@ -71,15 +69,15 @@ struct ReplicaFolder {
     if stored.count > number {
       try connection.query(
         """
-        DELETE FROM tessera_chunks WHERE job = $1::text AND part = $2::text AND path = $3::text AND number >= $4
+        DELETE FROM tessera_chunks WHERE job = $1::text AND path = $2::text AND number >= $3
         """,
         place + [.text(path), .integer(number)]
       )
     }
     try connection.query(
       """
-      UPDATE tessera_files SET bytes = $4, digest = $5::text \
-      WHERE job = $1::text AND part = $2::text AND path = $3::text
+      UPDATE tessera_files SET bytes = $3, digest = $4::text \
+      WHERE job = $1::text AND path = $2::text
       """,
       place + [.text(path), .integer(bytes), .text(Hexadecimal.text(hash.finalize()))]
     )
@@ -89,14 +87,14 @@ struct ReplicaFolder {
   func restore(into folder: FilePath) throws {
     let files = try connection.query(
       """
-      SELECT path, bytes, digest FROM tessera_files WHERE job = $1::text AND part = $2::text ORDER BY path
+      SELECT path, bytes, digest FROM tessera_files WHERE job = $1::text ORDER BY path
       """,
       place
     )
     guard !files.isEmpty else {
       throw DeploymentError(
         code: .notFound,
-        message: "\(connection.name) holds no \(part.rawValue) of job \(job)"
+        message: "\(connection.name) holds no copy of job \(job)"
       )
     }
     let manager = FileManager.default
@@ -145,7 +143,8 @@ struct ReplicaFolder {
       file,
       .writeOnly,
       options: [.create, .exclusiveCreate, .closeOnExec],
-      permissions: [.ownerReadWrite, .groupRead, .otherRead]
+      // Among them are the secrets that noise comes from.
+      permissions: [.ownerReadWrite]
     )
     var hash = SHA256()
     var count = 0
@@ -155,7 +154,7 @@ struct ReplicaFolder {
         let chunk = try connection.query(
           """
           SELECT content FROM tessera_chunks \
-          WHERE job = $1::text AND part = $2::text AND path = $3::text AND number = $4
+          WHERE job = $1::text AND path = $2::text AND number = $3
           """,
           place + [.text(path), .integer(number)],
           isBinary: true

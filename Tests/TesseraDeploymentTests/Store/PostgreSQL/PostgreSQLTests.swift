@@ -106,7 +106,7 @@ struct PostgreSQLTests {
     #expect(error.message.contains("two"))
     #expect(failure { try old.add(JobStoreLaws.job("b")) }?.code == .notAllowed)
     #expect(failure { try old.remove("a") }?.code == .notAllowed)
-    #expect(failure { try replica.remove(job: "a") }?.code == .notAllowed)
+    #expect(failure { try replica.remove("a") }?.code == .notAllowed)
     #expect(try old.jobs() == new.jobs())
     #expect(try new.jobs().count == 1)
   }

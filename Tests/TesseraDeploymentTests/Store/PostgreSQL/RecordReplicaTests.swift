@@ -65,11 +65,11 @@ struct RecordReplicaTests {
           atPath: run.appending("state-a-\(round - 1).safetensors").string
         )
       }
-      try replica.store(folder: run, job: "job-1")
+      try replica.store(run, of: "job-1")
       // By another, which has seen nothing of it before.
       let other = try RecordReplica(at: address, epoch: nil)
       let restored = folder.path.appending("restored-\(round)")
-      try other.restore(job: "job-1", into: restored)
+      try other.restore("job-1", into: restored)
       var expected = try contents(of: run)
       expected[".state.partial"] = nil
       #expect(expected.count == 5)
@@ -77,9 +77,9 @@ struct RecordReplicaTests {
     }
     // A file that has got shorter has no chunks left over.
     try write("journal.jsonl", [7])
-    try replica.store(folder: run, job: "job-1")
+    try replica.store(run, of: "job-1")
     let restored = folder.path.appending("short")
-    try replica.restore(job: "job-1", into: restored)
+    try replica.restore("job-1", into: restored)
     #expect(try contents(of: restored)["journal.jsonl"] == [7])
     #expect(
       try server.psql(
@@ -97,7 +97,7 @@ struct RecordReplicaTests {
     let replica = try RecordReplica(at: address, epoch: lease.epoch)
     try write("model", Self.noise(6_000_000, 1))
     try write("journal", Self.noise(2 << 20, 2) + [1])
-    try replica.store(folder: run, job: "a")
+    try replica.store(run, of: "a")
     func versions() throws -> [String] {
       try server.psql(
         "SELECT path || number || ':' || xmin FROM tessera_chunks ORDER BY path, number",
@@ -105,45 +105,42 @@ struct RecordReplicaTests {
       ).split(separator: "\n").map(String.init)
     }
     let before = try versions()
-    try replica.store(folder: run, job: "a")
+    try replica.store(run, of: "a")
     #expect(try versions() == before)
     // One that has seen nothing of it compares digests.
-    try RecordReplica(at: address, epoch: lease.epoch).store(folder: run, job: "a")
+    try RecordReplica(at: address, epoch: lease.epoch).store(run, of: "a")
     #expect(try versions() == before)
     try write("journal", Self.noise(2 << 20, 2) + [1, 2])
-    try replica.store(folder: run, job: "a")
+    try replica.store(run, of: "a")
     let after = try versions()
     #expect(after.count == before.count)
     #expect(Set(after).subtracting(before).count == 1)
   }
 
-  @Test("jobs and their parts are apart")
-  func parts() async throws {
+  @Test("jobs are apart, and only what is named is copied")
+  func jobs() async throws {
     let lease = try await ServerLease.acquire(at: address, as: "one")
     let replica = try RecordReplica(at: address, epoch: lease.epoch)
     try write("a", [1])
-    try replica.store(folder: run, job: "job-1")
+    try replica.store(run, of: "job-1")
     try write("a", [2])
-    try replica.store(folder: run, job: "job-1", part: .bundle)
-    try write("a", [3])
-    try replica.store(folder: run, job: "job-2")
-    func restored(_ job: String, _ part: RecordReplica.Part) throws -> [String: [UInt8]] {
-      let target = folder.path.appending("\(job)-\(part)")
-      try replica.restore(job: job, part: part, into: target)
+    try write("tensorboard/events", [4])
+    try write("log.jsonl", [5])
+    try replica.store(run, of: "job-2", only: ["a", "tensorboard", "roster.json"])
+    func restored(_ job: String) throws -> [String: [UInt8]] {
+      let target = folder.path.appending(job)
+      try replica.restore(job, into: target)
       return try contents(of: target)
     }
-    #expect(try restored("job-1", .run) == ["a": [1]])
-    #expect(try restored("job-1", .bundle) == ["a": [2]])
-    #expect(try restored("job-2", .run) == ["a": [3]])
-    #expect(code { try replica.restore(job: "job-2", part: .bundle, into: "x") } == .notFound)
+    #expect(try restored("job-1") == ["a": [1]])
+    #expect(try restored("job-2") == ["a": [2], "tensorboard/events": [4]])
+    #expect(code { try replica.restore("job-3", into: "x") } == .notFound)
     #expect(try replica.jobs() == ["job-1", "job-2"])
-    try replica.remove(job: "job-1")
+    try replica.remove("job-1")
     #expect(try replica.jobs() == ["job-2"])
-    #expect(try replica.jobs(part: .bundle) == [])
     // What was forgotten is stored anew, though the files are the same.
-    try write("a", [2])
-    try replica.store(folder: run, job: "job-1", part: .bundle)
-    #expect(try replica.jobs(part: .bundle) == ["job-1"])
+    try replica.store(run, of: "job-1")
+    #expect(try replica.jobs() == ["job-1", "job-2"])
   }
 
   @Test("a copy that was changed is not restored, and nothing half-written is left")
@@ -152,7 +149,7 @@ struct RecordReplicaTests {
     let replica = try RecordReplica(at: address, epoch: lease.epoch)
     try write("a", Self.noise(5_000_000, 1))
     try write("b", [1])
-    try replica.store(folder: run, job: "job")
+    try replica.store(run, of: "job")
     let target = folder.path.appending("restored")
     let changes = [
       "UPDATE tessera_chunks SET content = set_byte(content, 9, get_byte(content, 9) # 1) WHERE number = 1",
@@ -162,17 +159,17 @@ struct RecordReplicaTests {
     ]
     for change in changes {
       try server.psql(change, in: address)
-      #expect(code { try replica.restore(job: "job", into: target) } == .altered, "\(change)")
+      #expect(code { try replica.restore("job", into: target) } == .altered, "\(change)")
       #expect(folder.names == ["run"])
     }
     // Nor does a name lead elsewhere.
     for name in ["../out", "/tmp/out", "x/../../out", "."] {
       try server.psql("DELETE FROM tessera_files", in: address)
       try server.psql(
-        "INSERT INTO tessera_files VALUES ('job', 'run', '\(name)', 0, '')",
+        "INSERT INTO tessera_files VALUES ('job', '\(name)', 0, '')",
         in: address
       )
-      #expect(code { try replica.restore(job: "job", into: target) } == .cannotRead, "\(name)")
+      #expect(code { try replica.restore("job", into: target) } == .cannotRead, "\(name)")
       #expect(folder.names == ["run"])
     }
   }
@@ -182,19 +179,19 @@ struct RecordReplicaTests {
     let lease = try await ServerLease.acquire(at: address, as: "one")
     let replica = try RecordReplica(at: address, epoch: lease.epoch)
     try write("a", [1])
-    try replica.store(folder: run, job: "job")
+    try replica.store(run, of: "job")
     try write("a", [2])
-    #expect(code { try replica.restore(job: "job", into: run) } == .alreadyThere)
+    #expect(code { try replica.restore("job", into: run) } == .alreadyThere)
     #expect(try contents(of: run) == ["a": [2]])
     let empty = folder.path.appending("empty")
     try FileManager.default.createDirectory(
       atPath: empty.string,
       withIntermediateDirectories: true
     )
-    try replica.restore(job: "job", into: empty)
+    try replica.restore("job", into: empty)
     #expect(try contents(of: empty) == ["a": [1]])
     #expect(
-      code { try replica.store(folder: folder.path.appending("none"), job: "job") } == .cannotRead
+      code { try replica.store(folder.path.appending("none"), of: "job") } == .cannotRead
     )
   }
 
@@ -202,7 +199,7 @@ struct RecordReplicaTests {
   func noLease() throws {
     try write("a", [1])
     let replica = try RecordReplica(at: address, epoch: 3)
-    #expect(code { try replica.store(folder: run, job: "job") } == .notAllowed)
+    #expect(code { try replica.store(run, of: "job") } == .notAllowed)
     #expect(try replica.jobs() == [])
   }
 }

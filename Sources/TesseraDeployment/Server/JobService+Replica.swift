@@ -1,0 +1,136 @@
+internal import Foundation
+internal import Synchronization
+internal import SystemPackage
+
+/// What a server does so that another one can take over from it.
+///
+/// Copy and store are brought up to date in such an order that a kill between any two steps leaves what can be gone on from:
+///
+/// | killed | then there is | and the next server |
+/// |---|---|---|
+/// | after a job was copied, before the store knows of it | a copy without a job | removes it; who handed the job in was told nothing |
+/// | after the roster and the run's folder were copied, before the store says `running` | a job that is dispatched | asks the sites again, and begins a new run |
+/// | within a round, or after it was saved here and before it was copied | the round before | does the round again, from the same draws, to the same bits |
+/// | after a round was copied, before anybody was told | the round | goes on after it |
+/// | after the end was copied, before the store says so | a run that is finished in a job that runs | notes that it is finished |
+/// | after the store has forgotten a job, before its copy is gone | a copy without a job | removes it |
+///
+/// The copy rules: what a folder on the disk has beyond it was done by a server that was not the active one any longer, or that
+/// was killed, and goes. Logs of jobs are not copied; each server has its own, as it has its own audit log.
+extension JobService {
+  /// The list of a job's sites, in its folder.
+  static let rosterName = "roster.json"
+  /// What of a job's folder is copied.
+  private static let copied = ["bundle", rosterName, "run"]
+  /// Says of a job's folder that there is, or was, a copy of it.
+  private static let mark = ".copied"
+
+  /// Brings this server to where the one before it was: the folders of all jobs that are not over are as in their copies
+  /// afterwards, and what is left of jobs that are gone is removed.
+  ///
+  /// To be called once, before ``run()`` and before anybody is answered. Folders of jobs that are over are fetched when they are
+  /// asked for first. A job whose copy is damaged is over.
+  ///
+  /// - Returns: How many jobs go on.
+  /// - Throws: ``DeploymentError`` if the store or the copies cannot be reached, or a folder cannot be written.
+  @discardableResult
+  public func takeOver() throws -> Int {
+    guard let replica else { return 0 }
+    let jobs = try store.jobs()
+    let known = Set(jobs.map(\.id))
+    for id in try replica.jobs().subtracting(known) { try replica.remove(id) }
+    removeFolders(except: known)
+    var count = 0
+    for job in jobs where !job.state.isOver {
+      do {
+        try fetch(job.id)
+        count += 1
+      } catch let error as DeploymentError where error.code == .notFound || error.code == .altered {
+        try change(job.id) {
+          switch $0.state {
+          case .submitted, .approved: $0.state = .abandoned(reason: "\(error)")
+          default:
+            $0.state = .finished(.failed(reason: "\(error)"))
+            $0.ended = Date()
+          }
+        }
+      }
+    }
+    return count
+  }
+
+  /// Has a job's folder as it is in the copy, if there are copies and it was not fetched or made by this process before.
+  ///
+  /// - Throws: ``DeploymentError``.
+  func fetch(_ id: String) throws {
+    guard let replica, !current.contains(id) else { return }
+    let manager = FileManager.default
+    let (place, staged) = (folder(of: id), folder.appending(".\(id).fetched"))
+    defer { try? manager.removeItem(atPath: staged.string) }
+    try? manager.removeItem(atPath: staged.string)
+    try replica.restore(id, into: staged)
+    do {
+      try manager.createDirectory(atPath: place.string, withIntermediateDirectories: true)
+      for name in Self.copied {
+        let (old, new) = (place.appending(name).string, staged.appending(name).string)
+        if manager.fileExists(atPath: old) { try manager.removeItem(atPath: old) }
+        if manager.fileExists(atPath: new) { try manager.moveItem(atPath: new, toPath: old) }
+      }
+    } catch {
+      throw DeploymentError(
+        code: .cannotWrite,
+        message: "the folder \(place) cannot be written: \(error)"
+      )
+    }
+    leaveMark(in: place)
+    current.insert(id)
+  }
+
+  /// Brings the copy of a job's folder up to date, if there are copies.
+  ///
+  /// - Throws: ``DeploymentError``; the server then ends.
+  nonisolated func replicate(_ id: String) throws {
+    guard let replica else { return }
+    let place = folder(of: id)
+    do {
+      try replica.store(place, of: id, only: Self.copied)
+    } catch {
+      give(up: error)
+      throw error
+    }
+    leaveMark(in: place)
+  }
+
+  /// Writes what another server would need to take over; if that cannot be, this one ends, and leaves its jobs to the next.
+  nonisolated func noting<Value>(_ body: () throws -> Value) throws -> Value {
+    do { return try body() } catch let error as DeploymentError
+      where replica != nil && (error.code == .unavailable || error.code == .cannotWrite)
+    {
+      give(up: error)
+      throw error
+    }
+  }
+
+  private nonisolated func give(up error: any Error) {
+    fault.withLock { $0 = $0 ?? error }
+    stop(because: error)
+  }
+
+  private nonisolated func leaveMark(in place: FilePath) {
+    // Without it, a folder stays when its job has gone: harmless.
+    _ = FileManager.default.createFile(atPath: place.appending(Self.mark).string, contents: nil)
+  }
+
+  /// Removes the folders of jobs that were removed at another server.
+  ///
+  /// Folders that were never copied belong to jobs of a store of this machine's own, and stay.
+  private func removeFolders(except known: Set<String>) {
+    let manager = FileManager.default
+    for name in (try? manager.contentsOfDirectory(atPath: folder.string)) ?? []
+    where !known.contains(name)
+      && manager.fileExists(atPath: folder.appending(name).appending(Self.mark).string)
+    {
+      try? manager.removeItem(atPath: folder.appending(name).string)
+    }
+  }
+}

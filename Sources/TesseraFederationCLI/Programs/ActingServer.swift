@@ -1,0 +1,95 @@
+internal import Foundation
+internal import TesseraDeployment
+internal import TesseraFederationGRPC
+internal import TesseraProvisioning
+
+/// A server's program while it is the one that acts, and while it waits to be.
+struct ActingServer: Sendable {
+  let kit: StartupKit
+  let server: FederationServer
+  let log: ProgramLog
+  let audit: AuditLog
+  /// How long a site may say nothing while a job is prepared.
+  let patience: Duration
+  let ending: Ending
+
+  /// Stands by until this is the active one of the servers that share a database, and acts until it is not any longer.
+  ///
+  /// A server that has lost the right to act ends the process: others take what it says for true as long as it listens.
+  ///
+  /// - Parameter database: Its address.
+  /// - Throws: What keeps it from waiting or acting; `CancellationError` when the task is cancelled.
+  func serve(sharing database: String) async throws {
+    log.line(
+      "\(kit.participant.name) of \(kit.project) is a standby: it waits to become the active server"
+    )
+    let lease = try await ServerLease.acquire(
+      at: database,
+      as: "\(kit.participant.name) at \(Self.machine)"
+    )
+    // Given up when all that is done with it is done.
+    defer { lease.release() }
+    log.becomesActive(
+      "\(kit.participant.name) is the active server from now on, the \(lease.epoch). of this database"
+    )
+    let store = try PostgreSQLJobStore(at: database, epoch: lease.epoch)
+    let replica = try RecordReplica(at: database, epoch: lease.epoch)
+    try await withThrowingTaskGroup { group in
+      group.addTask {
+        let reason = try await lease.lost()
+        log.failure(
+          "\(kit.participant.name) is not the active server any longer, and ends: \(reason)"
+        )
+        Ending.now()
+      }
+      group.addTask { try await serve(from: store, replica: replica) }
+      defer { group.cancelAll() }
+      try await group.next()
+    }
+  }
+
+  /// Acts.
+  ///
+  /// - Parameters:
+  ///   - store: The jobs.
+  ///   - replica: Where copies of jobs' folders are, if other servers can take over.
+  /// - Throws: What ends it; `CancellationError` when the task is cancelled.
+  func serve(from store: any JobStore, replica: (any JobReplica)?) async throws {
+    log.metrics.watchJobs(of: store)
+    log.metrics.watchSites(of: server)
+    var settings = JobService.Settings()
+    settings.patience = patience
+    let jobs = try JobService(
+      kit,
+      network: server,
+      store: store,
+      replica: replica,
+      settings: settings
+    ) {
+      try audit.note($0, at: kit.participant.name)
+      log.note($0)
+    }
+    if replica != nil {
+      let start = ContinuousClock.now
+      let count = try await jobs.takeOver()
+      let seconds = String(format: "%.2f", (ContinuousClock.now - start) / .seconds(1))
+      log.line("\(count) jobs go on from their copies, which took \(seconds) s")
+    }
+    try await withThrowingTaskGroup { group in
+      group.addTask { try await server.run(administering: jobs) { ending.end($0, log) } }
+      group.addTask { try await jobs.run() }
+      group.addTask {
+        let port = try await server.port
+        log.line("\(kit.participant.name) of \(kit.project) listens at port \(port)")
+      }
+      for try await _ in group {}
+    }
+  }
+
+  /// What the machine calls itself.
+  private static var machine: String {
+    var name = [CChar](repeating: 0, count: 256)
+    guard gethostname(&name, name.count - 1) == 0 else { return "an unnamed machine" }
+    return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}
