@@ -57,7 +57,10 @@ struct Approve: AsyncParsableCommand {
       let kit = try authority.approve(request, days: days)
       try answer.say(
         Made(name: request.participant.name, kit: kit.string),
-        ["Send \(kit) to \(request.participant.name); it goes beside the keys, as it is."]
+        [
+          "Send \(kit) to \(request.participant.name); it goes beside the keys, as it is.",
+          "If the federation runs already, \(Provision.newLists)",
+        ]
       )
     }
   }

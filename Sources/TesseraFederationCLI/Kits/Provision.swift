@@ -26,6 +26,10 @@ struct Provision: AsyncParsableCommand {
 
   @OptionGroup var answer: AnswerOptions
 
+  /// What is to be done so that those who are there know those who are new.
+  static let newLists =
+    "bring startup/participants.json and its signature to the kits of servers and sites, and restart these."
+
   private struct Made: Encodable {
     var project: String
     var kits: [String: String]
@@ -39,7 +43,11 @@ struct Provision: AsyncParsableCommand {
       let folder = FilePath(into ?? project.name)
       let (_, outcome) = try AuthorityFolder.provision(project, in: folder)
       var words = outcome.kits.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
-      if words.isEmpty { words = ["Everybody has a kit already."] }
+      if words.isEmpty {
+        words = ["Everybody has a kit already."]
+      } else if !outcome.unchanged.isEmpty {
+        words.append("If the federation runs already, \(Self.newLists)")
+      }
       for name in outcome.absent {
         words.append(
           """

@@ -6,7 +6,9 @@ internal import TesseraProvisioning
 struct Revoke: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Ends a participant's certificate.",
-    discussion: "Servers that have the new startup/revoked.json refuse it at the next connection."
+    discussion: """
+      Servers and sites that have the new startup/revoked.json and its signature refuse it from then on, without a restart.
+      """
   )
 
   @Argument(help: "The participant's name.")
@@ -30,7 +32,10 @@ struct Revoke: AsyncParsableCommand {
       try authority.revoke(name, because: reason)
       try answer.say(
         Revoked(name: name, number: authority.revocations.number),
-        ["\(name) is revoked. Bring startup/revoked.json and its signature to the servers."]
+        [
+          "\(name) is revoked.",
+          "Bring startup/revoked.json and startup/revoked.json.sig to the kits of servers and sites.",
+        ]
       )
     }
   }

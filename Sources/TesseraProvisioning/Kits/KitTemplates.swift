@@ -14,8 +14,11 @@ enum KitTemplates {
 
   static func unit(for participant: Participant, in project: String) -> String {
     """
-    # Copy the kit to /etc/tessera/\(participant.name), own it by the user 'tessera', and:
+    # As root, in the kit's folder, with the command 'tessera' on the system's PATH ('./tessera install /usr/local' puts it there):
+    #   useradd --system --home-dir /etc/tessera --shell /usr/sbin/nologin tessera
+    #   mkdir -p /etc/tessera/\(participant.name) && cp -r . /etc/tessera/\(participant.name) && chown -R tessera: /etc/tessera/\(participant.name)
     #   cp startup/tessera-\(participant.kind.rawValue).service /etc/systemd/system/ && systemctl enable --now tessera-\(participant.kind.rawValue)
+    # For a second federation on one machine: copy this file under another name, and give it another port in --operations.
     [Unit]
     Description=Tessera \(participant.kind.rawValue) \(participant.name) of the federation \(project)
     After=network-online.target
@@ -79,7 +82,9 @@ enum KitTemplates {
     # Who may do what here. What is not named is refused.
     # Conditions: any, none, own-organisation, own-submission; of a list, [own-organisation, own-submission], one must hold.
     # own-organisation: for clone, manage, download and view, the job was submitted by somebody of the person's organisation; for
-    # submit, operate and run-external, the person is of the organisation of this participant.
+    # submit, operate and run-external, the person is of the organisation of the place that is used or operated.
+    # own-submission is for clone, manage, download and view. A site is asked for submit, operate and run-external alone: the
+    # others are the server's to decide. docs/federation-files.md explains every key; a change counts from the next start.
     rights:
       project-admin: {submit: any, clone: any, manage: any, download: any, view: any, operate: any, run-external: none}
       org-admin: {submit: none, clone: none, manage: own-organisation, download: own-organisation, view: any, operate: own-organisation, run-external: none}
@@ -106,6 +111,10 @@ enum KitTemplates {
     # Where this site's data are, by the names that jobs know them by.
     # images: {chest: /data/chest}
     # tables: {patients: /data/patients.csv}
+    # Folders or files that only programs of a job's own read, such as trainers in Python.
+    # folders: {scans: /data/scans}
+    # What jobs may use here together; the whole machine, and no GPU, if not given. Memory is in GB.
+    # resources: {cores: 16, memory: 64, gpus: 1}
 
     """
 }

@@ -13,7 +13,7 @@ extension PreflightFinding.Code {
     case .kitUntrusted:
       "Put own.key and own.crt of the same kit together; the kit of a request belongs beside the keys of that request."
     case .certificateEndsSoon:
-      "Ask the administrator: tessera federation renew NAME --authority FOLDER."
+      "The administrator renews: tessera federation renew NAME --authority FOLDER. Copy startup/, manifest.json and manifest.json.sig, and restart."
     case .certificateOutOfTime:
       "Set the clock if it is wrong; else the administrator renews: tessera federation renew NAME --authority FOLDER."
     case .certificateRevoked:
@@ -56,7 +56,7 @@ extension PreflightFinding.Code {
     case .databaseReadOnly:
       "As the database's owner: GRANT CREATE ON SCHEMA public TO the user of the address."
     case .pythonMissing:
-      "Install what is missing (pip install ./python), or leave run-external at none in local/policy.yml."
+      "Install what is missing for the python3 that the site finds on its PATH, or leave run-external at none in local/policy.yml; see docs/python-trainers.md."
     }
   }
 }
