@@ -18,12 +18,14 @@ struct RunningFederation: Sendable {
   /// - Parameters:
   ///   - count: How many sites there are.
   ///   - loopback: The kits and folders of a federation that ran before, which goes on.
+  ///   - memory: Where the server keeps its jobs; in its kit, as one server alone does, if `nil`.
   ///   - body: Asks; the federation ends with it.
   /// - Returns: What `body` returns.
   /// - Throws: What `body` throws, and what ends a program.
   static func run<Value: Sendable>(
     sites count: Int = 2,
     _ loopback: LoopbackFederation? = nil,
+    memory: ServerMemory? = nil,
     _ body: @escaping @Sendable (RunningFederation) async throws -> Value
   ) async throws -> Value {
     let loopback = try loopback ?? LoopbackFederation(sites: count, withData: true)
@@ -32,8 +34,11 @@ struct RunningFederation: Sendable {
     let jobs = try JobService(
       kit,
       network: server,
-      store: SQLiteJobStore(at: kit.folder.appending("jobs.sqlite"))
+      store: memory?.store ?? SQLiteJobStore(at: kit.folder.appending("jobs.sqlite")),
+      replica: memory?.replica,
+      in: memory?.folder
     )
+    try await jobs.takeOver()
     return try await withThrowingTaskGroup(of: Value?.self) { group in
       group.addTask {
         try await server.run(administering: jobs)

@@ -4,6 +4,8 @@ internal import TesseraFederationGRPC
 internal import TesseraProvisioning
 
 /// A server's program while it is the one that acts, and while it waits to be.
+///
+/// Logs and the audit log stay with the machine: each server signs what it has done itself, and no chain has two writers.
 struct ActingServer: Sendable {
   let kit: StartupKit
   let server: FederationServer

@@ -22,7 +22,7 @@ public struct FederationConsole: Sendable {
   ///
   /// - Parameters:
   ///   - kit: The user's.
-  ///   - host: The server's address; the kit's if `nil`.
+  ///   - host: The server's address; of those of the kit, the first that answers, if `nil`.
   ///   - port: The server's port; the kit's if `nil`.
   ///   - body: Asks.
   /// - Returns: What `body` returns.
@@ -42,10 +42,16 @@ public struct FederationConsole: Sendable {
     }
     let revocations = kit.revocations
     let security = try MutualTLS(kit, expecting: [.server]) { revocations }
+    let place: ServerTarget
+    if let host {
+      place = ServerTarget(host: host, port: port ?? server.port ?? Project.usualPort)
+    } else {
+      place = try await answeringServer(of: kit, port: port)
+    }
     let transport = try HTTP2ClientTransport.Posix.secured(
       by: security,
-      host: host ?? server.addresses[0],
-      port: port ?? server.port ?? Project.usualPort
+      host: place.host,
+      port: place.port
     )
     do {
       return try await withGRPCClient(transport: transport) { client in
@@ -59,6 +65,24 @@ public struct FederationConsole: Sendable {
     } catch let error as RPCError {
       throw DeploymentError(reporting: error)
     }
+  }
+
+  /// Where a server listens: of two, one stands by, and does not.
+  ///
+  /// - Returns: The first place if nobody answers, so that what is wrong there can be told.
+  /// - Throws: `ProvisioningError` if the kit cannot be used.
+  private static func answeringServer(of kit: StartupKit, port: Int?) async throws -> ServerTarget {
+    let places = kit.participants.servers.flatMap { server in
+      server.addresses.map {
+        ServerTarget(host: $0, port: port ?? server.port ?? Project.usualPort)
+      }
+    }
+    guard places.count > 1 else { return places[0] }
+    let probe = try ServerProbe(kit)
+    for place in places {
+      if case .welcomed = await probe.contact(host: place.host, port: place.port) { return place }
+    }
+    return places[0]
   }
 
   private var options: CallOptions {

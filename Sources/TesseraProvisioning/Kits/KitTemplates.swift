@@ -23,6 +23,8 @@ enum KitTemplates {
     Description=Tessera \(participant.kind.rawValue) \(participant.name) of the federation \(project)
     After=network-online.target
     Wants=network-online.target
+    # It is started again as long as it takes, be it a network or a database that is away.
+    StartLimitIntervalSec=0
 
     [Service]
     User=tessera

@@ -258,6 +258,38 @@ import Testing
     }
   }
 
+  @Test func theDatabaseOfTwoServersIsLookedAtAndLeftAsItIs() async throws {
+    let server = try TestPostgreSQL.shared.get()
+    let address = try server.database()
+    func look(_ name: String, _ address: String) async -> Preflight.Report {
+      await Preflight(kit: kit(name), database: address) { _, _, _ in
+        .unreachable(reason: "x")
+      }.run()
+    }
+    let empty = await look("server", address)
+    #expect(codes(empty).contains(.databaseGood))
+    #expect(
+      try server.psql("SELECT count(*) FROM pg_tables WHERE tablename LIKE 'tessera%'", in: address)
+        == "0"
+    )
+    _ = try PostgreSQLJobStore(at: address, epoch: nil)
+    let used = await look("server", address)
+    #expect(used.findings.contains { $0.code == .databaseGood && $0.message.contains("version 1") })
+    try server.psql("INSERT INTO tessera_version VALUES (2)", in: address)
+    #expect(await codes(look("server", address)).contains(.databaseNewer))
+    let closed = try server.database()
+    try server.psql("CREATE ROLE guest LOGIN", in: closed)
+    let guest = closed.replacingOccurrences(of: "user=tester", with: "user=guest")
+    #expect(await codes(look("server", guest)).contains(.databaseReadOnly))
+    let nowhere = await look("server", "postgresql://ada:secret@/nothing?host=/nowhere")
+    #expect(codes(nowhere).contains(.databaseUnreachable) && !nowhere.isGood)
+    let broken = await look("server", "postgresql://ada:secret@[::1/jobs")
+    #expect(codes(broken).contains(.databaseUnreachable))
+    #expect(!(nowhere.findings + broken.findings).contains { $0.message.contains("secret") })
+    // Of a site, it is nobody's business.
+    #expect(await !codes(look("north", "x")).contains(.databaseUnreachable))
+  }
+
   @Test func everyFindingIsOnTheOperatorsPage() throws {
     let page = FilePath(#filePath).removingLastComponent().appending("../../../docs/operators.md")
     let lines = try String(contentsOfFile: page.string, encoding: .utf8).split(separator: "\n")

@@ -10,6 +10,10 @@ public import SystemPackage
 ///
 /// A folder is stored as a whole or not at all. Of its files, chunks that the database has already are not sent again: a journal
 /// that has grown by a line costs a chunk, a model that is the same nothing.
+///
+/// Each call waits for the database. Of a new model of 100 MB, ``store(_:of:only:)`` took 0.9 to 1.1 s, and ``restore(_:into:)`` 0.6 s
+/// (two busy cores, database and server on one machine, debug build, `fsync` on); of a journal that has grown, 7 ms; where nothing
+/// has changed, 2 ms.
 public final class RecordReplica: JobReplica {
   /// How many bytes travel and are kept together.
   static let chunkSize = 2 << 20
