@@ -27,7 +27,8 @@ struct ActingServer: Sendable {
     )
     let lease = try await ServerLease.acquire(
       at: database,
-      as: "\(kit.participant.name) at \(Self.machine)"
+      as: "\(kit.participant.name) at \(Self.machine)",
+      of: kit.project
     )
     // Given up when all that is done with it is done.
     defer { lease.release() }

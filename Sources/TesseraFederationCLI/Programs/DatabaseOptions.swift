@@ -13,9 +13,12 @@ struct DatabaseOptions: ParsableArguments {
   )
   var database: String?
 
+  /// The variable that names it.
+  static let variable = "TESSERA_DATABASE"
+
   /// The database; `nil` if the server keeps its state itself.
   var address: String? {
-    let address = database ?? ProcessInfo.processInfo.environment["TESSERA_DATABASE"]
+    let address = database ?? ProcessInfo.processInfo.environment[Self.variable]
     return address?.isEmpty == false ? address : nil
   }
 }

@@ -54,6 +54,10 @@ final class PocProcesses: Sendable {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     process.arguments = arguments
+    // What this machine's own federation shares is none of this one's.
+    process.environment = ProcessInfo.processInfo.environment.filter {
+      $0.key != DatabaseOptions.variable
+    }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle(forWritingAtPath: log.string)

@@ -275,12 +275,17 @@ import Testing
     _ = try PostgreSQLJobStore(at: address, epoch: nil)
     let used = await look("server", address)
     #expect(used.findings.contains { $0.code == .databaseGood && $0.message.contains("version 1") })
+    _ = try await ServerLease.acquire(at: address, as: "one", of: "another")
+    let other = await look("server", address)
+    #expect(
+      other.findings.contains { $0.code == .databaseRefused && $0.message.contains("'another'") }
+    )
     try server.psql("INSERT INTO tessera_version VALUES (2)", in: address)
     #expect(await codes(look("server", address)).contains(.databaseNewer))
     let closed = try server.database()
     try server.psql("CREATE ROLE guest LOGIN", in: closed)
     let guest = closed.replacingOccurrences(of: "user=tester", with: "user=guest")
-    #expect(await codes(look("server", guest)).contains(.databaseReadOnly))
+    #expect(await codes(look("server", guest)).contains(.databaseRefused))
     let nowhere = await look("server", "postgresql://ada:secret@/nothing?host=/nowhere")
     #expect(codes(nowhere).contains(.databaseUnreachable) && !nowhere.isGood)
     let broken = await look("server", "postgresql://ada:secret@[::1/jobs")

@@ -83,7 +83,7 @@ public struct Preflight: Sendable {
     findings += clock(of: kit)
     if kit.participant.kind == .server {
       findings += await port(of: kit)
-      findings += sharedState()
+      findings += sharedState(of: kit)
     } else {
       findings += await servers(of: kit)
     }

@@ -53,8 +53,8 @@ extension PreflightFinding.Code {
     case .databaseUnreachable:
       "The end of the message says why: look at host, port, user and password of the address, and at pg_hba.conf of the database."
     case .databaseNewer: "Update this server: another one of a newer version has been here."
-    case .databaseReadOnly:
-      "As the database's owner: GRANT CREATE ON SCHEMA public TO the user of the address."
+    case .databaseRefused:
+      "Make the address's user the owner of the database; each federation needs a database of its own."
     case .pythonMissing:
       "Install what is missing for the python3 that the site finds on its PATH, or leave run-external at none in local/policy.yml; see docs/python-trainers.md."
     }

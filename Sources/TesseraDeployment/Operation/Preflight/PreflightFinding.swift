@@ -83,7 +83,7 @@ public struct PreflightFinding: Sendable, Hashable, Codable {
     case databaseGood = "database-good"
     case databaseUnreachable = "database-unreachable"
     case databaseNewer = "database-newer"
-    case databaseReadOnly = "database-read-only"
+    case databaseRefused = "database-refused"
 
     /// Whether it is as it should be.
     public var verdict: Verdict {
@@ -98,7 +98,7 @@ public struct PreflightFinding: Sendable, Hashable, Codable {
       case .kitUnreadable, .kitAltered, .kitUntrusted, .certificateOutOfTime, .certificateRevoked,
         .clockDiffers, .nameUnresolved, .serverUnreachable, .serverWithoutTLS, .serverUntrusted,
         .serverRefuses, .portTaken, .portNotAllowed, .diskFull, .folderReadOnly, .policyWrong,
-        .dataWrong, .dataUnreadable, .databaseUnreachable, .databaseNewer, .databaseReadOnly:
+        .dataWrong, .dataUnreadable, .databaseUnreachable, .databaseNewer, .databaseRefused:
         .failure
       }
     }

@@ -25,7 +25,7 @@ final class LeaseThread: Sendable {
   /// Starts to wait.
   ///
   /// The thread keeps this alive until it ends.
-  init(_ address: String, _ holder: String) throws {
+  init(_ address: String, _ holder: String, _ federation: String?) throws {
     do {
       bell = try FileDescriptor.pipe()
     } catch {
@@ -36,7 +36,7 @@ final class LeaseThread: Sendable {
     }
     let thread = Thread { [self] in
       do {
-        try hold(address, holder)
+        try hold(address, holder, federation)
       } catch {
         finish(with: error)
       }
@@ -94,9 +94,10 @@ final class LeaseThread: Sendable {
     return reason ?? DeploymentError(code: .unavailable, message: "the lease was given up")
   }
 
-  private func hold(_ address: String, _ holder: String) throws {
+  private func hold(_ address: String, _ holder: String, _ federation: String?) throws {
     let connection = try PostgreSQLConnection(address)
     try PostgreSQLSchema.prepare(connection)
+    try PostgreSQLSchema.require(federation, connection)
     // So that the server, too, notices soon that we are gone: while the connection is idle, and while it waits for the lock.
     try connection.execute(
       "SET tcp_keepalives_idle = 1; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 2"
@@ -105,9 +106,14 @@ final class LeaseThread: Sendable {
     try? connection.execute("SET client_connection_check_interval = 1000")
     let (locks, lease) = (PostgreSQLSchema.locks, PostgreSQLSchema.lease)
     _ = try ask("SELECT pg_advisory_lock(\(locks), \(lease))", [], connection)
+    // Another federation's server may have come first.
+    try PostgreSQLSchema.require(federation, connection)
     let row = try ask(
-      "UPDATE tessera_lease SET epoch = epoch + 1, holder = $1::text RETURNING epoch",
-      [.text(holder)],
+      """
+      UPDATE tessera_lease SET epoch = epoch + 1, holder = $1::text, \
+      federation = coalesce(federation, nullif($2::text, '')) RETURNING epoch
+      """,
+      [.text(holder), .text(federation ?? "")],
       connection
     ).first
     guard let epoch = row?.first?.integer else {

@@ -28,12 +28,17 @@ enum PostgreSQLSchema {
 
   /// What is in a database, without changing anything there.
   ///
-  /// - Parameter address: The database, as of ``PostgreSQLJobStore/init(at:epoch:)``.
+  /// - Parameters:
+  ///   - address: The database, as of ``PostgreSQLJobStore/init(at:epoch:)``.
+  ///   - federation: The name of the federation whose server wants to use it.
   /// - Returns: What messages call it, and the version of its tables; `nil` if there are none.
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/unavailable`` if it is not there, with code
   ///   ``DeploymentError/Code/cannotRead`` if its tables are of a newer version, and with code
-  ///   ``DeploymentError/Code/notAllowed`` if there are none, and the user may not make them.
-  static func look(at address: String) throws -> (name: String, version: Int?) {
+  ///   ``DeploymentError/Code/notAllowed`` if there are none, and the user may not make them, or if they are another federation's.
+  static func look(
+    at address: String,
+    for federation: String
+  ) throws -> (name: String, version: Int?) {
     let connection = try PostgreSQLConnection(address)
     let table = try connection.query("SELECT to_regclass('tessera_version')::text").first?.first
     guard (table ?? nil) != nil else {
@@ -51,7 +56,25 @@ enum PostgreSQLSchema {
     let found = try connection.query("SELECT max(version) FROM tessera_version").first?.first
     let version = (found ?? nil).integer ?? 0
     guard version <= Self.version else { throw newer(connection) }
+    try require(federation, connection)
     return (connection.name, version)
+  }
+
+  /// Refuses a database in which another federation keeps its state.
+  ///
+  /// - Parameters:
+  ///   - federation: The name of one's own; any will do if `nil`.
+  ///   - connection: To a database that has tables.
+  /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/notAllowed``.
+  static func require(_ federation: String?, _ connection: PostgreSQLConnection) throws {
+    let found = try connection.query("SELECT federation FROM tessera_lease").first?.first
+    guard let federation, let other = (found ?? nil).text, other != federation else { return }
+    throw DeploymentError(
+      code: .notAllowed,
+      message: """
+        \(connection.name) has the jobs of the federation '\(other)', and this is a server of '\(federation)'
+        """
+    )
   }
 
   private static func newer(_ connection: PostgreSQLConnection) -> DeploymentError {
@@ -88,7 +111,8 @@ enum PostgreSQLSchema {
     CREATE TABLE tessera_lease (
       is_single boolean PRIMARY KEY DEFAULT true CHECK (is_single),
       epoch bigint NOT NULL,
-      holder text NOT NULL
+      holder text NOT NULL,
+      federation text
     );
     INSERT INTO tessera_lease (epoch, holder) VALUES (0, '');
     CREATE TABLE tessera_files (

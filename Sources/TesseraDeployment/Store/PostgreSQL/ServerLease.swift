@@ -29,11 +29,17 @@ public final class ServerLease: Sendable {
   /// - Parameters:
   ///   - address: The database, as of ``PostgreSQLJobStore/init(at:epoch:)``.
   ///   - holder: The server's name, for messages.
+  ///   - federation: The name of its federation, which the database is for from the first time on; not looked at if `nil`.
   /// - Returns: The lease, which is given up when it is kept no longer.
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/unavailable`` if the database is not there, also later while
-  ///   waiting; `CancellationError` if the task is cancelled.
-  public static func acquire(at address: String, as holder: String) async throws -> ServerLease {
-    let thread = try LeaseThread(address, holder)
+  ///   waiting, and with code ``DeploymentError/Code/notAllowed`` if it is another federation's; `CancellationError` if the task is
+  ///   cancelled.
+  public static func acquire(
+    at address: String,
+    as holder: String,
+    of federation: String? = nil
+  ) async throws -> ServerLease {
+    let thread = try LeaseThread(address, holder, federation)
     return try await withTaskCancellationHandler {
       ServerLease(epoch: try await thread.epoch(), thread: thread)
     } onCancel: {

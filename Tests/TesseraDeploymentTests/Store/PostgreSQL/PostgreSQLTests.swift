@@ -48,6 +48,20 @@ struct PostgreSQLTests {
     #expect(error.message.contains("newer version of Tessera"))
   }
 
+  @Test("a database is for one federation")
+  func federations() async throws {
+    let first = try await ServerLease.acquire(at: address, as: "one", of: "chest")
+    let error = await #expect(throws: DeploymentError.self) {
+      // It does not wait for the lease either.
+      _ = try await ServerLease.acquire(at: address, as: "two", of: "brain")
+    }
+    #expect(error?.code == .notAllowed)
+    #expect(error?.message.contains("'chest'") == true)
+    first.release()
+    let second = try await ServerLease.acquire(at: address, as: "two", of: "chest")
+    #expect(second.epoch == first.epoch + 1)
+  }
+
   @Test("a record that was changed by hand is an error that names the job")
   func badRecord() async throws {
     let lease = try await ServerLease.acquire(at: address, as: "one")
