@@ -4,6 +4,7 @@ internal import SystemPackage
 internal import TesseraCommandLine
 internal import TesseraDeployment
 internal import TesseraProvisioning
+internal import TesseraRun
 
 struct Audit: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -17,14 +18,21 @@ struct AuditOptions: ParsableArguments {
   @Argument(help: "A start-up kit, or a log's file.", completion: .file())
   var log: String
 
-  private var isKit: Bool {
+  private var isKit: Bool { Self.isFolder(log) }
+
+  private static func isFolder(_ path: String) -> Bool {
     var isFolder: ObjCBool = false
-    return FileManager.default.fileExists(atPath: log, isDirectory: &isFolder)
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
       && isFolder.boolValue
   }
 
   /// Where the log lies.
-  var path: FilePath { isKit ? AuditLog.path(of: FilePath(log)) : FilePath(log) }
+  var path: FilePath { Self.path(of: log) }
+
+  /// Where the log of a kit, or of a file, lies.
+  static func path(of log: String) -> FilePath {
+    isFolder(log) ? AuditLog.path(of: FilePath(log)) : FilePath(log)
+  }
 
   /// The kit that knows who can have signed it.
   func kit(_ other: String?) throws -> StartupKit {
@@ -43,6 +51,9 @@ struct AuditVerify: AsyncParsableCommand {
       Ends with 2 if there are any. Each line is signed, and holds the digest of the one before it; which was the last is kept \
       beside the log. What cannot be found is a log that is put back as a whole to an earlier state: keep the head that this \
       prints, and give it to --since the next time.
+
+      --against lays the log of a server and that of a site side by side: both name the digest of each task that the site was \
+      given, and of each answer of it that counted. The first on which they disagree is named first; it ends with 2 then, too.
       """
   )
 
@@ -57,6 +68,18 @@ struct AuditVerify: AsyncParsableCommand {
   @Option(help: "The head that was printed at some time, NUMBER:DIGEST.")
   var since: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "The kit, or the log's file, of the other side: of a site if this is a server's, and the other way round.",
+      valueName: "log"
+    ),
+    completion: .file()
+  )
+  var against: String?
+
+  @Option(help: "Compare only what is about this job.")
+  var job: String?
+
   @OptionGroup var answer: AnswerOptions
 
   private struct Found: Encodable {
@@ -68,6 +91,7 @@ struct AuditVerify: AsyncParsableCommand {
     var head: String?
     var problems: [AuditReport.Problem]
     var notes: [String]
+    var comparison: AuditComparison?
   }
 
   func run() async throws {
@@ -78,21 +102,20 @@ struct AuditVerify: AsyncParsableCommand {
         }
         return head
       }
-      let report = try AuditLog.verify(
-        at: audit.path,
-        keys: AuditKeys(of: audit.kit(kit)),
-        since: earlier
-      )
-      var words = report.problems.map(\.description) + report.notes.map { "Note: \($0)." }
-      if report.isWhole {
-        let times = [report.first, report.last].compactMap { $0?.ISO8601Format() }
-        words.append(
-          "\(audit.path) is whole: \(report.lines) lines of \(report.participant ?? "nobody"), "
-            + times.joined(separator: " to ")
-        )
-        if let head = report.head { words.append("Head: \(head)") }
-      } else {
-        words.append("\(audit.path) is not as it was written.")
+      let whose = try audit.kit(kit)
+      let keys = try AuditKeys(of: whose)
+      let report = try AuditLog.verify(at: audit.path, keys: keys, since: earlier)
+      var words = Self.words(for: report, of: audit.path)
+      var isGood = report.isWhole
+      var comparison: AuditComparison?
+      if let against {
+        let path = AuditOptions.path(of: against)
+        let other = try AuditLog.verify(at: path, keys: keys)
+        words += Self.words(for: other, of: path)
+        let found = try compare(report, (path, other), knowing: whose)
+        words += Self.words(for: found)
+        isGood = isGood && other.isWhole && found.agrees
+        comparison = found
       }
       try answer.say(
         Found(
@@ -103,12 +126,69 @@ struct AuditVerify: AsyncParsableCommand {
           last: report.last?.ISO8601Format(),
           head: report.head?.description,
           problems: report.problems,
-          notes: report.notes
+          notes: report.notes,
+          comparison: comparison
         ),
         words
       )
-      if !report.isWhole { throw ExitCode(2) }
+      if !isGood { throw ExitCode(2) }
     }
+  }
+
+  /// Lays the log beside another.
+  private func compare(
+    _ own: AuditReport,
+    _ other: (path: FilePath, report: AuditReport),
+    knowing kit: StartupKit
+  ) throws -> AuditComparison {
+    func kind(_ report: AuditReport) -> Participant.Kind? {
+      report.participant.flatMap { kit.participants[$0]?.participant.kind }
+    }
+    switch (kind(own), own.participant, kind(other.report), other.report.participant) {
+    case (.server, _, .site, let site?):
+      return try AuditLog.compare(server: audit.path, site: other.path, of: site, job: job)
+    case (.site, let site?, .server, _):
+      return try AuditLog.compare(server: other.path, site: audit.path, of: site, job: job)
+    default:
+      throw ValidationError(
+        "--against compares the log of a server with that of a site: these are of "
+          + "\(own.participant ?? "nobody known") and \(other.report.participant ?? "nobody known")"
+      )
+    }
+  }
+
+  private static func words(for report: AuditReport, of path: FilePath) -> [String] {
+    var words = report.problems.map(\.description) + report.notes.map { "Note: \($0)." }
+    guard report.isWhole else { return words + ["\(path) is not as it was written."] }
+    let times = [report.first, report.last].compactMap { $0?.ISO8601Format() }
+    words.append(
+      "\(path) is whole: \(report.lines) lines of \(report.participant ?? "nobody"), "
+        + times.joined(separator: " to ")
+    )
+    if let head = report.head { words.append("Head: \(head)") }
+    return words
+  }
+
+  private static func words(for found: AuditComparison) -> [String] {
+    var words: [String] = []
+    if found.notReceived > 0 {
+      words.append(
+        "Note: \(counted(found.notReceived, "task")) of the server never came to \(found.site)."
+      )
+    }
+    if found.notCounted > 0 {
+      words.append(
+        "Note: \(counted(found.notCounted, "answer")) of \(found.site) did not count at the server."
+      )
+    }
+    guard let first = found.differences.first else {
+      return words + [
+        "The logs agree: \(counted(found.tasks, "task")) of \(found.site), and \(counted(found.contributions, "answer")) that counted."
+      ]
+    }
+    words.append("The logs disagree, first on \(first).")
+    words += found.differences.dropFirst().map { "Also: \($0)." }
+    return words
   }
 }
 

@@ -19,6 +19,7 @@ struct RunningFederation: Sendable {
   ///   - count: How many sites there are.
   ///   - loopback: The kits and folders of a federation that ran before, which goes on.
   ///   - memory: Where the server keeps its jobs; in its kit, as one server alone does, if `nil`.
+  ///   - isAudited: Whether each program writes its audit log.
   ///   - body: Asks; the federation ends with it.
   /// - Returns: What `body` returns.
   /// - Throws: What `body` throws, and what ends a program.
@@ -26,18 +27,22 @@ struct RunningFederation: Sendable {
     sites count: Int = 2,
     _ loopback: LoopbackFederation? = nil,
     memory: ServerMemory? = nil,
+    isAudited: Bool = false,
     _ body: @escaping @Sendable (RunningFederation) async throws -> Value
   ) async throws -> Value {
     let loopback = try loopback ?? LoopbackFederation(sites: count, withData: true)
     let server = try loopback.server()
     let kit = try loopback.kit("server")
+    let audit = isAudited ? try AuditLog(of: kit) : nil
     let jobs = try JobService(
       kit,
       network: server,
       store: memory?.store ?? SQLiteJobStore(at: kit.folder.appending("jobs.sqlite")),
       replica: memory?.replica,
       in: memory?.folder
-    )
+    ) {
+      try audit?.note($0, at: kit.participant.name)
+    }
     try await jobs.takeOver()
     return try await withThrowingTaskGroup(of: Value?.self) { group in
       group.addTask {
@@ -51,12 +56,9 @@ struct RunningFederation: Sendable {
       let port = try await server.port
       for site in loopback.sites {
         let kit = try loopback.kit(site.name)
-        let site = try FederationSite(
-          kit,
-          host: "127.0.0.1",
-          port: port,
-          handler: SiteJobs(kit)
-        )
+        let audit = isAudited ? try AuditLog(of: kit) : nil
+        let jobs = try SiteJobs(kit) { try audit?.note($0, at: kit.participant.name) }
+        let site = try FederationSite(kit, host: "127.0.0.1", port: port, handler: jobs)
         group.addTask {
           try await site.run()
           return nil

@@ -12,10 +12,10 @@ extension AuditEvent: CustomStringConvertible {
       "\(task) was answered: \(short(digest)) accepted with weight \(weight)"
     case .contributionRefused(let task, let digest, let reason):
       "\(task): \(digest.map { "the answer \(short($0)) was" } ?? "was") refused: \(reason)"
-    case .filterApplied(let task, let filter, let owner):
-      "\(task) passed the filter '\(filter)' of the \(owner.rawValue)"
-    case .budgetSpent(let task, let epsilon, let left):
-      "\(task) was charged epsilon \(epsilon); \(left) is left"
+    case .filterApplied(let task, let filter, let owner, let passage):
+      "\(task): \(passage.map { "its \($0.rawValue)" } ?? "it") passed the filter '\(filter)' of the \(owner.rawValue)"
+    case .budgetSpent(let task, let epsilon, let left, let delta):
+      "\(task) was charged epsilon \(epsilon)\(delta.map { " at delta \($0)" } ?? ""); \(left) is left"
     case .budgetRefused(let task, let reason): "\(task) was kept back by the budget: \(reason)"
     case .jobChanged(let job, let state, let by):
       "job \(job) is \(state.name)\(state.reason.map { " (\($0))" } ?? ""), by \(by)"

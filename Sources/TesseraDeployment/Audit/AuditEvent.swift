@@ -2,7 +2,8 @@ public import TesseraProvisioning
 
 /// Something that an ``AuditLog`` tells of.
 ///
-/// Digests are SHA-256, hexadecimal. An event holds names, numbers and reasons, and nothing of the data.
+/// Digests are SHA-256, hexadecimal; those of tasks and answers are `Parcel.digest`, of what travelled as it was announced, so that
+/// both sides name the same. An event holds names, numbers and reasons, and nothing of the data.
 public enum AuditEvent: Sendable, Hashable, Codable {
   /// The log was opened: by whom, a participant of which federation, with which version of Tessera.
   case opened(participant: String, project: String, version: String)
@@ -10,14 +11,15 @@ public enum AuditEvent: Sendable, Hashable, Codable {
   case repaired(reason: String)
   /// A task was given to a site: sent, in the server's log, or taken, in the site's.
   case taskGiven(AuditedTask, digest: String)
-  /// A site's answer became part of a result.
+  /// A site's answer became part of a result, in the server's log; may leave, in the site's, with the weight that it asks for.
   case contributionAccepted(AuditedTask, digest: String, weight: Double)
   /// A site's answer did not; there is no digest if there was no answer.
   case contributionRefused(AuditedTask, digest: String?, reason: String)
-  /// A filter has changed a task or an answer, or let it pass.
-  case filterApplied(AuditedTask, filter: String, owner: FilterOwner)
-  /// An answer of a site was charged to its privacy budget, and may leave.
-  case budgetSpent(AuditedTask, epsilon: Double, left: Double)
+  /// A filter has changed a task or an answer, or let it pass; those of one task stand in the order in which it passed them.
+  case filterApplied(AuditedTask, filter: String, owner: FilterOwner, passing: Passage? = nil)
+  /// An answer of a site was charged to its privacy budget, and may leave: so much ε for itself, at that δ, and so much is left of
+  /// the budget after all that the site has released. An answer that left before is charged nothing when it leaves again.
+  case budgetSpent(AuditedTask, epsilon: Double, left: Double, delta: Double? = nil)
   /// An answer of a site may not leave, by its privacy budget.
   case budgetRefused(AuditedTask, reason: String)
   /// A job is in another state, and by whom.
@@ -39,6 +41,14 @@ public enum AuditEvent: Sendable, Hashable, Codable {
     case site
   }
 
+  /// What passes a filter.
+  public enum Passage: String, Sendable, Hashable, Codable {
+    /// What the site was given.
+    case task
+    /// What it answers.
+    case answer
+  }
+
   /// What became of a wish.
   public enum Outcome: Sendable, Hashable, Codable {
     /// It was done.
@@ -51,8 +61,8 @@ public enum AuditEvent: Sendable, Hashable, Codable {
   public var job: String? {
     switch self {
     case .taskGiven(let task, _), .contributionAccepted(let task, _, _),
-      .contributionRefused(let task, _, _), .filterApplied(let task, _, _),
-      .budgetSpent(let task, _, _), .budgetRefused(let task, _):
+      .contributionRefused(let task, _, _), .filterApplied(let task, _, _, _),
+      .budgetSpent(let task, _, _, _), .budgetRefused(let task, _):
       task.job
     case .jobChanged(let job, _, _): job
     case .administration(_, _, let target, _): target

@@ -3,6 +3,10 @@ internal import TesseraFederation
 extension AuditLog {
   /// Notes what happens at a server, before anything follows from it.
   ///
+  /// The tasks of a round are with the system before the first of them is sent, in one write. What became of their answers is
+  /// signed and written in the background, and with the system before the round is saved. All of it is on the disk a second later;
+  /// states of jobs, and who asked for what, are when this returns.
+  ///
   /// - Parameters:
   ///   - event: What happens.
   ///   - server: The server's name.
@@ -19,11 +23,24 @@ extension AuditLog {
       try append(.jobChanged(job: job.id, state: job.state, by: person))
     case .asked(let what, let person, let decision):
       try append(Self.administration(what, by: person, decision))
-    case .round, .progress, .roundFinished, .trouble: break
+    case .tasksGiven(let tasks):
+      try append(
+        contentsOf: tasks.map { .taskGiven($0.task, digest: $0.digest) },
+        isDurable: false
+      )
+    case .answerAccepted(let task, let digest, let weight):
+      try enqueue([.contributionAccepted(task, digest: digest, weight: weight)])
+    case .answerRefused(let task, let digest, let reason):
+      try enqueue([.contributionRefused(task, digest: digest, reason: reason)])
+    case .roundWillBeSaved: try settle()
+    case .progress, .roundFinished, .trouble: break
     }
   }
 
   /// Notes what happens at a site, before anything follows from it.
+  ///
+  /// That a task has come, and what filters and the budget say of it, is signed and written in the background, and with the system
+  /// before its answer leaves; on the disk a second later. What is not about a task is on the disk when this returns.
   ///
   /// - Parameters:
   ///   - event: What happens.
@@ -36,23 +53,26 @@ extension AuditLog {
     case .refused(let job, let reason):
       try append(.jobChanged(job: job, state: .abandoned(reason: reason), by: site))
     case .began(let job, _): try append(.jobChanged(job: job, state: .running, by: site))
+    case .given(let job, let task):
+      try enqueue([.taskGiven(AuditedTask(job, task), digest: task.digest ?? "")])
+    case .decided(let job, let task, let decision):
+      try enqueue([Self.event(of: decision, about: AuditedTask(job, task))])
     case .answered(let job, let task, let answer):
-      let audited = AuditedTask(job, task)
-      try append(contentsOf: [
-        .taskGiven(audited, digest: try task.data.digest()),
+      let metadata = answer.outline.metadata
+      try append(
         .contributionAccepted(
-          audited,
-          digest: try answer.digest(),
-          weight: answer.metadata.weight ?? Double(answer.metadata.samples ?? 0)
+          AuditedTask(job, task),
+          digest: answer.digest,
+          weight: metadata.weight ?? Double(metadata.samples ?? 0)
         ),
-      ])
-    case .failed(let job, let task, _):
-      // What kept it from answering may tell of the data; the site's log has it.
+        isDurable: false
+      )
+    case .failed(let job, let task, let error):
       try append(
         .contributionRefused(
           AuditedTask(job, task),
           digest: nil,
-          reason: "the site has not answered: its log says why"
+          reason: Self.reason(of: error)
         )
       )
     // How it ended, the server knows.
@@ -66,6 +86,31 @@ extension AuditLog {
           outcome: isAllowed ? .allowed : .refused(reason: "the site's policy")
         )
       )
+    }
+  }
+
+  private static func event(of decision: SiteDecision, about task: AuditedTask) -> AuditEvent {
+    switch decision {
+    case .filtered(let direction, let filter, let isOwn):
+      .filterApplied(
+        task,
+        filter: filter,
+        owner: isOwn ? .site : .job,
+        passing: direction == .task ? .task : .answer
+      )
+    case .charged(let epsilon, let delta, let left):
+      .budgetSpent(task, epsilon: epsilon, left: left, delta: delta)
+    case .keptBack(let reason): .budgetRefused(task, reason: reason)
+    }
+  }
+
+  /// Errors of Tessera's own never hold data; what others say may, and is for the site's log alone.
+  private static func reason(of error: any Error) -> String {
+    switch error {
+    case let error as FederationError: error.message
+    case let error as DeploymentError: error.message
+    case is CancellationError: "nobody waits for it any longer"
+    default: "the site has not answered: its log says why"
     }
   }
 

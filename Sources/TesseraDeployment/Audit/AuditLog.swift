@@ -1,5 +1,7 @@
 internal import Crypto
+internal import Dispatch
 public import Foundation
+internal import Synchronization
 public import SystemPackage
 public import TesseraProvisioning
 internal import TesseraRun
@@ -13,6 +15,11 @@ internal import TesseraRun
 /// Beside it, in `.head`, lies which line was the last, signed too. So ``verify(at:keys:since:)`` finds every line that was
 /// altered, removed, added or moved, those at the end too.
 ///
+/// Whatever is in the log outlives a kill of the process from the moment at which ``append(contentsOf:isDurable:)`` or
+/// ``settle()`` returns. A power cut can take with it what was added in the last second without being durable: the tasks, filters,
+/// budgets and answers of rounds, for which nobody waits for the disk. Who asked for what, states of jobs, and that the log was
+/// opened, are durable when they are there.
+///
 /// What it cannot find: the end of a log that is gone together with all that came after an earlier copy of both files, unless
 /// somebody has kept a later ``AuditHead``; and what was written by somebody who has the participant's signing key.
 public final class AuditLog: Sendable {
@@ -20,6 +27,13 @@ public final class AuditLog: Sendable {
   public let path: FilePath
   private let lines: ChainedLines<AuditChain>
   private let clock: @Sendable () -> Date
+  /// Signs and writes what nobody waits for.
+  private let background = DispatchQueue(label: "tessera.audit")
+  /// Whether what is with the system alone will get to the disk.
+  private let isSynchronizing = Mutex(false)
+
+  /// How long lines may be with the system alone, in seconds.
+  private static let longestDelay = 1.0
 
   /// Where the log of a kit's participant lies.
   public static func path(of kit: FilePath) -> FilePath {
@@ -152,7 +166,7 @@ public final class AuditLog: Sendable {
   /// - Parameters:
   ///   - events: What has happened, in order.
   ///   - isDurable: Whether they are on the disk when this returns. If not, they are with the system, which keeps them through a
-  ///     kill but not through a power cut, and get to the disk with the next that are durable: for what nothing is decided by.
+  ///     kill but not through a power cut, and get to the disk with the next that are durable, or within a second.
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/cannotWrite``: then nothing may be done that follows from them.
   ///   They are not in the log, unless it was the head that could not be written.
   public func append(contentsOf events: [AuditEvent], isDurable: Bool = true) throws {
@@ -163,6 +177,47 @@ public final class AuditLog: Sendable {
         events.map { try AuditEntry(time: time, event: $0).encoded() },
         isDurable: isDurable
       )
+    }
+    if !isDurable { synchronizeSoon() }
+  }
+
+  /// Adds events next to each other, without waiting until they are signed and written.
+  ///
+  /// They come before all that is added later. A kill can take them with it until ``settle()`` or another call that adds
+  /// something returns: who calls this does so before anything follows from them.
+  ///
+  /// - Parameter events: What has happened, in order.
+  /// - Throws: If an event cannot be written down.
+  public func enqueue(_ events: [AuditEvent]) throws {
+    if events.isEmpty { return }
+    let time = clock()
+    lines.enqueue(try events.map { try AuditEntry(time: time, event: $0).encoded() })
+    background.async { [weak self] in
+      // What cannot be written stays, and is said to who waits for it.
+      try? self?.settle()
+    }
+  }
+
+  /// Waits until all that was added is with the system, as ``append(contentsOf:isDurable:)`` leaves it without being durable.
+  ///
+  /// - Throws: As ``append(contentsOf:isDurable:)``.
+  public func settle() throws {
+    try Self.reporting(path) { try lines.append([], isDurable: false) }
+    synchronizeSoon()
+  }
+
+  /// Brings what is with the system to the disk: once for all that comes within a second.
+  private func synchronizeSoon() {
+    let isScheduled = isSynchronizing.withLock { flag in
+      defer { flag = true }
+      return flag
+    }
+    guard !isScheduled else { return }
+    background.asyncAfter(deadline: .now() + Self.longestDelay) { [weak self] in
+      guard let self else { return }
+      isSynchronizing.withLock { $0 = false }
+      // If it fails, so does the next that is durable, and says so.
+      try? lines.append([])
     }
   }
 

@@ -12,6 +12,7 @@ extension SiteNetwork {
   ///   - job: The job that it belongs to.
   ///   - sites: Who is asked.
   ///   - patience: How long a site may say nothing.
+  ///   - observer: Is told what travels.
   /// - Returns: What each site answered, by its index.
   /// - Throws: `CancellationError` if the current task was cancelled.
   func ask(
@@ -20,9 +21,10 @@ extension SiteNetwork {
     data: Exchange,
     of job: String,
     _ sites: [Site],
-    patience: Duration
+    patience: Duration,
+    observer: (any TransferObserver)? = nil
   ) async throws -> [Int: Result<Exchange, any Error>] {
-    let transport = transport(of: job, to: sites)
+    let transport = transport(of: job, to: sites, observer: observer)
     let tasks = sites.map {
       SiteTask(
         step: step,

@@ -1,4 +1,4 @@
-internal import TesseraFederation
+public import TesseraFederation
 internal import TesseraRun
 
 /// What happens to a job, for those who watch it.
@@ -15,8 +15,24 @@ public enum JobEvent: Sendable, Codable {
   case answered(site: String, answers: Int)
   /// A site's answer was not used.
   case refused(site: String, reason: String)
+  /// Contents are on their way to sites and from them: those that move, a few times a second.
+  case transferring([Transfer])
   /// A round is done and saved.
   case roundFinished(RoundSummary)
+
+  /// A content that is on its way.
+  public struct Transfer: Sendable, Hashable, Codable {
+    /// The site.
+    public var site: String
+    /// Whether it goes to the site, or comes from it.
+    public var direction: TransferProgress.Direction
+    /// How many bytes are there, and were verified; those that came over a connection that broke included.
+    public var bytes: Int
+    /// How many there are.
+    public var total: Int
+    /// How fast it is; `nil` before that can be told.
+    public var bytesPerSecond: Double?
+  }
 
   /// A round that is done.
   public struct RoundSummary: Sendable, Hashable, Codable {

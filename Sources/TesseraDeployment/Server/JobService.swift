@@ -168,8 +168,12 @@ public actor JobService {
   ///
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/unavailable`` if it does not answer.
   func describe(_ site: String) async throws -> SiteDescription {
+    let before = Date()
     let answer = try await ask(.describe, Exchange(.custom("site")), site)
-    return try JSONText.value(SiteDescription.self, of: answer.headers["site"] ?? "")
+    let halfWay = before.addingTimeInterval(Date().timeIntervalSince(before) / 2)
+    var description = try JSONText.value(SiteDescription.self, of: answer.headers["site"] ?? "")
+    description.clockDifference = description.time?.timeIntervalSince(halfWay)
+    return description
   }
 
   /// Asks a site for something that belongs to no job.
@@ -363,8 +367,14 @@ public actor JobService {
 public enum ServerEvent: Sendable {
   /// A job is new, or in another state.
   case jobChanged(JobRecord)
-  /// An event of a job's round.
-  case round(job: String, JournalEvent)
+  /// Tasks of a job are about to be sent to sites.
+  case tasksGiven([GivenTask])
+  /// A site's answer counts, with the digest of what arrived.
+  case answerAccepted(AuditedTask, digest: String, weight: Double)
+  /// A site's answer does not; there is no digest if none has arrived.
+  case answerRefused(AuditedTask, digest: String?, reason: String)
+  /// A round of a job is done, and saved when all that was told before is kept.
+  case roundWillBeSaved(job: String, round: Int)
   /// Sites of a job, for those who follow it.
   case progress(job: String, FederationEvent)
   /// A round of a job is saved.
@@ -373,4 +383,12 @@ public enum ServerEvent: Sendable {
   case asked(String, by: Submitter, PolicyDecision)
   /// Something went wrong that ends nothing.
   case trouble(job: String?, String)
+
+  /// A task for a site.
+  public struct GivenTask: Sendable, Hashable {
+    /// The task.
+    public var task: AuditedTask
+    /// The digest of its content, `Parcel.digest`.
+    public var digest: String
+  }
 }

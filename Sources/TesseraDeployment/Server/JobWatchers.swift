@@ -48,6 +48,11 @@ final class JobWatchers: Sendable {
     return stream
   }
 
+  /// Whether anybody watches a job.
+  func areThere(for job: String) -> Bool {
+    state.withLock { $0.jobs[job]?.watchers.isEmpty == false }
+  }
+
   private func forget(_ number: Int, of job: String) {
     state.withLock { $0.jobs[job]?.watchers[number] = nil }
   }

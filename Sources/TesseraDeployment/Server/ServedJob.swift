@@ -9,8 +9,10 @@ internal import TesseraRun
 struct ServedJob: Sendable {
   private let id: String
   private let service: JobService
+  private let transfers: JobTransfers
 
   init(_ id: String, of service: JobService) {
+    transfers = JobTransfers(of: id, for: service.watchers, observe: service.observe)
     self.id = id
     self.service = service
   }
@@ -57,7 +59,8 @@ struct ServedJob: Sendable {
       data: bundle.exchange(),
       of: id,
       sites,
-      patience: patience
+      patience: patience,
+      observer: transfers
     )
     var members: [JobRoster.Member] = []
     for site in sites {
@@ -67,8 +70,10 @@ struct ServedJob: Sendable {
         guard offer.examples > 0 else {
           throw DeploymentError(code: .unavailable, message: "it has no examples")
         }
+        try transfers.accepted(step: -1, site: site.name, weight: 0)
         members.append(JobRoster.Member(name: site.name, offer: offer))
       } catch {
+        try transfers.refused(step: -1, site: site.name, because: "\(error)")
         await service.note(site.name, declines: id, because: "\(error)")
       }
     }
@@ -94,12 +99,17 @@ struct ServedJob: Sendable {
         data: Exchange(.custom("roster"), headers: ["roster": try JSONText.of(roster)]),
         of: id,
         sites,
-        patience: patience
+        patience: patience,
+        observer: transfers
       )
       var failed: Set<String> = []
       for site in sites {
-        guard case .failure(let error) = answers[site.index] else { continue }
+        guard case .failure(let error) = answers[site.index] else {
+          try transfers.accepted(step: 0, site: site.name, weight: 0)
+          continue
+        }
         failed.insert(site.name)
+        try transfers.refused(step: 0, site: site.name, because: "\(error)")
         await service.note(site.name, declines: id, because: "\(error)")
       }
       if failed.isEmpty { return roster }
@@ -160,11 +170,11 @@ struct ServedJob: Sendable {
         $0.sites = sites.map { JobSite(name: $0.name, examples: $0.exampleCount) }
       }
     }
-    let (id, service, rounds) = (id, service, job.workflow.rounds)
+    let (id, service, rounds, transfers) = (id, service, job.workflow.rounds, transfers)
     defer { Self.writeReport(of: record) }
     _ = try await deployed.run(
       in: record,
-      over: service.network.transport(of: id, to: sites)
+      over: service.network.transport(of: id, to: sites, observer: transfers)
     ) { event in
       try? service.observe(.progress(job: id, event))
       if let shown = JobEvent(event) { service.watchers.tell(shown, of: id) }
@@ -178,6 +188,10 @@ struct ServedJob: Sendable {
       let summary = JobEvent.RoundSummary(round, of: rounds)
       try service.observe(.roundFinished(job: id, summary))
       service.watchers.tell(.roundFinished(summary), of: id)
+    } journal: { event in
+      try transfers.note(event)
+    } willSave: { round in
+      try transfers.willSave(round: round)
     }
   }
 

@@ -10,8 +10,13 @@ public protocol SiteNetwork: Sendable {
   /// - Parameters:
   ///   - job: The job's id: a job that goes on after the server was killed has the same.
   ///   - sites: The sites, named as in their certificates.
+  ///   - observer: Is told what travels.
   /// - Returns: The transport.
-  func transport(of job: String, to sites: [Site]) -> any Transport
+  func transport(
+    of job: String,
+    to sites: [Site],
+    observer: (any TransferObserver)?
+  ) -> any Transport
 
   /// Tells sites that a job is over: those that are there, and the others when they come.
   func end(_ job: String, at sites: [String])

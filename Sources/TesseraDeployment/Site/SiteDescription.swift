@@ -20,4 +20,8 @@ public struct SiteDescription: Sendable, Hashable, Codable {
   public var started: Date
   /// When its certificate ends.
   public var certificateEnds: Date
+  /// What time it is there, when it is asked.
+  public var time: Date?
+  /// By how many seconds its clock is ahead of the server's, as the server sees it; `nil` before that has asked.
+  public var clockDifference: Double?
 }

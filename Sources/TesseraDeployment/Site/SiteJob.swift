@@ -27,6 +27,7 @@ final class SiteJob: Sendable {
     let components: JobComponents
     let ledgers: any PrivacyLedgerStore
     let failed: @Sendable (_ job: String, SiteTask, any Error) -> Void
+    let decided: @Sendable (_ job: String, SiteTask, SiteDecision) throws -> Void
   }
 
   let id: String
@@ -129,8 +130,9 @@ final class SiteJob: Sendable {
       own.identities = [index: try identity(among: roster)]
       own.policy = place.policy.secureAggregation
     }
-    let (id, failed) = (id, place.failed)
+    let (id, failed, decided) = (id, place.failed, place.decided)
     own.failed = { failed(id, $0, $1) }
+    own.decided = { try decided(id, $0, $1) }
     return try JobAtSite(state.job, data: state.data, index: index, roster: roster, at: own).worker
   }
 

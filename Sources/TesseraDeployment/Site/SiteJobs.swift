@@ -18,8 +18,12 @@ public final class SiteJobs: SiteTaskHandler {
     case refused(job: String, reason: String)
     /// A job begins, with so many sites.
     case began(job: String, sites: Int)
-    /// A task was answered.
-    case answered(job: String, SiteTask, Exchange)
+    /// A task has arrived.
+    case given(job: String, SiteTask)
+    /// What filters and the budget say of a task's answer.
+    case decided(job: String, SiteTask, SiteDecision)
+    /// A task is answered: this is about to leave.
+    case answered(job: String, SiteTask, Parcel)
     /// A task was not answered; what kept the site from it is for its own log alone.
     case failed(job: String, SiteTask, any Error)
     /// A job is over.
@@ -80,7 +84,11 @@ public final class SiteJobs: SiteTaskHandler {
       settings: settings,
       components: components,
       ledgers: try FilePrivacyLedgers(at: self.folder.appending("privacy-ledger.jsonl"))
-    ) { job, task, error in try? observe(.failed(job: job, task, error)) }
+    ) { job, task, error in
+      try? observe(.failed(job: job, task, error))
+    } decided: { job, task, decision in
+      try observe(.decided(job: job, task, decision))
+    }
   }
 
   /// What prepares jobs reads data; what belongs to no job waits for nothing.
@@ -94,18 +102,36 @@ public final class SiteJobs: SiteTaskHandler {
   ) async throws -> Exchange {
     do {
       if job == Self.noJob { return try answerForNoJob(task) }
+      try observe(.given(job: job, task))
       switch task.name {
       case .deploy: return try deploy(task.data, as: job)
-      case .begin: return try begin(job, task.data)
+      case .begin: return try refusing(task, of: job) { try begin(job, task.data) }
       default:
-        let worker = try site(job).worker()
-        let answer = try await worker.answer(task, progress: progress)
-        try observe(.answered(job: job, task, answer))
-        return answer
+        let worker = try refusing(task, of: job) { try site(job).worker() }
+        // It tells itself what keeps it from answering.
+        return try await worker.answer(task, progress: progress)
       }
     } catch let error as DeploymentError {
       throw FederationError(code: .badTask, message: error.message)
     }
+  }
+
+  /// Tells what keeps the site from a task before anything works at it.
+  private func refusing<Value>(
+    _ task: SiteTask,
+    of job: String,
+    _ body: () throws -> Value
+  ) throws -> Value {
+    do { return try body() } catch {
+      try? observe(.failed(job: job, task, error))
+      throw error
+    }
+  }
+
+  /// Notes what is about to leave; it stays if it cannot be noted.
+  public func release(_ answer: Parcel, to task: SiteTask, of job: String) throws {
+    guard job != Self.noJob else { return }
+    try observe(.answered(job: job, task, answer))
   }
 
   /// Does what somebody has asked for, once that it will be done has arrived.
@@ -240,7 +266,8 @@ public final class SiteJobs: SiteTaskHandler {
       jobs: names.filter(Self.isID).sorted(),
       freeDisk: (attributes?[.systemFreeSize] as? NSNumber)?.intValue ?? 0,
       started: started,
-      certificateEnds: kit.expires
+      certificateEnds: kit.expires,
+      time: Date()
     )
   }
 }

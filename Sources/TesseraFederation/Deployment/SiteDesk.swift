@@ -25,6 +25,8 @@ public struct SiteDesk: Sendable {
   public enum Action: Sendable {
     /// Tell the site.
     case send(ServerMessage)
+    /// An answer has come whole; it is reported next.
+    case arrived(TaskID, Site, Parcel)
     /// Tell the job.
     case report(TaskID, SiteEvent)
     /// Close the connection: the site does not keep to the protocol.
@@ -67,6 +69,15 @@ public struct SiteDesk: Sendable {
     guard case .outgoing(let parcel) = assignments[id]?.task.content else { return nil }
     return parcel
   }
+
+  /// How much of the answer to a task is there, and who answers; `nil` if none was announced.
+  public func progress(of id: TaskID) -> (site: Site, bytes: Int, total: Int)? {
+    guard let assignment = assignments[id], let answer = assignment.answer else { return nil }
+    return (assignment.task.site, answer.receivedBytes, answer.byteCount)
+  }
+
+  /// The site of a task, as its job knows it.
+  public func site(of id: TaskID) -> Site? { assignments[id]?.task.site }
 
   /// Takes an event, and says what follows from it.
   public mutating func handle(_ event: Event) -> [Action] {
@@ -167,6 +178,9 @@ public struct SiteDesk: Sendable {
     guard let assignment = assignments.removeValue(forKey: id), let answer = assignment.answer
     else { return [] }
     let result: Result<Exchange, any Error> = Result { try answer.exchange() }
-    return [.send(.receipt(id)), .report(id, .answered(assignment.task.site, result))]
+    return [
+      .arrived(id, assignment.task.site, answer.parcel), .send(.receipt(id)),
+      .report(id, .answered(assignment.task.site, result)),
+    ]
   }
 }

@@ -181,19 +181,16 @@ public struct SiteDuties: Sendable {
     do {
       let exchange = try incoming.exchange()
       stages[id] = .working(incoming.parcel)
-      return [
-        .start(
-          id,
-          SiteTask(
-            step: id.step,
-            name: task.name,
-            round: task.round,
-            site: task.site,
-            data: exchange,
-            key: task.key
-          )
-        )
-      ]
+      var arrived = SiteTask(
+        step: id.step,
+        name: task.name,
+        round: task.round,
+        site: task.site,
+        data: exchange,
+        key: task.key
+      )
+      arrived.digest = incoming.parcel.digest
+      return [.start(id, arrived)]
     } catch {
       return failed(
         id,

@@ -17,6 +17,15 @@ public protocol SiteTaskHandler: Sendable {
     progress: @escaping @Sendable () -> Void
   ) async throws -> Exchange
 
+  /// An answer is about to leave: it is announced to the server when this returns.
+  ///
+  /// - Parameters:
+  ///   - answer: What is announced.
+  ///   - task: What is answered.
+  ///   - job: The job that it belongs to.
+  /// - Throws: What keeps it here.
+  func release(_ answer: Parcel, to task: SiteTask, of job: String) throws
+
   /// The server has taken the answer to a task: what is to follow from it can follow now.
   func settle(_ task: TaskID) async
 
@@ -28,6 +37,9 @@ public protocol SiteTaskHandler: Sendable {
 }
 
 extension SiteTaskHandler {
+  /// As a rule nothing keeps an answer here.
+  public func release(_ answer: Parcel, to task: SiteTask, of job: String) throws {}
+
   /// As a rule nothing follows.
   public func settle(_ task: TaskID) async {}
 

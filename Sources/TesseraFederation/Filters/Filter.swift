@@ -97,6 +97,10 @@ public struct SiteFilters: Sendable {
   public var tasks: [any Filter]
   /// For answers, in order.
   public var results: [any Filter]
+  /// Which of ``tasks`` are the site's own, and no job's.
+  var ownTasks = 0..<0
+  /// Which of ``results`` are the site's own, and no job's.
+  var ownResults = 0..<0
 
   /// Filters in order.
   public init(tasks: [any Filter] = [], results: [any Filter] = []) {
@@ -124,14 +128,18 @@ extension [any Filter] {
   ///
   /// - Throws: What a filter throws; a ``FederationError`` names the filter.
   public func applied(to exchange: Exchange, in context: FilterContext) throws -> Exchange {
-    try applied(to: exchange, in: context) { _, _, _, _ in }
+    try applied(to: exchange, in: context) { _, _, _, _ in
+    } passed: { _, _ in
+    }
   }
 
-  /// The exchange after all filters; each is looked at first, with what it gets and the filters that it has passed by then.
+  /// The exchange after all filters; each is looked at first, with what it gets and the filters that it has passed by then, and
+  /// told of, with its place among all, when the exchange has passed it.
   func applied(
     to exchange: Exchange,
     in context: FilterContext,
-    visiting: (any Filter, Exchange, FilterContext, _ earlier: [any Filter]) throws -> Void
+    visiting: (any Filter, Exchange, FilterContext, _ earlier: [any Filter]) throws -> Void,
+    passed: (any Filter, _ position: Int) throws -> Void
   ) throws -> Exchange {
     guard !isEmpty else { return exchange }
     var exchange = exchange
@@ -156,6 +164,7 @@ extension [any Filter] {
         throw error.naming(filter, at: context.site)
       }
       earlier.append(filter)
+      try passed(filter, position)
     }
     return exchange
   }

@@ -11,9 +11,13 @@ extension SiteFilters {
     let codes = results.reversed().prefix { filter in
       filter.unscoped is Quantize || filter.unscoped is TopK
     }.count
-    return SiteFilters(
+    var all = SiteFilters(
       tasks: tasks + own.tasks,
       results: results.dropLast(codes) + own.results + results.suffix(codes)
     )
+    all.ownTasks = tasks.count..<all.tasks.count
+    let first = results.count - codes
+    all.ownResults = first..<first + own.results.count
+    return all
   }
 }

@@ -88,6 +88,8 @@ public struct DeployedJob: Sendable {
   ///   - didSave: Is called whenever there is something new on the disk that a process which goes on needs, before anything follows
   ///     from it: when the run begins, within rounds of many tasks, and after each round; throwing ends the run.
   ///   - finishRound: Is called after each round, when it is saved; throwing ends the run.
+  ///   - journal: Is told each event before anything follows from it, from any thread; throwing ends the run.
+  ///   - willSave: Is called when a round is done, before it is saved; throwing ends the run.
   /// - Returns: The finished manifest, which is saved too.
   /// - Throws: What keeps it from going on; `CancellationError` if the task was cancelled. The record then says so.
   public func run(
@@ -96,7 +98,9 @@ public struct DeployedJob: Sendable {
     observe: @escaping @Sendable (FederationEvent) -> Void = { _ in },
     resumed: ([RunManifest.Round]) -> Void = { _ in },
     didSave: @escaping @Sendable () throws -> Void = {},
-    finishRound: (RunManifest.Round) throws -> Void = { _ in }
+    finishRound: (RunManifest.Round) throws -> Void = { _ in },
+    journal: @escaping @Sendable (JournalEvent) throws -> Void = { _ in },
+    willSave: (_ round: Int) throws -> Void = { _ in }
   ) async throws -> RunManifest {
     let run = try OpenRun(record)
     resumed(run.manifest.trainings.first?.rounds ?? [])
@@ -107,7 +111,9 @@ public struct DeployedJob: Sendable {
       let state = try await training.run(
         in: run,
         observe: observe,
-        finishRound: finishRound
+        finishRound: finishRound,
+        journal: journal,
+        willSave: willSave
       )
       let digest = try record.write(state, of: training, in: run.manifest)
       let manifest = try run.save { manifest in

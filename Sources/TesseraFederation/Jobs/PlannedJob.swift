@@ -122,7 +122,8 @@ public struct PlannedJob: Sendable {
       ledgers: place.ledgers,
       job: place.jobName ?? job.name,
       logs: place.logs,
-      failed: place.failed
+      failed: place.failed,
+      decided: place.decided
     )
   }
 
@@ -157,6 +158,8 @@ public struct SitePlace: Sendable {
   public var logs: FilePath?
   /// Is told what kept a site from answering, for its own log.
   public var failed: @Sendable (SiteTask, any Error) -> Void = { _, _ in }
+  /// Is told what a site's filters and budget decide, before an answer leaves; throwing keeps it.
+  public var decided: @Sendable (SiteTask, SiteDecision) throws -> Void = { _, _ in }
 
   /// A place.
   public init(

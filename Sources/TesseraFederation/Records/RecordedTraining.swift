@@ -40,13 +40,17 @@ public struct RecordedTraining: Sendable {
   ///   - run: The run, whose manifest has a training of this name.
   ///   - observe: Is told what happens, from any thread.
   ///   - finishRound: Is called after each round, when it is saved; throwing ends the run.
+  ///   - journal: Is told each event before it is in the run's journal, from any thread; throwing ends the run.
+  ///   - willSave: Is called when a round is done, before it is saved; throwing ends the run.
   /// - Returns: The last state.
   /// - Throws: ``RunError`` or ``FederationError`` if what an earlier process left does not fit, and what
   ///   ``Federation/run(from:finishRound:journal:observe:)`` throws.
   public func run(
     in run: OpenRun,
     observe: @escaping @Sendable (FederationEvent) -> Void = { _ in },
-    finishRound: (RunManifest.Round) throws -> Void = { _ in }
+    finishRound: (RunManifest.Round) throws -> Void = { _ in },
+    journal: @escaping @Sendable (JournalEvent) throws -> Void = { _ in },
+    willSave: (_ round: Int) throws -> Void = { _ in }
   ) async throws -> WorkflowState {
     let training = run.manifest.trainings.first { $0.name == name }
     let last = training?.rounds.last
@@ -78,6 +82,7 @@ public struct RecordedTraining: Sendable {
     let outcome = try await federation.run(from: state) { result in
       let entry = try entry(for: result, firstStep: firstStep)
       firstStep = result.state.step + 1
+      try willSave(entry.round)
       // The state first: a round that the journal has can be gone on from.
       try result.state.write(to: file(entry.round, in: run.record))
       try run.append(
@@ -90,6 +95,7 @@ public struct RecordedTraining: Sendable {
       try didSave()
       try finishRound(entry)
     } journal: { event in
+      try journal(event)
       try run.append(.init(event, in: name))
     } observe: {
       observe($0)

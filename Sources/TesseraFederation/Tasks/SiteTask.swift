@@ -14,6 +14,8 @@ public struct SiteTask: Sendable {
   public var data: Exchange
   /// Seeds every random draw of this site for this task.
   public var key: RandomKey
+  /// The digest of the parcel in which it came from a server, ``Parcel/digest``; `nil` if it came in none.
+  public var digest: String?
 
   /// Makes a task.
   public init(

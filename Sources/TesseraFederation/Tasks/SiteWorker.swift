@@ -19,6 +19,7 @@ public struct SiteWorker: Sendable {
   private let allowance: SiteAllowance?
   private let logs: FilePath?
   private let failed: @Sendable (SiteTask, any Error) -> Void
+  private let decided: @Sendable (SiteTask, SiteDecision) throws -> Void
 
   /// The worker of one site, or of several in one process.
   ///
@@ -44,6 +45,7 @@ public struct SiteWorker: Sendable {
   ///     shown it.
   ///   - failed: Is told what kept the site from answering, as it was thrown, for the site's own log: others are told no more
   ///     than errors of Tessera's own say, which never hold data.
+  ///   - decided: Is told what filters and the budget decide about a task, before its answer leaves; throwing keeps it here.
   public init(
     executor: any Executor,
     filters: SiteFilters = SiteFilters(),
@@ -57,10 +59,12 @@ public struct SiteWorker: Sendable {
     ledgers: any PrivacyLedgerStore = VolatilePrivacyLedgers(),
     job: String = "job",
     logs: FilePath? = nil,
-    failed: @escaping @Sendable (SiteTask, any Error) -> Void = { _, _ in }
+    failed: @escaping @Sendable (SiteTask, any Error) -> Void = { _, _ in },
+    decided: @escaping @Sendable (SiteTask, SiteDecision) throws -> Void = { _, _ in }
   ) {
     self.logs = logs
     self.failed = failed
+    self.decided = decided
     self.executor = executor
     self.filters = filters
     self.encryption = encryption
@@ -134,11 +138,18 @@ public struct SiteWorker: Sendable {
       secrets: own.derived("filters")
     )
     context.identity = identity
-    let privacy = allowance.map { SitePrivacy($0, task: task, identity: identity) }
+    let (asked, decided) = (task, decided)
+    let privacy = allowance.map {
+      SitePrivacy($0, task: task, identity: identity) { try decided(asked, $0) }
+    }
     var task = task
     if let encryption { task.data = try encryption.opened(task.data) }
     let received = encryption == nil ? nil : task.data
-    task.data = try filters.tasks.applied(to: task.data, in: context)
+    task.data = try filters.tasks.applied(to: task.data, in: context) { _, _, _, _ in
+    } passed: { filter, position in
+      let isOwn = filters.ownTasks.contains(position)
+      try decided(asked, .filtered(.task, filter: filter.shownName, isOwn: isOwn))
+    }
     context.direction = .result
     context.reference = task.data
     var site = SiteContext(
@@ -162,6 +173,9 @@ public struct SiteWorker: Sendable {
         context,
         earlier in
         try privacy?.visit(filter, exchange, context, after: earlier)
+      } passed: { filter, position in
+        let isOwn = filters.ownResults.contains(position)
+        try decided(asked, .filtered(.result, filter: filter.shownName, isOwn: isOwn))
       }
       // A filter may have refused by return code.
       if answer.returnCode != .ok {

@@ -15,6 +15,8 @@ public struct IncomingParcel: Sendable {
   private var received: [Bool]
   /// How many chunks are there.
   public private(set) var receivedCount = 0
+  /// How many bytes of the content are there, and have the digests that were announced.
+  public private(set) var receivedBytes = 0
 
   /// Where the content lies.
   private enum Store: Sendable {
@@ -72,6 +74,9 @@ public struct IncomingParcel: Sendable {
   /// The chunks that have not come, ascending.
   public var missing: [Int] { received.indices.filter { !received[$0] } }
 
+  /// The size of the content, in bytes.
+  public var byteCount: Int { layout.byteCount }
+
   /// Whether all have come.
   public var isComplete: Bool { receivedCount == layout.chunkCount }
 
@@ -115,6 +120,7 @@ public struct IncomingParcel: Sendable {
     try store.write(bytes, at: place)
     received[index] = true
     receivedCount += 1
+    receivedBytes += place.count
     return true
   }
 

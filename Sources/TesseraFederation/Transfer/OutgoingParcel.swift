@@ -34,6 +34,9 @@ public struct OutgoingParcel: Sendable {
   /// How many chunks there are.
   public var chunkCount: Int { layout.chunkCount }
 
+  /// The size of the content, in bytes.
+  public var byteCount: Int { layout.byteCount }
+
   /// How many bytes a chunk has.
   public func byteCount(of chunk: Int) -> Int { layout.bytes(of: chunk).count }
 

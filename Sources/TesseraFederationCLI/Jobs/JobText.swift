@@ -1,5 +1,6 @@
 internal import Foundation
 internal import TesseraDeployment
+internal import TesseraFederation
 internal import TesseraRun
 
 /// Jobs, as people read them.
@@ -65,6 +66,19 @@ enum JobText {
         ? String(format: "%.0f ms", round.seconds * 1000)
         : String(format: "%.1f s", round.seconds)
     )
+    return parts.joined(separator: "  ")
+  }
+
+  /// What is on its way, in a line: of many, those that are least far.
+  static func line(of transfers: [JobEvent.Transfer]) -> String {
+    let shown = transfers.sorted { $0.bytes * max($1.total, 1) < $1.bytes * max($0.total, 1) }
+      .prefix(4)
+    var parts = transfers.filter(shown.contains).map { transfer in
+      let arrow = transfer.direction == .down ? "↓" : "↑"
+      let rate = transfer.bytesPerSecond.map { ", \(bytes(Int($0.rounded())))/s" } ?? ""
+      return "\(transfer.site) \(arrow) \(bytes(transfer.bytes)) of \(bytes(transfer.total))\(rate)"
+    }
+    if transfers.count > shown.count { parts.append("and \(transfers.count - shown.count) more") }
     return parts.joined(separator: "  ")
   }
 

@@ -66,6 +66,8 @@ final class JobWatch: Sendable {
     case .answered(_, let answers):
       state.sites = answers
       return ([], status(state, doing: nil))
+    case .transferring(let transfers):
+      return ([], status(state, doing: nil) + "  " + JobText.line(of: transfers))
     case .refused(let site, let reason): return (["\(site) was refused: \(reason)"], nil)
     case .roundFinished(let round):
       state.rounds = round.rounds

@@ -102,6 +102,12 @@ final class ProgramLog: Sendable {
       logger.info("connected")
       isConnected.withLock { $0 = true }
       metrics.isConnected.set(1)
+    case .clock(let difference):
+      guard abs(difference) >= Preflight.largestClockDifference else { return }
+      logger.warning(
+        "the clocks of this machine and of the server differ",
+        metadata: ["seconds": "\((difference * 10).rounded() / 10)"]
+      )
     case .disconnected(let reason):
       logger.warning("disconnected", metadata: ["reason": "\(reason)"])
       if isConnected.withLock({ isConnected in

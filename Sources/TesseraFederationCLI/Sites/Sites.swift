@@ -69,6 +69,12 @@ enum SiteText {
         lines.append("  \(kind): \(names.joined(separator: ", "))")
       }
       lines.append("  \(JobText.bytes(own.freeDisk)) free on disk")
+      if let difference = own.clockDifference {
+        let size = String(format: "%.1f s", abs(difference))
+        lines.append(
+          "  its clock is \(size) \(difference >= 0 ? "ahead of" : "behind") the server's"
+        )
+      }
       lines.append("  its certificate is good until \(JobText.time(own.certificateEnds))")
     }
     if !site.jobs.isEmpty { lines.append("  works at \(site.jobs.joined(separator: ", "))") }
@@ -76,6 +82,13 @@ enum SiteText {
   }
 
   private static func state(of site: SiteStatus) -> String {
-    (site.isConnected ? "connected" : "away") + (site.isDisabled ? ", disabled" : "")
+    var state = site.isConnected ? "connected" : "away"
+    if site.isDisabled { state += ", disabled" }
+    if let difference = site.description?.clockDifference,
+      abs(difference) >= Preflight.largestClockDifference
+    {
+      state += String(format: ", clock %+.0f s", difference)
+    }
+    return state
   }
 }

@@ -134,6 +134,7 @@ extension ServerMessage {
         $0.welcome = .with {
           $0.version = Wire.version
           $0.patience = patience / .seconds(1)
+          $0.time = Date.now.millisecondsSince1970
         }
       case .task(let id, let task): $0.task = try task.proto(id)
       case .withdrawal(let id, let reason):

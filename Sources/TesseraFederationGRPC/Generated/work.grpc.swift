@@ -791,3 +791,323 @@ extension Tessera_Federation_V1_Work.ClientProtocol {
         )
     }
 }
+
+// MARK: - tessera.federation.v1.Clock
+
+/// Namespace containing generated types for the "tessera.federation.v1.Clock" service.
+@available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
+internal enum Tessera_Federation_V1_Clock: Sendable {
+    /// Service descriptor for the "tessera.federation.v1.Clock" service.
+    internal static let descriptor = GRPCCore.ServiceDescriptor(fullyQualifiedService: "tessera.federation.v1.Clock")
+    /// Namespace for method metadata.
+    internal enum Method: Sendable {
+        /// Namespace for "Tell" metadata.
+        internal enum Tell: Sendable {
+            /// Request type for "Tell".
+            internal typealias Input = Tessera_Federation_V1_TimeRequest
+            /// Response type for "Tell".
+            internal typealias Output = Tessera_Federation_V1_ServerTime
+            /// Descriptor for "Tell".
+            internal static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "tessera.federation.v1.Clock"),
+                method: "Tell",
+                type: .unary
+            )
+        }
+        /// Descriptors for all methods in the "tessera.federation.v1.Clock" service.
+        internal static let descriptors: [GRPCCore.MethodDescriptor] = [
+            Tell.descriptor
+        ]
+    }
+}
+
+@available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
+extension GRPCCore.ServiceDescriptor {
+    /// Service descriptor for the "tessera.federation.v1.Clock" service.
+    internal static let tessera_federation_v1_Clock = GRPCCore.ServiceDescriptor(fullyQualifiedService: "tessera.federation.v1.Clock")
+}
+
+// MARK: tessera.federation.v1.Clock (server)
+
+@available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
+extension Tessera_Federation_V1_Clock {
+    /// Streaming variant of the service protocol for the "tessera.federation.v1.Clock" service.
+    ///
+    /// This protocol is the lowest-level of the service protocols generated for this service
+    /// giving you the most flexibility over the implementation of your service. This comes at
+    /// the cost of more verbose and less strict APIs. Each RPC requires you to implement it in
+    /// terms of a request stream and response stream. Where the RPC expects only a single
+    /// request or response message, you are responsible for ensuring your implementation
+    /// maintains this invariant.
+    ///
+    /// Where possible, prefer using the stricter, less-verbose ``ServiceProtocol``
+    /// or ``SimpleServiceProtocol`` instead.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > What time a server has: whoever has a certificate that it takes may ask.
+    internal protocol StreamingServiceProtocol: GRPCCore.RegistrableRPCService {
+        /// Handle the "Tell" method.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Tessera_Federation_V1_TimeRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Tessera_Federation_V1_ServerTime` messages.
+        func tell(
+            request: GRPCCore.StreamingServerRequest<Tessera_Federation_V1_TimeRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Tessera_Federation_V1_ServerTime>
+    }
+
+    /// Service protocol for the "tessera.federation.v1.Clock" service.
+    ///
+    /// This protocol is higher level than ``StreamingServiceProtocol`` but lower level than
+    /// the ``SimpleServiceProtocol``, it provides access to request and response metadata and
+    /// trailing response metadata. If you don't need these then consider using
+    /// the ``SimpleServiceProtocol``. If you need fine grained control over your RPCs then
+    /// use ``StreamingServiceProtocol``.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > What time a server has: whoever has a certificate that it takes may ask.
+    internal protocol ServiceProtocol: Tessera_Federation_V1_Clock.StreamingServiceProtocol {
+        /// Handle the "Tell" method.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Tessera_Federation_V1_TimeRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Tessera_Federation_V1_ServerTime` message.
+        func tell(
+            request: GRPCCore.ServerRequest<Tessera_Federation_V1_TimeRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Tessera_Federation_V1_ServerTime>
+    }
+
+    /// Simple service protocol for the "tessera.federation.v1.Clock" service.
+    ///
+    /// This is the highest level protocol for the service. The API is the easiest to use but
+    /// doesn't provide access to request or response metadata. If you need access to these
+    /// then use ``ServiceProtocol`` instead.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > What time a server has: whoever has a certificate that it takes may ask.
+    internal protocol SimpleServiceProtocol: Tessera_Federation_V1_Clock.ServiceProtocol {
+        /// Handle the "Tell" method.
+        ///
+        /// - Parameters:
+        ///   - request: A `Tessera_Federation_V1_TimeRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Tessera_Federation_V1_ServerTime` to respond with.
+        func tell(
+            request: Tessera_Federation_V1_TimeRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Tessera_Federation_V1_ServerTime
+    }
+}
+
+// Default implementation of 'registerMethods(with:)'.
+@available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
+extension Tessera_Federation_V1_Clock.StreamingServiceProtocol {
+    internal func registerMethods<Transport>(with router: inout GRPCCore.RPCRouter<Transport>) where Transport: GRPCCore.ServerTransport {
+        router.registerHandler(
+            forMethod: Tessera_Federation_V1_Clock.Method.Tell.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Tessera_Federation_V1_TimeRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Tessera_Federation_V1_ServerTime>(),
+            handler: { request, context in
+                try await self.tell(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+    }
+}
+
+// Default implementation of streaming methods from 'StreamingServiceProtocol'.
+@available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
+extension Tessera_Federation_V1_Clock.ServiceProtocol {
+    internal func tell(
+        request: GRPCCore.StreamingServerRequest<Tessera_Federation_V1_TimeRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Tessera_Federation_V1_ServerTime> {
+        let response = try await self.tell(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+}
+
+// Default implementation of methods from 'ServiceProtocol'.
+@available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
+extension Tessera_Federation_V1_Clock.SimpleServiceProtocol {
+    internal func tell(
+        request: GRPCCore.ServerRequest<Tessera_Federation_V1_TimeRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Tessera_Federation_V1_ServerTime> {
+        return GRPCCore.ServerResponse<Tessera_Federation_V1_ServerTime>(
+            message: try await self.tell(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+}
+
+// MARK: tessera.federation.v1.Clock (client)
+
+@available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
+extension Tessera_Federation_V1_Clock {
+    /// Generated client protocol for the "tessera.federation.v1.Clock" service.
+    ///
+    /// You don't need to implement this protocol directly, use the generated
+    /// implementation, ``Client``.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > What time a server has: whoever has a certificate that it takes may ask.
+    internal protocol ClientProtocol: Sendable {
+        /// Call the "Tell" method.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Tessera_Federation_V1_TimeRequest` message.
+        ///   - serializer: A serializer for `Tessera_Federation_V1_TimeRequest` messages.
+        ///   - deserializer: A deserializer for `Tessera_Federation_V1_ServerTime` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func tell<Result>(
+            request: GRPCCore.ClientRequest<Tessera_Federation_V1_TimeRequest>,
+            serializer: some GRPCCore.MessageSerializer<Tessera_Federation_V1_TimeRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Tessera_Federation_V1_ServerTime>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Tessera_Federation_V1_ServerTime>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+    }
+
+    /// Generated client for the "tessera.federation.v1.Clock" service.
+    ///
+    /// The ``Client`` provides an implementation of ``ClientProtocol`` which wraps
+    /// a `GRPCCore.GRPCCClient`. The underlying `GRPCClient` provides the long-lived
+    /// means of communication with the remote peer.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > What time a server has: whoever has a certificate that it takes may ask.
+    internal struct Client<Transport>: ClientProtocol where Transport: GRPCCore.ClientTransport {
+        private let client: GRPCCore.GRPCClient<Transport>
+
+        /// Creates a new client wrapping the provided `GRPCCore.GRPCClient`.
+        ///
+        /// - Parameters:
+        ///   - client: A `GRPCCore.GRPCClient` providing a communication channel to the service.
+        internal init(wrapping client: GRPCCore.GRPCClient<Transport>) {
+            self.client = client
+        }
+
+        /// Call the "Tell" method.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Tessera_Federation_V1_TimeRequest` message.
+        ///   - serializer: A serializer for `Tessera_Federation_V1_TimeRequest` messages.
+        ///   - deserializer: A deserializer for `Tessera_Federation_V1_ServerTime` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        internal func tell<Result>(
+            request: GRPCCore.ClientRequest<Tessera_Federation_V1_TimeRequest>,
+            serializer: some GRPCCore.MessageSerializer<Tessera_Federation_V1_TimeRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Tessera_Federation_V1_ServerTime>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Tessera_Federation_V1_ServerTime>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Tessera_Federation_V1_Clock.Method.Tell.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+    }
+}
+
+// Helpers providing default arguments to 'ClientProtocol' methods.
+@available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
+extension Tessera_Federation_V1_Clock.ClientProtocol {
+    /// Call the "Tell" method.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Tessera_Federation_V1_TimeRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    internal func tell<Result>(
+        request: GRPCCore.ClientRequest<Tessera_Federation_V1_TimeRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Tessera_Federation_V1_ServerTime>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.tell(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Tessera_Federation_V1_TimeRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Tessera_Federation_V1_ServerTime>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+}
+
+// Helpers providing sugared APIs for 'ClientProtocol' methods.
+@available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
+extension Tessera_Federation_V1_Clock.ClientProtocol {
+    /// Call the "Tell" method.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    internal func tell<Result>(
+        _ message: Tessera_Federation_V1_TimeRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Tessera_Federation_V1_ServerTime>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Tessera_Federation_V1_TimeRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.tell(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+}

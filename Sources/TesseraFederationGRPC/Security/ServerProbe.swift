@@ -1,4 +1,6 @@
 internal import Foundation
+internal import GRPCCore
+internal import GRPCNIOTransportHTTP2Posix
 internal import NIOCore
 internal import NIOPosix
 internal import NIOSSL
@@ -11,7 +13,7 @@ internal import X509
 /// Tries to reach a server as a participant does, and says how far it came.
 ///
 /// It opens a connection, makes TLS 1.3 with the kit's certificate, and waits for the first bytes of HTTP/2: a server sends them to
-/// those alone whom it takes in. Nothing is asked of the server.
+/// those alone whom it takes in. Of a server that does, nothing is asked but its time.
 public struct ServerProbe: Sendable {
   private let security: MutualTLS
   private let patience: Duration
@@ -63,7 +65,29 @@ public struct ServerProbe: Sendable {
     case (.success(let server)?, .ended(let reason)):
       return .refused(name: server.name, reason: reason)
     case (.success(let server)?, .spoke(let expires)):
-      return .welcomed(name: server.name, expires: expires, time: nil)
+      return .welcomed(
+        name: server.name,
+        expires: expires,
+        clockDifference: await clockDifference(host: host, port: port)
+      )
+    }
+  }
+
+  /// By how many seconds this machine's clock is ahead of the server's; `nil` if the server does not tell its time.
+  private func clockDifference(host: String, port: Int) async -> Double? {
+    try? await withGRPCClient(
+      transport: .secured(by: security, host: host, port: port, patience: patience)
+    ) { client in
+      var options = CallOptions.defaults
+      options.timeout = patience
+      options.waitForReady = false
+      let clock = Tessera_Federation_V1_Clock.Client(wrapping: client)
+      // The first call waits for the connection; the second takes the way there and back.
+      _ = try await clock.tell(Tessera_Federation_V1_TimeRequest(), options: options)
+      let before = Date.now
+      let time = try await clock.tell(Tessera_Federation_V1_TimeRequest(), options: options)
+      let halfWay = before.addingTimeInterval(Date.now.timeIntervalSince(before) / 2)
+      return halfWay.timeIntervalSince(Date(millisecondsSince1970: time.milliseconds))
     }
   }
 

@@ -105,7 +105,7 @@ public final class FederationServer: Sendable {
     administering jobs: JobService? = nil,
     operate: @escaping @Sendable (SiteOperation) -> Void = { _ in }
   ) async throws {
-    var services: [any RegistrableRPCService] = [service]
+    var services: [any RegistrableRPCService] = [service, ClockService()]
     if let jobs {
       services.append(AdministrationService(jobs: jobs, security: security, operate: operate))
     }
@@ -158,9 +158,14 @@ extension FederationServer: SiteNetwork {
   /// - Parameters:
   ///   - job: The job's id: a job that goes on after the server was killed has the same.
   ///   - sites: The sites, named as in their certificates.
+  ///   - observer: Is told what travels.
   /// - Returns: The transport.
-  public func transport(of job: String, to sites: [Site]) -> any Transport {
-    NetworkTransport(job: job, sites: sites, desks: desks, spool: spool)
+  public func transport(
+    of job: String,
+    to sites: [Site],
+    observer: (any TransferObserver)? = nil
+  ) -> any Transport {
+    NetworkTransport(job: job, sites: sites, desks: desks, spool: spool, observer: observer)
   }
 
   /// Tells the sites that a job is over: those that are there, and the others when they come.

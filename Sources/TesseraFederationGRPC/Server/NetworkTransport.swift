@@ -14,8 +14,16 @@ public struct NetworkTransport: Transport {
   public let spool: FilePath?
   private let job: String
   private let desks: SiteDesks
+  private let observer: (any TransferObserver)?
 
-  init(job: String, sites: [Site], desks: SiteDesks, spool: FilePath?) {
+  init(
+    job: String,
+    sites: [Site],
+    desks: SiteDesks,
+    spool: FilePath?,
+    observer: (any TransferObserver)? = nil
+  ) {
+    self.observer = observer
     self.spool = spool
     self.job = job
     self.sites = sites
@@ -26,8 +34,8 @@ public struct NetworkTransport: Transport {
   public func ask(_ tasks: [SiteTask], report: @escaping @Sendable (SiteEvent) -> Void) async {
     let (answered, answer) = AsyncStream<Void>.makeStream()
     var parcels: [(exchange: Exchange, parcel: OutgoingParcel)] = []
+    var announced: [(id: TaskID, task: AnnouncedTask)] = []
     for task in tasks {
-      let announced: AnnouncedTask
       do {
         // What many sites are sent is digested once.
         let parcel: OutgoingParcel
@@ -37,19 +45,28 @@ public struct NetworkTransport: Transport {
           parcel = try OutgoingParcel(task.data)
           parcels = [(task.data, parcel)]
         }
-        announced = AnnouncedTask(
+        let made = AnnouncedTask(
           name: task.name,
           round: task.round,
           site: task.site,
           key: task.key,
           content: .outgoing(parcel)
         )
+        announced.append((TaskID(job: job, step: task.step), made))
       } catch {
         report(.answered(task.site, .failure(error)))
         answer.yield()
-        continue
       }
-      desks[task.site.name].assign(TaskID(job: job, step: task.step), announced) { event in
+    }
+    do { try observer?.willSend(announced) } catch {
+      for (_, task) in announced {
+        report(.answered(task.site, .failure(error)))
+        answer.yield()
+      }
+      announced = []
+    }
+    for (id, task) in announced {
+      desks[task.site.name].assign(id, task, observer: observer) { event in
         report(event)
         if case .answered = event { answer.yield() }
       }

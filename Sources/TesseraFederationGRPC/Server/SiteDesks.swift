@@ -49,6 +49,7 @@ final class Desk: Sendable {
   private struct State: Sendable {
     var machine: SiteDesk
     var reports: [TaskID: @Sendable (SiteEvent) -> Void] = [:]
+    var observers: [TaskID: any TransferObserver] = [:]
     /// Grows with each connection: what an earlier one still says is no longer heard.
     var connection = 0
     /// The serial number of the certificate of the connection that is there.
@@ -77,15 +78,22 @@ final class Desk: Sendable {
   func assign(
     _ id: TaskID,
     _ task: AnnouncedTask,
+    observer: (any TransferObserver)? = nil,
     report: @escaping @Sendable (SiteEvent) -> Void
   ) {
-    state.withLock { $0.reports[id] = report }
+    state.withLock {
+      $0.reports[id] = report
+      $0.observers[id] = observer
+    }
     handle(.assigned(id, task))
   }
 
   /// Takes a task back.
   func withdraw(_ id: TaskID, because reason: String) {
-    state.withLock { $0.reports[id] = nil }
+    state.withLock {
+      $0.reports[id] = nil
+      $0.observers[id] = nil
+    }
     handle(.withdrawn(id, reason: reason))
   }
 
@@ -141,6 +149,21 @@ final class Desk: Sendable {
     handle(.received(message))
   }
 
+  /// A chunk of a task was sent, after which so many bytes of its content are at the site.
+  func sent(_ bytes: Int, of total: Int, for id: TaskID) {
+    let told = state.withLock { state -> (any TransferObserver, Site)? in
+      guard let observer = state.observers[id], observer.wantsProgress,
+        let site = state.machine.site(of: id)
+      else { return nil }
+      return (observer, site)
+    }
+    guard let (observer, site) = told else { return }
+    observer.moved(
+      TransferProgress(site: site.name, direction: .down, bytes: bytes, total: total),
+      of: id
+    )
+  }
+
   func handle(_ event: SiteDesk.Event) {
     var reports: [() -> Void] = []
     let hasChanged = state.withLock { state in
@@ -157,8 +180,25 @@ final class Desk: Sendable {
           state.outbox = nil
         case .report(let id, let event):
           guard let report = state.reports[id] else { continue }
-          if case .answered = event { state.reports[id] = nil }
+          if case .answered = event {
+            state.reports[id] = nil
+            state.observers[id] = nil
+          }
           reports.append { report(event) }
+        case .arrived(let id, let site, let parcel):
+          guard let observer = state.observers[id] else { continue }
+          reports.append { observer.didReceive(parcel, to: id, from: site) }
+        }
+      }
+      if case .chunk(let id, _) = event, let observer = state.observers[id],
+        observer.wantsProgress, let progress = state.machine.progress(of: id)
+      {
+        let (site, bytes, total) = progress
+        reports.append {
+          observer.moved(
+            TransferProgress(site: site.name, direction: .up, bytes: bytes, total: total),
+            of: id
+          )
         }
       }
       return state.machine.isConnected != wasConnected

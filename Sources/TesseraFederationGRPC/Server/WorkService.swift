@@ -112,12 +112,20 @@ struct WorkService: RegistrableRPCService {
           let id = try TaskID(wanted.id)
           // A task that nobody waits for any longer has no content; the site is told so on its connection.
           guard let content = desk.content(of: id) else { break }
-          for chunk in wanted.chunks {
+          let chunks = try wanted.chunks.map { chunk in
             let index = try Int(wire: chunk)
             guard index < content.chunkCount else {
               throw FederationError.wire("chunk \(index) of \(content.chunkCount)")
             }
+            return index
+          }
+          // What is not asked for is there, and has the digests that were announced.
+          var there = content.byteCount
+          for index in chunks { there = max(0, there - content.byteCount(of: index)) }
+          for index in chunks {
             try await writer.write(OutgoingChunk(id: id, index: index, parcel: content))
+            there += content.byteCount(of: index)
+            desk.sent(min(there, content.byteCount), of: content.byteCount, for: id)
           }
         }
       } catch let error as FederationError {

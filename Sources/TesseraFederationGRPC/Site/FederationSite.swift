@@ -145,8 +145,9 @@ public struct FederationSite: Sendable {
       patience: patience
     )
     try await withGRPCClient(transport: transport) { client in
-      try await SiteConnection(client: client, work: work, limits: limits).run {
+      try await SiteConnection(client: client, work: work, limits: limits).run { difference in
         observe(.connected)
+        if let difference { observe(.clock(difference: difference)) }
       }
     }
   }
@@ -156,6 +157,8 @@ public struct FederationSite: Sendable {
 public enum ConnectionEvent: Sendable, Hashable {
   /// The server has taken the site in.
   case connected
+  /// By how many seconds the site's clock is ahead of the server's; less than 0 if it is behind.
+  case clock(difference: Double)
   /// The connection is over, or there was none; the site tries again.
   case disconnected(reason: String)
 }

@@ -1,3 +1,4 @@
+internal import Foundation
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
 internal import GRPCProtobuf
@@ -12,9 +13,10 @@ struct SiteConnection: Sendable {
 
   /// Until the connection is over.
   ///
-  /// - Parameter welcomed: Is called when the server has taken the site in.
+  /// - Parameter welcomed: Is called when the server has taken the site in, with how many seconds the site's clock is ahead of the
+  ///   server's, if that tells its time.
   /// - Throws: What ended the connection.
-  func run(welcomed: @escaping @Sendable () -> Void) async throws {
+  func run(welcomed: @escaping @Sendable (_ clockDifference: Double?) -> Void) async throws {
     let (number, errands) = work.connect()
     defer { work.disconnect(number) }
     let (outbox, out) = AsyncStream<Tessera_Federation_V1_FromSite>.makeStream()
@@ -31,7 +33,12 @@ struct SiteConnection: Sendable {
           onResponse: { response in
             for try await proto in response.messages {
               let message = try ServerMessage(proto, limits: limits)
-              if case .welcome = message { welcomed() }
+              if case .welcome(let welcome) = proto.event {
+                welcomed(
+                  welcome.time == 0
+                    ? nil : Date(millisecondsSince1970: welcome.time).timeIntervalSinceNow * -1
+                )
+              }
               work.handle(.received(message))
             }
           }

@@ -129,6 +129,7 @@ final class SiteWork: Sendable {
       do {
         let answer = try await self.handler.answer(task, of: id.job) { self.showLife(at: id) }
         let parcel = try OutgoingParcel(answer)
+        try self.handler.release(parcel.parcel, to: task, of: id.job)
         outcome.withLock { $0 = .success(parcel) }
       } catch is CancellationError {
         // Nobody waits for it.

@@ -10,9 +10,15 @@ package import SystemPackage
 package final class ChainedLines<Chain: LineChain>: Sendable {
   /// What has been called for and is not being written yet, in the order of the calls.
   private struct Queue {
-    var contents: [[UInt8]] = []
+    var lines: [Line] = []
     var isDurable = false
     var lastCall = 0
+  }
+
+  /// What a line is to hold, and whether somebody waits until it is written.
+  private struct Line {
+    var content: [UInt8]
+    var isAwaited: Bool
   }
 
   /// What is written, and what became of the calls.
@@ -98,7 +104,7 @@ package final class ChainedLines<Chain: LineChain>: Sendable {
   ///   only full, later calls may succeed.
   package func append(_ contents: [[UInt8]], isDurable: Bool = true) throws {
     let call = queue.withLock { queue in
-      queue.contents += contents
+      queue.lines += contents.map { Line(content: $0, isAwaited: true) }
       queue.isDurable = queue.isDurable || isDurable
       queue.lastCall += 1
       return queue.lastCall
@@ -110,11 +116,21 @@ package final class ChainedLines<Chain: LineChain>: Sendable {
     }
   }
 
+  /// Adds lines that nobody waits for now: they are written with the next that somebody does, before these.
+  ///
+  /// If that fails they stay, and are tried again the next time; so whoever has called ``append(_:isDurable:)`` after this knows
+  /// that they are written.
+  ///
+  /// - Parameter contents: What the lines hold, one by one.
+  package func enqueue(_ contents: [[UInt8]]) {
+    queue.withLock { $0.lines += contents.map { Line(content: $0, isAwaited: false) } }
+  }
+
   /// Writes what has been called for.
   private func write(_ log: inout Log) {
     let batch = queue.withLock { queue in
       defer {
-        queue.contents = []
+        queue.lines = []
         queue.isDurable = false
       }
       return queue
@@ -122,8 +138,8 @@ package final class ChainedLines<Chain: LineChain>: Sendable {
     do {
       var chain = log.chain
       var lines: [UInt8] = []
-      for content in batch.contents {
-        lines += try chain.line(content)
+      for line in batch.lines {
+        lines += try chain.line(line.content)
         lines.append(Chain.newline)
       }
       try log.file.append(lines, isDurable: batch.isDurable)
@@ -132,6 +148,8 @@ package final class ChainedLines<Chain: LineChain>: Sendable {
     } catch {
       let failure = error as? RunError ?? RunError(code: .cannotWrite, message: "\(error)")
       for call in log.lastCall + 1...batch.lastCall { log.failures[call] = failure }
+      let kept = batch.lines.filter { !$0.isAwaited }
+      if !kept.isEmpty { queue.withLock { $0.lines.insert(contentsOf: kept, at: 0) } }
     }
     log.lastCall = batch.lastCall
   }

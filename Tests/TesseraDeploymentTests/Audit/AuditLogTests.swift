@@ -33,6 +33,8 @@ struct AuditLogTests {
     ),
     .connectionRefused(address: "10.0.0.9:1", reason: "an unknown certificate"),
     .disconnected(name: "north", reason: "the connection was lost"),
+    .filterApplied(task, filter: "top-k", owner: .job, passing: .answer),
+    .budgetSpent(task, epsilon: 0.125, left: 2, delta: 1e-6),
   ]
 
   static var keys: AuditKeys {

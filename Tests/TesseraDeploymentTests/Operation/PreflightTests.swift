@@ -38,7 +38,11 @@ import Testing
   private func report(
     _ name: String,
     at now: Date = Date(),
-    contact: ServerContact = .welcomed(name: "server", expires: .distantFuture, time: nil)
+    contact: ServerContact = .welcomed(
+      name: "server",
+      expires: .distantFuture,
+      clockDifference: nil
+    )
   ) async -> Preflight.Report {
     await Preflight(kit: kit(name), at: now) { _, _, _ in contact }.run()
   }
@@ -117,12 +121,12 @@ import Testing
       contact: .welcomed(
         name: "server",
         expires: Date(timeIntervalSinceNow: 85 * 86_400),
-        time: Date(timeIntervalSinceNow: 80 * 86_400 - 60)
+        clockDifference: 60
       )
     )
     #expect(report.findings.count { $0.code == .certificateEndsSoon } == 2)
     #expect(report.findings.contains { $0.message.contains("good for 19 days") })
-    #expect(!codes(report).contains(.clockDiffers))
+    #expect(!codes(report).contains(.clockDiffers) && codes(report).contains(.clockApart))
     let late = await self.report("north", at: Date(timeIntervalSinceNow: 90 * 86_400))
     #expect(late.isGood)
   }
@@ -149,12 +153,44 @@ import Testing
       contact: .welcomed(
         name: "server",
         expires: .distantFuture,
-        time: Date(timeIntervalSinceNow: 3600)
+        clockDifference: -3600
       )
     )
     #expect(!differs.isGood)
     let finding = try #require(differs.findings.first { $0.code == .clockDiffers })
-    #expect(finding.message.contains("behind server's"))
+    #expect(finding.message.contains("3600.0 s behind server's"))
+  }
+
+  @Test(arguments: [
+    (0.2, PreflightFinding.Code.clockAgrees), (-4.9, .clockAgrees), (5.1, .clockApart),
+    (-299, .clockApart), (301, .clockDiffers), (-86_400, .clockDiffers),
+  ])
+  func theServersClockIsToldFromThisOne(seconds: Double, code: PreflightFinding.Code) async {
+    let report = await report(
+      "north",
+      contact: .welcomed(name: "server", expires: .distantFuture, clockDifference: seconds)
+    )
+    let found = report.findings.filter {
+      [.clockAgrees, .clockApart, .clockDiffers].contains($0.code)
+    }
+    #expect(found.map(\.code) == [code])
+    #expect(report.isGood == (code != .clockDiffers))
+    #expect(found.first?.message.contains(seconds > 0 ? "ahead of server's" : "behind") == true)
+  }
+
+  @Test func clocksThatJudgeACertificateDifferentlyAreAFailure() async throws {
+    // A few seconds decide: by this clock the server's certificate is good, by the server's it is over.
+    let report = await report(
+      "north",
+      contact: .welcomed(
+        name: "server",
+        expires: Date(timeIntervalSinceNow: 30),
+        clockDifference: -60
+      )
+    )
+    let finding = try #require(report.findings.first { $0.code == .clockDiffers })
+    #expect(finding.message.contains("the certificate of server is good, by the other it is not"))
+    #expect(!report.isGood)
   }
 
   @Test func whatBecameOfTheConnectionIsSaid() async throws {
@@ -164,7 +200,10 @@ import Testing
       (.withoutTLS(reason: "it says nothing"), .serverWithoutTLS, false),
       (.notListening, .serverNotListening, true),
       (.unreachable(reason: "nobody answers"), .serverUnreachable, false),
-      (.welcomed(name: "other", expires: .distantFuture, time: nil), .serverOtherName, true),
+      (
+        .welcomed(name: "other", expires: .distantFuture, clockDifference: nil), .serverOtherName,
+        true
+      ),
     ]
     for (contact, code, isGood) in contacts {
       let report = await report("north", contact: contact)

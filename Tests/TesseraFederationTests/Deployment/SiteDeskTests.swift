@@ -53,6 +53,7 @@ import Testing
       case .send(.wanted(let id, let chunks)): "wanted \(id) \(chunks)"
       case .send(.receipt(let id)): "receipt \(id)"
       case .send(.farewell(let job)): "farewell \(job)"
+      case .arrived(let id, let site, let parcel): "\(id) \(parcel.digests.count) of \(site.name)"
       case .report(let id, .waiting(let site)): "\(id) waiting \(site.name)"
       case .report(let id, .progressed(let site)): "\(id) progressed \(site.name)"
       case .report(let id, .answered(let site, .success)): "\(id) answered \(site.name)"
@@ -89,7 +90,7 @@ import Testing
     )
     _ = desk.handle(.chunk(id, try chunk(0, of: answer, as: 0)))
     let last = desk.handle(.chunk(id, try chunk(1, of: answer, as: 1)))
-    #expect(words(last) == ["receipt job/4", "job/4 answered north"])
+    #expect(words(last) == ["job/4 3 of north", "receipt job/4", "job/4 answered north"])
     guard case .report(_, .answered(_, .success(let exchange))) = last.last else {
       Issue.record("no answer")
       return

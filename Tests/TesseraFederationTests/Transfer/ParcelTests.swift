@@ -220,4 +220,73 @@ import Testing
     #expect(throws: FederationError.self) { try ChunkDigest(bytes: digest.bytes.dropLast()) }
     #expect(throws: FederationError.self) { try ChunkDigest(bytes: [UInt8]()) }
   }
+
+  @Test func theDigestIsTheSameAtBothEndsAndOfAllThatIsAnnounced() throws {
+    let exchange = try exchange()
+    let parcel = try OutgoingParcel(exchange).parcel
+    #expect(parcel.digest.count == 64)
+    #expect(try OutgoingParcel(exchange).parcel.digest == parcel.digest)
+    #expect(try IncomingParcel(parcel, limits: ExchangeLimits()).parcel.digest == parcel.digest)
+    let changes: [(String, (inout Parcel) -> Void)] = [
+      ("kind", { $0.outline.kind = .weights }), ("size", { $0.chunkSize = 48 }),
+      (
+        "chunk",
+        {
+          $0.digests.swapAt(0, 0); $0.digests.append($0.digests[0])
+        }
+      ),
+      ("order", { $0.outline.tensors.swapAt(0, 1) }),
+      ("shape", { $0.outline.tensors[0].shape.append(1) }),
+      ("name", { $0.outline.tensors[0].name += "x" }),
+      ("metric", { $0.outline.metrics["accuracy"] = 0.5 }),
+      ("another metric", { $0.outline.metrics["loss"] = 0.5 }),
+      ("header", { $0.outline.headers["note"] = "test" }),
+      ("code", { $0.outline.returnCode = .badTask }),
+      ("steps", { $0.outline.metadata.steps = nil }),
+      ("round", { $0.outline.metadata.round = 3 }),
+      ("weight", { $0.outline.metadata.weight = 0 }),
+      ("contributor", { $0.outline.metadata.contributor = "" }),
+      ("excluded", { $0.outline.metadata.excluded = ["bias", ""] }),
+      (
+        "processing",
+        {
+          $0.outline.metadata.processing = [
+            .init(
+              "quantize",
+              tensors: ["a"],
+              parameters: ["bits": 8],
+              bytesBefore: 4,
+              bytesAfter: 1
+            )
+          ]
+        }
+      ),
+      ("part", { $0.outline.parts["model"]?.metrics["loss"] = 0.25 }),
+      (
+        "part's name",
+        { $0.outline.parts["models"] = $0.outline.parts.removeValue(forKey: "model") }
+      ),
+    ]
+    var digests = Set([parcel.digest])
+    for (what, change) in changes {
+      var changed = parcel
+      change(&changed)
+      #expect(digests.insert(changed.digest).inserted, "\(what)")
+    }
+  }
+
+  @Test func whatIsThereIsCountedOnceItIsVerified() throws {
+    let outgoing = try OutgoingParcel(try exchange(), chunkSize: 1024)
+    var incoming = try IncomingParcel(outgoing.parcel, limits: ExchangeLimits())
+    #expect(incoming.byteCount == outgoing.byteCount && incoming.receivedBytes == 0)
+    let wrong = [UInt8](repeating: 7, count: outgoing.byteCount(of: 0))
+    #expect(throws: FederationError.self) {
+      try wrong.withUnsafeBytes { try incoming.take(0, $0) }
+    }
+    #expect(incoming.receivedBytes == 0)
+    for _ in 0..<2 {
+      _ = try outgoing.chunk(1).withUnsafeBytes { try incoming.take(1, $0) }
+      #expect(incoming.receivedBytes == 1024)
+    }
+  }
 }

@@ -19,7 +19,7 @@ extension DeploymentLog {
         metadata: metadata
       )
     case .progress(let job, let event): note(event, of: job, by: logger)
-    case .round: break
+    case .tasksGiven, .answerAccepted, .answerRefused, .roundWillBeSaved: break
     case .roundFinished(let job, let round):
       var metadata: Logger.Metadata = [
         "job": "\(job)", "round": "\(round.round)", "rounds": "\(round.rounds)",
@@ -98,6 +98,23 @@ extension DeploymentLog {
       logger.debug(
         "a task is answered",
         metadata: ["job": "\(job)", "task": "\(task.name)", "round": "\(task.round)"]
+      )
+    case .given, .decided(_, _, .filtered): break
+    case .decided(let job, let task, .charged(let epsilon, let delta, let left)):
+      logger.debug(
+        "an answer is charged to the privacy budget",
+        metadata: [
+          "job": "\(job)", "task": "\(task.name)", "round": "\(task.round)",
+          "epsilon": "\(epsilon)",
+          "delta": "\(delta)", "left": "\(left)",
+        ]
+      )
+    case .decided(let job, let task, .keptBack(let reason)):
+      logger.warning(
+        "the privacy budget keeps an answer back",
+        metadata: [
+          "job": "\(job)", "task": "\(task.name)", "round": "\(task.round)", "reason": "\(reason)",
+        ]
       )
     case .failed(let job, let task, let error):
       logger.error(

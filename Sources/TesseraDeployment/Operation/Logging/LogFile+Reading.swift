@@ -21,19 +21,6 @@ extension LogFile {
     return lines
   }
 
-  /// The lines of a log that are in the files before the one that is written, oldest first.
-  ///
-  /// - Throws: As ``lines(of:last:)``.
-  static func earlierLines(of path: FilePath) throws -> [String] {
-    var lines: [String] = []
-    var number = 1
-    while let text = try text(of: Self.path(of: path, number)) {
-      lines.insert(contentsOf: text.split(separator: "\n").map(String.init), at: 0)
-      number += 1
-    }
-    return lines
-  }
-
   private static func text(of path: FilePath) throws -> String? {
     do {
       let file = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec])

@@ -15,7 +15,7 @@ extension FederationMetrics {
       finishRound(after: round.seconds, of: job)
       openTasks.set(0, [job])
     case .jobChanged(let job): if job.state.isOver { openTasks.set(0, [job.id]) }
-    case .round, .asked, .trouble: break
+    case .tasksGiven, .answerAccepted, .answerRefused, .roundWillBeSaved, .asked, .trouble: break
     }
   }
 

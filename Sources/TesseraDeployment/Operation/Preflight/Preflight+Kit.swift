@@ -82,15 +82,44 @@ extension Preflight {
     ]
   }
 
+  /// From how many seconds on the clocks of two machines are told to differ.
+  public static let largestClockDifference = 5.0
+  /// From how many seconds on jobs are kept from running: certificates that are made and renewed meanwhile have not begun.
+  private static let intolerableClockDifference = 300.0
+
   /// Compares the clock with a server's.
-  func clock(against time: Date, of server: String) -> [PreflightFinding] {
-    let difference = now.timeIntervalSince(time)
-    guard abs(difference) > 300 else { return [] }
-    return [
-      PreflightFinding(
-        .clockDiffers,
-        "The clock is \(Int(abs(difference))) s \(difference > 0 ? "ahead of" : "behind") \(server)'s."
-      )
+  ///
+  /// - Parameters:
+  ///   - server: The server.
+  ///   - difference: By how many seconds this machine's clock is ahead.
+  ///   - kit: The kit, whose certificate both judge.
+  ///   - end: When the server's certificate ends.
+  /// - Returns: What that means.
+  func clock(
+    aheadOf server: String,
+    by difference: Double,
+    of kit: StartupKit,
+    until end: Date
+  ) -> PreflightFinding {
+    let text = String(format: "%.1f s", abs(difference))
+    let place = "The clock is \(text) \(difference >= 0 ? "ahead of" : "behind") \(server)'s"
+    let theirs = now.addingTimeInterval(-difference)
+    let certificates: [(whose: String, from: Date, until: Date)] = [
+      (kit.participant.name, kit.certificate.notValidBefore, kit.expires),
+      (server, .distantPast, end),
     ]
+    for certificate in certificates {
+      let times = certificate.from...max(certificate.from, certificate.until)
+      guard times.contains(now) != times.contains(theirs) else { continue }
+      return PreflightFinding(
+        .clockDiffers,
+        "\(place): by one of them the certificate of \(certificate.whose) is good, by the other it is not."
+      )
+    }
+    switch abs(difference) {
+    case ..<Self.largestClockDifference: return PreflightFinding(.clockAgrees, "\(place).")
+    case ..<Self.intolerableClockDifference: return PreflightFinding(.clockApart, "\(place).")
+    default: return PreflightFinding(.clockDiffers, "\(place).")
+    }
   }
 }

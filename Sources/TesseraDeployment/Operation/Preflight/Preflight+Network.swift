@@ -25,7 +25,8 @@ extension Preflight {
         findings += self.findings(
           of: await contact(kit, host, port),
           at: "\(host):\(port)",
-          expecting: server.name
+          expecting: server.name,
+          with: kit
         )
       }
     }
@@ -35,10 +36,11 @@ extension Preflight {
   private func findings(
     of contact: ServerContact,
     at place: String,
-    expecting name: String
+    expecting name: String,
+    with kit: StartupKit
   ) -> [PreflightFinding] {
     switch contact {
-    case .welcomed(let found, let expires, let time):
+    case .welcomed(let found, let expires, let difference):
       var findings = [
         found == name
           ? PreflightFinding(
@@ -59,7 +61,8 @@ extension Preflight {
           )
         )
       }
-      return findings + (time.map { clock(against: $0, of: found) } ?? [])
+      guard let difference else { return findings }
+      return findings + [clock(aheadOf: found, by: difference, of: kit, until: expires)]
     case .refused(let found, let reason):
       return [
         PreflightFinding(

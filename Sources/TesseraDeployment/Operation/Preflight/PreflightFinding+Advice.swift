@@ -2,7 +2,8 @@ extension PreflightFinding.Code {
   /// What to do about it; `nil` if there is nothing to do.
   public var advice: String? {
     switch self {
-    case .kitWhole, .certificateGood, .keysPrivate, .clockGood, .nameResolved, .serverGood,
+    case .kitWhole, .certificateGood, .keysPrivate, .clockGood, .clockAgrees, .nameResolved,
+      .serverGood,
       .portFree, .portOwn, .diskGood, .folderWritable, .filesGood, .policyGood, .dataGood,
       .pythonGood, .databaseGood:
       nil
@@ -21,7 +22,7 @@ extension PreflightFinding.Code {
     case .authorityEndsSoon:
       "The administrator provisions a new federation in good time: all kits are replaced."
     case .keysReadable: "chmod 600 startup/own.key startup/signing.key"
-    case .clockBehind, .clockDiffers:
+    case .clockBehind, .clockApart, .clockDiffers:
       "Let the machine take its time from a time server: timedatectl set-ntp true."
     case .nameUnresolved:
       "Ask who runs the name service, or add the server's address to /etc/hosts."

@@ -51,6 +51,8 @@ public struct PreflightFinding: Sendable, Hashable, Codable {
     case keysReadable = "keys-readable"
     case clockGood = "clock-good"
     case clockBehind = "clock-behind"
+    case clockAgrees = "clock-agrees"
+    case clockApart = "clock-apart"
     case clockDiffers = "clock-differs"
     case nameResolved = "name-resolved"
     case nameUnresolved = "name-unresolved"
@@ -88,11 +90,12 @@ public struct PreflightFinding: Sendable, Hashable, Codable {
     /// Whether it is as it should be.
     public var verdict: Verdict {
       switch self {
-      case .kitWhole, .certificateGood, .keysPrivate, .clockGood, .nameResolved, .serverGood,
-        .portFree, .portOwn, .diskGood, .folderWritable, .filesGood, .policyGood, .dataGood,
+      case .kitWhole, .certificateGood, .keysPrivate, .clockGood, .clockAgrees, .nameResolved,
+        .serverGood, .portFree, .portOwn, .diskGood, .folderWritable, .filesGood, .policyGood,
+        .dataGood,
         .pythonGood, .databaseGood:
         .good
-      case .certificateEndsSoon, .authorityEndsSoon, .keysReadable, .clockBehind,
+      case .certificateEndsSoon, .authorityEndsSoon, .keysReadable, .clockBehind, .clockApart,
         .serverNotListening, .serverOtherName, .diskLow, .filesFew, .dataNone, .pythonMissing:
         .warning
       case .kitUnreadable, .kitAltered, .kitUntrusted, .certificateOutOfTime, .certificateRevoked,

@@ -114,14 +114,16 @@ extension PrivacyBudget {
   ///   - owner: Whose budget it is.
   ///   - round: For the message.
   ///   - purpose: What is about to be released, for the message.
+  /// - Returns: The ε of all of them together.
   /// - Throws: ``FederationError`` with code ``FederationError/Code/budgetExhausted`` naming owner, round and amounts.
+  @discardableResult
   func requireRoom(
     for events: [PrivacyEvent],
     after earlier: [PrivacyEvent],
     of owner: String,
     round: Int,
     purpose: String
-  ) throws {
+  ) throws -> Double {
     let after: Double
     do {
       after = try epsilon(of: earlier + events)
@@ -129,7 +131,7 @@ extension PrivacyBudget {
       throw FederationError(code: error.code, message: "\(owner): round \(round): \(error.message)")
     }
     // So that an amount that is no number is too much.
-    guard !(after <= epsilon) else { return }
+    guard !(after <= epsilon) else { return after }
     throw FederationError(
       code: .budgetExhausted,
       message: """

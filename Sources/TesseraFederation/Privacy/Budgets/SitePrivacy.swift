@@ -28,12 +28,19 @@ final class SitePrivacy: Sendable {
   private let allowance: SiteAllowance
   private let task: SiteTask
   private let identity: TaskIdentity
+  private let decided: @Sendable (SiteDecision) throws -> Void
   private let state = Mutex(State())
 
   /// The header that names the measurements that were kept back.
   static let withheldHeader = "withheld measurements"
 
-  init(_ allowance: SiteAllowance, task: SiteTask, identity: TaskIdentity) {
+  init(
+    _ allowance: SiteAllowance,
+    task: SiteTask,
+    identity: TaskIdentity,
+    decided: @escaping @Sendable (SiteDecision) throws -> Void
+  ) {
+    self.decided = decided
     self.allowance = allowance
     self.task = task
     self.identity = identity
@@ -55,13 +62,15 @@ final class SitePrivacy: Sendable {
     // A task that is repeated may be there already, whatever is left.
     let request = try identity.digest()
     guard !ledger.releases.contains(where: { $0.request == request }) else { return }
-    try allowance.budget.requireRoom(
-      for: all,
-      after: ledger.releases.flatMap(\.events),
-      of: task.site.name,
-      round: task.round,
-      purpose: purpose
-    )
+    _ = try tellingRefusals {
+      try allowance.budget.requireRoom(
+        for: all,
+        after: ledger.releases.flatMap(\.events),
+        of: task.site.name,
+        round: task.round,
+        purpose: purpose
+      )
+    }
   }
 
   /// Notes that the answer, or some of its measurements, say nothing of the data.
@@ -84,11 +93,14 @@ final class SitePrivacy: Sendable {
   ) throws {
     let isDone = state.withLock { $0.isCharged || $0.isFreeOfData || $0.modelsArePrivate }
     guard !isDone, let filter = filter as? any PrivacySpending else { return }
-    let events = try filter.privacyEvents(for: exchange, in: context, after: earlier)
-    guard !events.isEmpty else { return }
-    guard exchange.hasTensorsInModelsAlone else {
-      throw uncovered("has tensors beside its models, which no filter makes private")
+    let events = try tellingRefusals {
+      let events = try filter.privacyEvents(for: exchange, in: context, after: earlier)
+      guard events.isEmpty || exchange.hasTensorsInModelsAlone else {
+        throw uncovered("has tensors beside its models, which no filter makes private")
+      }
+      return events
     }
+    guard !events.isEmpty else { return }
     state.withLock { state in
       state.events += events
       state.modelsArePrivate = true
@@ -126,12 +138,28 @@ final class SitePrivacy: Sendable {
   /// - Throws: ``FederationError`` with code ``FederationError/Code/budgetExhausted`` naming the site, the round and the amounts
   ///   if it would overspend; ``FederationError/Code/invalidConfiguration`` if nothing makes it private.
   func release(_ answer: Exchange) throws {
+    guard let cost = try tellingRefusals({ try enter(answer) }) else { return }
+    try decided(cost)
+  }
+
+  /// Tells the site's log what the budget refuses.
+  private func tellingRefusals<Value>(_ body: () throws -> Value) throws -> Value {
+    do { return try body() } catch let error as FederationError {
+      try decided(.keptBack(reason: error.message))
+      throw error
+    }
+  }
+
+  /// Enters the answer into the ledger, if it has to be there.
+  ///
+  /// - Returns: What it costs.
+  private func enter(_ answer: Exchange) throws -> SiteDecision? {
     let state = state.withLock { $0 }
-    guard !state.isFreeOfData else { return }
+    guard !state.isFreeOfData else { return nil }
     guard state.isCharged || state.modelsArePrivate else {
       // Measurements that something covers are all that may leave uncharged.
-      if answer.isEmpty, answer.headers[Self.withheldHeader] == nil { return }
-      if !answer.hasTensors, answer.hasMeasurements { return }
+      if answer.isEmpty, answer.headers[Self.withheldHeader] == nil { return nil }
+      if !answer.hasTensors, answer.hasMeasurements { return nil }
       throw uncovered("needs something that makes it private, and nothing does")
     }
     guard state.isCharged || answer.hasTensorsInModelsAlone else {
@@ -150,8 +178,10 @@ final class SitePrivacy: Sendable {
       request: try identity.digest(),
       answer: try released.digest()
     )
+    let budget = allowance.budget
+    var spent: Double?
     try allowance.ledgers.enter(release) { ledger in
-      try allowance.budget.requireRoom(
+      spent = try budget.requireRoom(
         for: state.events,
         after: ledger.releases.flatMap(\.events),
         of: task.site.name,
@@ -159,6 +189,16 @@ final class SitePrivacy: Sendable {
         purpose: "answer"
       )
     }
+    // One that was there before is not examined again.
+    guard let spent else {
+      let before = try allowance.ledgers.ledger(of: task.site.name).spent(under: budget)
+      return .charged(epsilon: 0, delta: budget.delta, left: max(0, budget.epsilon - before))
+    }
+    return .charged(
+      epsilon: try budget.epsilon(of: state.events),
+      delta: budget.delta,
+      left: max(0, budget.epsilon - spent)
+    )
   }
 
   private func uncovered(_ reason: String) -> FederationError {

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import SystemPackage
 import TesseraCore
 import TesseraFederation
@@ -432,5 +433,59 @@ import Testing
     // The beginning of a line that a kill left.
     try (text + "{\"half").write(to: url, atomically: true, encoding: .utf8)
     #expect(try FilePrivacyLedgers(at: file).ledger(of: "site-1").releases.count == 3)
+  }
+
+  @Test func whatFiltersAndTheBudgetDecideIsToldInOrder() async throws {
+    let told = Mutex<[SiteDecision]>([])
+    let jobs = SiteFilters(
+      tasks: [try ExcludeMetrics(["x"])],
+      results: try Self.noise() + [try Quantize(.int8)]
+    )
+    let own = SiteFilters(tasks: [], results: [try ExcludeMetrics(["loss"])])
+    let worker = SiteWorker(
+      executor: Self.echoing,
+      filters: jobs.followed(by: own),
+      secrets: .reproducible(RandomKey(seed: 8)),
+      budget: try PrivacyBudget(epsilon: 1.5, delta: 0),
+      decided: { _, decision in told.withLock { $0.append(decision) } }
+    )
+    _ = try await worker.answer(Self.task(step: 1))
+    let filters: [SiteDecision] = [
+      .filtered(.task, filter: "exclude-metrics", isOwn: false),
+      .filtered(.result, filter: "clip-norm", isOwn: false),
+      .filtered(.result, filter: "laplace-noise", isOwn: false),
+      .filtered(.result, filter: "exclude-metrics", isOwn: true),
+      .filtered(.result, filter: "quantize", isOwn: false),
+    ]
+    #expect(told.withLock { Array($0.dropLast()) } == filters)
+    guard case .charged(let epsilon, let delta, let left)? = told.withLock({ $0.last }) else {
+      Issue.record("nothing was charged")
+      return
+    }
+    #expect(abs(epsilon - 1) < 1e-6 && delta == 0 && abs(left - 0.5) < 1e-6)
+    // The same again costs nothing; another does not leave.
+    told.withLock { $0 = [] }
+    _ = try await worker.answer(Self.task(step: 1))
+    #expect(told.withLock { $0.last } == .charged(epsilon: 0, delta: 0, left: left))
+    told.withLock { $0 = [] }
+    await #expect(throws: FederationError.self) { try await worker.answer(Self.task(step: 2)) }
+    guard case .keptBack(let reason)? = told.withLock({ $0.last }) else {
+      Issue.record("the refusal was not told")
+      return
+    }
+    #expect(reason.contains("overspend"))
+  }
+
+  @Test func anAnswerThatCannotBeNotedStays() async throws {
+    struct Full: Error {}
+    let ledgers = VolatilePrivacyLedgers()
+    let worker = SiteWorker(
+      executor: Self.echoing,
+      filters: SiteFilters(results: try Self.noise()),
+      budget: try PrivacyBudget(epsilon: 9, delta: 0),
+      ledgers: ledgers,
+      decided: { _, decision in if case .charged = decision { throw Full() } }
+    )
+    await #expect(throws: FederationError.self) { try await worker.answer(Self.task(step: 1)) }
   }
 }
