@@ -24,10 +24,29 @@ struct RecordedRun: ParsableArguments {
   func record() throws -> RunRecord { try RunRecord.open(at: FilePath(run)) }
 
   /// The experiment that a record was made by, with its data read again.
-  func experiment(of manifest: RunManifest, _ session: Session) throws -> any Experiment {
+  ///
+  /// - Parameters:
+  ///   - manifest: What the run did.
+  ///   - session: Is told how far reading is.
+  ///   - folder: The job's, if it was deployed: the record of its server does not say where data are.
+  /// - Returns: The experiment.
+  /// - Throws: What is wrong with the record, the job or its data.
+  func experiment(
+    of manifest: RunManifest,
+    _ session: Session,
+    repeating folder: FilePath? = nil
+  ) throws -> any Experiment {
     switch manifest.kind {
     case "federation":
-      let job = try Job(recordedIn: record(), manifest)
+      let isDeployed = manifest.configuration["folder"] == nil
+      guard isDeployed == (folder != nil) else {
+        throw ValidationError(
+          isDeployed
+            ? "\(run) is of a job that was deployed: name a copy of its folder, with a data.yml that says where copies of the sites' data are, by --job"
+            : "\(run) is of a simulation, whose folder it names itself: leave --job out"
+        )
+      }
+      let job = try folder.map { try Job(contentsOf: $0) } ?? Job(recordedIn: record(), manifest)
       return try session.reading("the data of \(job.name)") {
         try JobRun(job, lanes: lanes?.value, progress: $0)
       }

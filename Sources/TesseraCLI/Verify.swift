@@ -8,8 +8,22 @@ struct Verify: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract:
       "Repeats a run and says 'identical', or names the first round and tensor that differ.",
-    discussion: "Exit code 0 if identical, 2 if not."
+    discussion: """
+      Exit code 0 if identical, 2 if not.
+
+      A job of a deployment is repeated as a simulation: --job names a copy of its folder, whose data.yml says where copies of the \
+      sites' data are. Of files that programs read, and of programs, the one that was changed is named.
+      """
   )
+
+  @Option(
+    help: ArgumentHelp(
+      "The folder of a job that was deployed, with a data.yml.",
+      valueName: "folder"
+    ),
+    completion: .directory
+  )
+  var job: String?
 
   @OptionGroup var recorded: RecordedRun
 
@@ -18,7 +32,11 @@ struct Verify: AsyncParsableCommand {
       let record = try recorded.record()
       let manifest = try record.manifest()
       let session = Session(json: recorded.json)
-      let experiment = try recorded.experiment(of: manifest, session)
+      let experiment = try recorded.experiment(
+        of: manifest,
+        session,
+        repeating: job.map { FilePath($0) }
+      )
       let work = experiment.work(of: manifest, isRepetition: true)
       do {
         let difference = try await session.watch(work) { observe in

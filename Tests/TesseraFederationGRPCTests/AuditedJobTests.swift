@@ -238,7 +238,9 @@ import Testing
     }
     #expect(all.allSatisfy { $0.bytes > 0 && $0.bytes <= $0.total && $0.site.hasPrefix("site-") })
     #expect(all.contains { ($0.bytesPerSecond ?? 0) > 0 })
-    for picture in seen { #expect(Set(picture.map { "\($0.site) \($0.direction)" }).count == picture.count) }
+    for picture in seen {
+      #expect(Set(picture.map { "\($0.site) \($0.direction)" }).count == picture.count)
+    }
   }
 
   @Test func whatCannotBeNotedIsNotSent() async throws {

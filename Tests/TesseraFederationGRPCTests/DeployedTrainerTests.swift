@@ -3,7 +3,9 @@ import Synchronization
 import SystemPackage
 import TesseraCore
 import TesseraDeployment
+import TesseraFederation
 import TesseraFederationGRPC
+import TesseraRun
 import Testing
 
 /// Jobs of a deployment whose sites train with a program in Python that comes with the job.
@@ -109,6 +111,75 @@ import Testing
             try await Task.sleep(for: .milliseconds(20))
           }
         }
+      }
+    }
+  }
+
+  @Test func aRecordSaysWhatDataAndProgramsWereAndVerifyNamesWhatChanged() async throws {
+    let loopback = try Self.permissive()
+    let notes = loopback.folder.appending("notes")
+    let (id, folder) = try await RunningFederation.run(loopback) { federation in
+      let folder = try Self.folder(federation, rounds: 2, notes: notes)
+      return try await federation.console { console in
+        let job = try await console.submit(folder)
+        let end = try await console.end(of: job.id)
+        #expect(end.state == .finished(.completed), "\(end.state)")
+        return (job.id, folder)
+      }
+    }
+    let record = try RunRecord.open(
+      at: loopback.folder.appending("kits/server/work/jobs/\(id)/run")
+    )
+    let manifest = try record.manifest()
+    #expect(manifest.programs?.keys.sorted() == ["train.py"])
+    #expect(manifest.datasets.map(\.name) == ["site-1", "site-2"])
+    #expect(manifest.datasets.allSatisfy { $0.files == 2 && $0.digest.count == 64 })
+    // What one site says of its files, the other is not told.
+    let roster = loopback.folder.appending("kits/server/work/jobs/\(id)/roster.json").string
+    #expect(try String(contentsOfFile: roster, encoding: .utf8).contains("digest"))
+    // Repeated where copies of the data are.
+    let places = loopback.sites.map { "\($0.name): \(loopback.folder)/data-\($0.name)" }
+    try "folders: {\(places.joined(separator: ", "))}\n".write(
+      toFile: folder.appending("data.yml").string,
+      atomically: true,
+      encoding: .utf8
+    )
+    func verify() async throws -> String? {
+      try await JobRun(Job(contentsOf: folder), lanes: 1).verify(record).map { "\($0)" }
+    }
+    #expect(try await verify() == nil)
+    let program = folder.appending("train.py").string
+    try (Self.script + "\n# more\n").write(toFile: program, atomically: true, encoding: .utf8)
+    #expect(try await verify() == "the job's file 'train.py' was changed")
+    try Self.script.write(toFile: program, atomically: true, encoding: .utf8)
+    let more = folder.appending("more.py").string
+    try "".write(toFile: more, atomically: true, encoding: .utf8)
+    #expect(try await verify() == "the job's file 'more.py' is new")
+    try FileManager.default.removeItem(atPath: more)
+    let added = loopback.folder.appending("data-site-2/more.txt").string
+    try "1".write(toFile: added, atomically: true, encoding: .utf8)
+    #expect(try await verify() == "the data set 'site-2'")
+  }
+
+  @Test func aSiteWithABudgetTellsNoDigestOfItsData() async throws {
+    let loopback = try Self.permissive()
+    let policy = loopback.folder.appending("kits/site-2/local/policy.yml").string
+    let text = try String(contentsOfFile: policy, encoding: .utf8)
+    try (text + "privacy: {epsilon: 1, delta: 1e-5}\n").write(
+      toFile: policy,
+      atomically: true,
+      encoding: .utf8
+    )
+    let notes = loopback.folder.appending("notes")
+    try await RunningFederation.run(loopback) { federation in
+      let folder = try Self.folder(federation, rounds: 1, notes: notes)
+      try await federation.console { console in
+        let job = try await console.submit(folder)
+        _ = try await console.end(of: job.id)
+        let record = try RunRecord.open(
+          at: loopback.folder.appending("kits/server/work/jobs/\(job.id)/run")
+        )
+        #expect(try record.manifest().datasets.map(\.name) == ["site-1"])
       }
     }
   }

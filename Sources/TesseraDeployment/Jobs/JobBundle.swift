@@ -63,6 +63,10 @@ public struct JobBundle: Sendable, Hashable {
   public var name: String { manifest.name }
   /// Who says that the job is theirs.
   public var submitter: String { manifest.submitter }
+  /// The SHA-256 digests of its files, hexadecimal, by their paths, as they were signed.
+  var digests: [String: String] {
+    Dictionary(manifest.files.map { ($0.path, $0.sha256) }) { first, _ in first }
+  }
   /// The SHA-256 digest of the signed list, hexadecimal: it names the whole folder.
   public var digest: String { Self.hex(SHA256.hash(data: manifestText)) }
 

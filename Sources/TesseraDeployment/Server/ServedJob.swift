@@ -35,7 +35,7 @@ struct ServedJob: Sendable {
     } else {
       roster = try await prepare(job, bundle, record)
     }
-    try await runRounds(of: job, with: roster)
+    try await runRounds(of: job, from: bundle, with: roster)
   }
 
   private var rosterFile: FilePath {
@@ -96,7 +96,7 @@ struct ServedJob: Sendable {
       let answers = try await service.network.ask(
         .begin,
         step: 0,
-        data: Exchange(.custom("roster"), headers: ["roster": try JSONText.of(roster)]),
+        data: Exchange(.custom("roster"), headers: ["roster": try JSONText.of(roster.forSites)]),
         of: id,
         sites,
         patience: patience,
@@ -137,7 +137,11 @@ struct ServedJob: Sendable {
 
   // MARK: Rounds
 
-  private func runRounds(of job: Job, with roster: JobRoster) async throws {
+  private func runRounds(
+    of job: Job,
+    from bundle: JobBundle,
+    with roster: JobRoster
+  ) async throws {
     let sites = roster.sites
     var keys: [Int: Curve25519.Signing.PublicKey] = [:]
     if job.workflow.isSecurelyAggregated {
@@ -159,7 +163,10 @@ struct ServedJob: Sendable {
     } else {
       // A process that was killed in between may have left one, of other sites.
       try? FileManager.default.removeItem(atPath: folder.string)
-      record = try RunRecord.create(at: folder, try deployed.newManifest(id: id))
+      record = try RunRecord.create(
+        at: folder,
+        try deployed.newManifest(id: id, files: bundle.digests)
+      )
       try job.write(to: record)
       try service.replicate(id)
     }

@@ -74,7 +74,20 @@ final class SiteJob: Sendable {
   }
 
   /// What the site brings into the job.
-  var offer: SiteOffer { state.withLock { $0.data.offer } }
+  ///
+  /// A digest tells whether somebody has the very same files: a site that counts what it tells of its data does not give it.
+  ///
+  /// - Parameter progress: Is called while files are digested.
+  /// - Returns: The offer.
+  /// - Throws: `CancellationError` if the current task was cancelled.
+  func offer(progress: () -> Void) throws -> SiteOffer {
+    let data = state.withLock { $0.data }
+    guard place.policy.budget == nil else { return data.offer }
+    return try data.digestedOffer {
+      progress()
+      try Task.checkCancellation()
+    }
+  }
 
   /// Whether the job is the one of this folder.
   func isSame(as bundle: JobBundle) -> Bool {

@@ -104,7 +104,7 @@ public final class SiteJobs: SiteTaskHandler {
       if job == Self.noJob { return try answerForNoJob(task) }
       try observe(.given(job: job, task))
       switch task.name {
-      case .deploy: return try deploy(task.data, as: job)
+      case .deploy: return try deploy(task.data, as: job, progress)
       case .begin: return try refusing(task, of: job) { try begin(job, task.data) }
       default:
         let worker = try refusing(task, of: job) { try site(job).worker() }
@@ -168,18 +168,29 @@ public final class SiteJobs: SiteTaskHandler {
       }
   }
 
-  private func deploy(_ data: Exchange, as id: String) throws -> Exchange {
+  private func deploy(
+    _ data: Exchange,
+    as id: String,
+    _ progress: () -> Void
+  ) throws -> Exchange {
     guard Self.isID(id) else {
       throw DeploymentError(code: .invalidArgument, message: "a job cannot be called that")
     }
     let bundle = try JobBundle(data)
     // A server that was killed, or did not hear the answer, sends it again.
-    if let known = try? site(id), known.isSame(as: bundle) { return try Self.answer(known.offer) }
+    if let known = try? site(id), known.isSame(as: bundle) {
+      return try Self.answer(known.offer(progress: progress))
+    }
     do {
       let job = try SiteJob(id, bundle, in: folder(of: id), at: surroundings)
       try observe(.accepted(job: id, by: job.submitter))
       jobs.withLock { $0[id] = job }
-      return try Self.answer(job.offer)
+      return try Self.answer(job.offer(progress: progress))
+    } catch is CancellationError {
+      // Nobody waits for it; it is as if it had never come.
+      jobs.withLock { $0[id] = nil }
+      try? FileManager.default.removeItem(atPath: folder(of: id).string)
+      throw CancellationError()
     } catch {
       try? FileManager.default.removeItem(atPath: folder(of: id).string)
       try? observe(.refused(job: id, reason: "\(error)"))

@@ -16,6 +16,8 @@ public struct DeployedJob: Sendable {
   public var test: LabelledImages?
   /// Where the server computes.
   private let pool: LanePool
+  /// What sites have said of their files.
+  private let datasets: [RunManifest.Dataset]
 
   /// A job with its sites.
   ///
@@ -35,6 +37,16 @@ public struct DeployedJob: Sendable {
     pool: LanePool
   ) throws {
     plan = try PlannedJob(job, sites: roster.sites, images: roster.images())
+    datasets = roster.members.compactMap { member in
+      member.offer.files.map {
+        RunManifest.Dataset(
+          name: member.name,
+          examples: member.offer.examples,
+          files: $0.count,
+          digest: $0.digest
+        )
+      }
+    }
     self.signingKeys = signingKeys
     self.test = test
     self.pool = pool
@@ -55,10 +67,12 @@ public struct DeployedJob: Sendable {
 
   /// The first contents of `run.json`.
   ///
-  /// - Parameter id: The job's at its server.
+  /// - Parameters:
+  ///   - id: The job's at its server.
+  ///   - files: The digests of the files of its folder, by their places, if sites start programs of it.
   /// - Returns: The manifest.
   /// - Throws: `TensorError` if the first model cannot be made.
-  public func newManifest(id: String) throws -> RunManifest {
+  public func newManifest(id: String, files: [String: String] = [:]) throws -> RunManifest {
     let job = plan.job
     var manifest = RunManifest(
       kind: "federation",
@@ -72,6 +86,10 @@ public struct DeployedJob: Sendable {
     if let target = job.targetAccuracy { manifest.configuration["target accuracy"] = "\(target)" }
     manifest.sites = plan.sites.map {
       RunManifest.Site(name: $0.name, examples: $0.exampleCount, labelCounts: [])
+    }
+    manifest.datasets = datasets
+    if job.executor.runsPrograms {
+      manifest.programs = files.filter { !FolderFiles.settings.contains($0.key) }
     }
     manifest.trainings = [.init(name: job.name, title: job.name)]
     manifest.initialModel = try Digest.sha256(of: plan.initialState()).model

@@ -146,6 +146,20 @@ public struct JobRun: Experiment {
         )
       }
     }
+    if case .files(let files) = data {
+      manifest.datasets = try files.map { site in
+        let found = try FolderFiles.digest(of: site.path)
+        return RunManifest.Dataset(
+          name: site.site.name,
+          examples: site.site.exampleCount,
+          files: found.count,
+          digest: found.digest
+        )
+      }
+      if job.executor.runsPrograms, !job.base.isEmpty {
+        manifest.programs = try FolderFiles.programs(in: job.base, without: files.map(\.path))
+      }
+    }
     manifest.trainings = [.init(name: job.name, title: job.name)]
     manifest.initialModel = try Digest.sha256(of: initialState()).model
     return manifest

@@ -54,6 +54,24 @@ public struct LocalData: Sendable {
     }
   }
 
+  /// What the server is told of them, with the digest of files that programs read.
+  ///
+  /// - Parameter progress: Is called each mebibyte that is read; what it throws ends it.
+  /// - Returns: The offer; without the digest if a file cannot be read.
+  /// - Throws: `CancellationError` if `progress` throws it.
+  public func digestedOffer(progress: () throws -> Void = {}) throws -> SiteOffer {
+    var offer = offer
+    guard case .files(let path) = contents else { return offer }
+    do { offer.files = try FolderFiles.digest(of: path, progress: progress) } catch let error
+      as CancellationError
+    {
+      throw error
+    } catch {
+      // Programs may do without it, and say so if they cannot.
+    }
+    return offer
+  }
+
   /// The data as a job's executor wants them: of all sites, this one alone has any.
   ///
   /// - Parameters:

@@ -4,11 +4,28 @@ public struct SiteOffer: Sendable, Hashable, Codable {
   public var examples: Int
   /// What its images are like, if it has images.
   public var images: ImageFormat?
+  /// Its files, if programs of the job's read them, and nothing keeps the site from telling their digest.
+  public var files: Files?
+
+  /// Files, so that whoever repeats the job can tell whether they were changed.
+  public struct Files: Sendable, Hashable, Codable {
+    /// How many there are.
+    public var count: Int
+    /// What `sha256sum FILES | sha256sum` prints in their folder, the files in the order of their names.
+    public var digest: String
+
+    /// Some files.
+    public init(count: Int, digest: String) {
+      self.count = count
+      self.digest = digest
+    }
+  }
 
   /// An offer.
-  public init(examples: Int, images: ImageFormat? = nil) {
+  public init(examples: Int, images: ImageFormat? = nil, files: Files? = nil) {
     self.examples = examples
     self.images = images
+    self.files = files
   }
 }
 
@@ -33,6 +50,13 @@ public struct JobRoster: Sendable, Hashable, Codable {
 
   /// A roster.
   public init(members: [Member]) { self.members = members }
+
+  /// The roster as sites are told it: what one says of its files is for the server's record alone.
+  public var forSites: JobRoster {
+    var roster = self
+    for index in members.indices { roster.members[index].offer.files = nil }
+    return roster
+  }
 
   /// The sites.
   public var sites: [Site] {

@@ -76,7 +76,12 @@ public struct ServerProbe: Sendable {
   /// By how many seconds this machine's clock is ahead of the server's; `nil` if the server does not tell its time.
   private func clockDifference(host: String, port: Int) async -> Double? {
     try? await withGRPCClient(
-      transport: .secured(by: security, host: host, port: port, patience: patience)
+      transport: HTTP2ClientTransport.Posix.secured(
+        by: security,
+        host: host,
+        port: port,
+        patience: patience
+      )
     ) { client in
       var options = CallOptions.defaults
       options.timeout = patience

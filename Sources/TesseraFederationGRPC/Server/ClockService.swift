@@ -1,5 +1,6 @@
 internal import Foundation
 internal import GRPCCore
+internal import SwiftProtobuf
 
 /// Tells participants what time the server has.
 struct ClockService: Tessera_Federation_V1_Clock.SimpleServiceProtocol {

@@ -35,21 +35,40 @@ public enum Digest {
 
   /// The digest of a file's bytes.
   ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - progress: Is called each mebibyte; what it throws ends it.
+  /// - Returns: The digest, hexadecimal.
   /// - Throws: ``RunError`` if it cannot be read.
-  public static func sha256(ofFile path: FilePath) throws -> String {
+  public static func sha256(
+    ofFile path: FilePath,
+    progress: () throws -> Void = {}
+  ) throws -> String {
     guard let file = FileHandle(forReadingAtPath: path.string) else {
       throw RunError(code: .notARecord, message: "cannot read \(path)")
     }
     defer { try? file.close() }
     var hash = SHA256()
-    while let chunk = try file.read(upToCount: 1 << 20), !chunk.isEmpty { hash.update(data: chunk) }
+    while let chunk = try file.read(upToCount: 1 << 20), !chunk.isEmpty {
+      hash.update(data: chunk)
+      try progress()
+    }
     return text(hash.finalize())
   }
 
   /// One digest of several files: what `sha256sum FILES | sha256sum` prints in `folder`, the files in the order of their names.
   ///
+  /// - Parameters:
+  ///   - paths: The files.
+  ///   - folder: Where they are, for their names.
+  ///   - progress: Is called each mebibyte; what it throws ends it.
+  /// - Returns: The digest, hexadecimal.
   /// - Throws: ``RunError`` naming the file that cannot be read.
-  public static func sha256(ofFiles paths: [FilePath], in folder: FilePath) throws -> String {
+  public static func sha256(
+    ofFiles paths: [FilePath],
+    in folder: FilePath,
+    progress: () throws -> Void = {}
+  ) throws -> String {
     let named = paths.map { path in
       var name = path
       _ = name.removePrefix(folder)
@@ -57,7 +76,7 @@ public enum Digest {
     }
     var hash = SHA256()
     for (name, path) in named.sorted(by: { $0.name < $1.name }) {
-      hash.update(data: Data("\(try sha256(ofFile: path))  \(name)\n".utf8))
+      hash.update(data: Data("\(try sha256(ofFile: path, progress: progress))  \(name)\n".utf8))
     }
     return text(hash.finalize())
   }

@@ -25,18 +25,22 @@ public struct RunDifference: Sendable, Equatable, CustomStringConvertible {
 
   /// The first difference in what the runs started from, or `nil` if there is none: their settings, data and first model.
   ///
-  /// How many lanes there are, and where the data lie, is not compared.
+  /// How many lanes there are, and where the data lie, is not compared; nor is what only one of them has noted, as a job of a
+  /// deployment, whose server does not see the data.
   public static func beforeTraining(_ a: RunManifest, _ b: RunManifest) -> RunDifference? {
     func differs(_ what: String) -> RunDifference { RunDifference(round: 0, what: what) }
+    // The job's id at its server; and what says where a simulation's data are.
+    let isDeployed = a.configuration["job"] != nil || b.configuration["job"] != nil
     let settings = Set(a.configuration.keys).union(b.configuration.keys).subtracting([
-      "lanes", "data", "folder",
+      "lanes", "data", "folder", "job", isDeployed ? "data.yml" : "",
     ])
     for name in settings.sorted() where a.configuration[name] != b.configuration[name] {
       return differs("the setting '\(name)'")
     }
     if a.seed != b.seed { return differs("the seed") }
-    if a.datasets != b.datasets || a.classNames != b.classNames { return differs("the data sets") }
-    if a.sites != b.sites { return differs("the division among sites") }
+    if let what = differingFiles(a, b) { return differs(what) }
+    if a.classNames != b.classNames, !isDeployed { return differs("the data sets") }
+    if !hasSameSites(a, b, isDeployed: isDeployed) { return differs("the division among sites") }
     if a.initialModel != b.initialModel { return differs("the initial model") }
     if a.trainings.map(\.name) != b.trainings.map(\.name) { return differs("the trainings") }
     for (x, y) in zip(a.trainings, b.trainings) {
@@ -46,6 +50,30 @@ public struct RunDifference: Sendable, Equatable, CustomStringConvertible {
       }
     }
     return nil
+  }
+
+  /// Whether the same sites take part, with as many examples; of a deployment nobody knows of which classes.
+  private static func hasSameSites(
+    _ a: RunManifest,
+    _ b: RunManifest,
+    isDeployed: Bool
+  ) -> Bool {
+    guard isDeployed else { return a.sites == b.sites }
+    return a.sites.map(\.name) == b.sites.map(\.name)
+      && a.sites.map(\.examples) == b.sites.map(\.examples)
+  }
+
+  /// The first data set, or file of the job's, that differs; what only one of the runs has noted cannot.
+  private static func differingFiles(_ a: RunManifest, _ b: RunManifest) -> String? {
+    if let a = a.programs, let b = b.programs,
+      let file = Set(a.keys).union(b.keys).sorted().first(where: { a[$0] != b[$0] })
+    {
+      let change = a[file] == nil ? "is new" : b[file] == nil ? "is gone" : "was changed"
+      return "the job's file '\(file)' \(change)"
+    }
+    if a.datasets.isEmpty || b.datasets.isEmpty { return nil }
+    guard a.datasets.map(\.name) == b.datasets.map(\.name) else { return "the data sets" }
+    return zip(a.datasets, b.datasets).first { $0 != $1 }.map { "the data set '\($0.0.name)'" }
   }
 
   /// The first difference in what the runs computed, or `nil` if they are identical.

@@ -28,6 +28,9 @@ public struct RunManifest: Codable, Sendable, Equatable {
   public var finished: String?
   /// What it was trained and measured on.
   public var datasets: [Dataset] = []
+  /// The SHA-256 digests of the files that came with a job whose sites start programs, by their places in its folder; `nil` if
+  /// they were not noted.
+  public var programs: [String: String]?
   /// What the classes are called.
   public var classNames: [String] = []
   /// Who took part.
@@ -46,7 +49,7 @@ public struct RunManifest: Codable, Sendable, Equatable {
   // What the journal has is not written to run.json.
   private enum CodingKeys: String, CodingKey {
     case format, kind, status, message, configuration, seed, versions, started, finished
-    case datasets, classNames, sites, initialModel, trainings, results, trainingSeconds
+    case datasets, programs, classNames, sites, initialModel, trainings, results, trainingSeconds
   }
 
   /// Where a run stands.

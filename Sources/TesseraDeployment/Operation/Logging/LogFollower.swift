@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Glibc
 public import SystemPackage
 
 /// Reads the lines of a ``LogFile`` as they come, over files that are full and begin anew.
