@@ -70,12 +70,12 @@ struct AuditVerify: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The kit, or the log's file, of the other side: of a site if this is a server's, and the other way round.",
+      "The kit, or the log's file, of the other side: of a site if this is a server's, and the other way round. Of two servers that stand in for each other, both.",
       valueName: "log"
     ),
     completion: .file()
   )
-  var against: String?
+  var against: [String] = []
 
   @Option(help: "Compare only what is about this job.")
   var job: String?
@@ -108,13 +108,15 @@ struct AuditVerify: AsyncParsableCommand {
       var words = Self.words(for: report, of: audit.path)
       var isGood = report.isWhole
       var comparison: AuditComparison?
-      if let against {
-        let path = AuditOptions.path(of: against)
-        let other = try AuditLog.verify(at: path, keys: keys)
-        words += Self.words(for: other, of: path)
-        let found = try compare(report, (path, other), knowing: whose)
+      if !against.isEmpty {
+        var logs = [(path: audit.path, report: report)]
+        for other in against.map(AuditOptions.path(of:)) {
+          logs.append((other, try AuditLog.verify(at: other, keys: keys)))
+          words += Self.words(for: logs[logs.count - 1].report, of: other)
+        }
+        let found = try compare(logs, knowing: whose)
         words += Self.words(for: found)
-        isGood = isGood && other.isWhole && found.agrees
+        isGood = logs.allSatisfy(\.report.isWhole) && found.agrees
         comparison = found
       }
       try answer.say(
@@ -135,26 +137,31 @@ struct AuditVerify: AsyncParsableCommand {
     }
   }
 
-  /// Lays the log beside another.
+  /// Lays the logs side by side.
   private func compare(
-    _ own: AuditReport,
-    _ other: (path: FilePath, report: AuditReport),
+    _ logs: [(path: FilePath, report: AuditReport)],
     knowing kit: StartupKit
   ) throws -> AuditComparison {
-    func kind(_ report: AuditReport) -> Participant.Kind? {
-      report.participant.flatMap { kit.participants[$0]?.participant.kind }
+    func paths(_ kind: Participant.Kind) -> [(path: FilePath, report: AuditReport)] {
+      logs.filter { log in
+        log.report.participant.flatMap { kit.participants[$0]?.participant.kind } == kind
+      }
     }
-    switch (kind(own), own.participant, kind(other.report), other.report.participant) {
-    case (.server, _, .site, let site?):
-      return try AuditLog.compare(server: audit.path, site: other.path, of: site, job: job)
-    case (.site, let site?, .server, _):
-      return try AuditLog.compare(server: other.path, site: audit.path, of: site, job: job)
-    default:
+    let (servers, sites) = (paths(.server), paths(.site))
+    guard let site = sites.first, let name = site.report.participant, sites.count == 1,
+      servers.count == logs.count - 1
+    else {
+      let whose = logs.map { $0.report.participant ?? "nobody known" }
       throw ValidationError(
-        "--against compares the log of a server with that of a site: these are of "
-          + "\(own.participant ?? "nobody known") and \(other.report.participant ?? "nobody known")"
+        "--against compares the log of a site with that of its server, or servers: these are of \(whose.joined(separator: ", "))"
       )
     }
+    return try AuditLog.compare(
+      servers: servers.map(\.path),
+      site: site.path,
+      of: name,
+      job: job
+    )
   }
 
   private static func words(for report: AuditReport, of path: FilePath) -> [String] {

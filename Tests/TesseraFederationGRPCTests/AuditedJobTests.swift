@@ -44,7 +44,7 @@ import Testing
     try await run(loopback)
     for site in ["site-1", "site-2"] {
       let comparison = try AuditLog.compare(
-        server: path("server", in: loopback),
+        servers: [path("server", in: loopback)],
         site: path(site, in: loopback),
         of: site
       )
@@ -144,7 +144,7 @@ import Testing
       )
     }
     let comparison = try AuditLog.compare(
-      server: path("server", in: loopback),
+      servers: [path("server", in: loopback)],
       site: path("site-2", in: loopback),
       of: "site-2"
     )

@@ -1,26 +1,26 @@
 public import SystemPackage
 
 extension AuditLog {
-  /// Lays the log of a server and that of a site side by side.
+  /// Lays the logs of servers and that of a site side by side.
   ///
   /// What must be the same is the same in both: the digest of each task that the site was given, and the digest of each answer of
   /// the site that counted. Neither says that a log is whole: that is what ``verify(at:keys:since:)`` is for.
   ///
   /// - Parameters:
-  ///   - server: The server's log.
+  ///   - servers: The server's log; both, where one server has taken over from another.
   ///   - site: The site's log.
   ///   - name: The site.
   ///   - job: Only what is about this job; all if `nil`.
   /// - Returns: What was found.
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/cannotRead`` if there is no log.
   public static func compare(
-    server: FilePath,
+    servers: [FilePath],
     site: FilePath,
     of name: String,
     job: String? = nil
   ) throws -> AuditComparison {
-    var server = try AuditedTasks(at: server, of: name, job: job)
-    let site = try AuditedTasks(at: site, of: name, job: job)
+    var server = try AuditedTasks(at: servers, of: name, job: job)
+    let site = try AuditedTasks(at: [site], of: name, job: job)
     var comparison = AuditComparison(site: name)
     server.addOrder(of: site)
     for task in server.order {
@@ -30,7 +30,7 @@ extension AuditLog {
   }
 }
 
-/// What ``AuditLog/compare(server:site:of:job:)`` has found.
+/// What ``AuditLog/compare(servers:site:of:job:)`` has found.
 public struct AuditComparison: Sendable, Hashable, Codable {
   /// A task on which the logs do not agree.
   public struct Difference: Sendable, Hashable, Codable, CustomStringConvertible {
@@ -38,17 +38,16 @@ public struct AuditComparison: Sendable, Hashable, Codable {
     public var task: AuditedTask
     /// In what they differ.
     public var message: String
-    /// The line of the server's log that it is about, if there is one.
-    public var serverLine: Int?
+    /// The line of a server's log that it is about, if there is one.
+    public var serverLine: AuditPlace?
     /// The line of the site's log that it is about, if there is one.
-    public var siteLine: Int?
+    public var siteLine: AuditPlace?
 
     /// The task, what is wrong, and where.
     public var description: String {
-      let places = [
-        serverLine.map { "line \($0) of the server's log" },
-        siteLine.map { "line \($0) of the site's" },
-      ].compactMap { $0 }
+      let places = [serverLine, siteLine].compactMap { $0 }.map {
+        "line \($0.line) of \($0.participant)'s log"
+      }
       return "\(task): \(message) (\(places.joined(separator: ", ")))"
     }
   }
@@ -77,7 +76,7 @@ public struct AuditComparison: Sendable, Hashable, Codable {
     _ server: AuditedTasks.Told,
     _ site: AuditedTasks.Told
   ) {
-    func differ(_ message: String, _ serverLine: Int?, _ siteLine: Int?) {
+    func differ(_ message: String, _ serverLine: AuditPlace?, _ siteLine: AuditPlace?) {
       guard differences.count < 100 else { return }
       differences.append(
         Difference(task: task, message: message, serverLine: serverLine, siteLine: siteLine)
@@ -118,16 +117,29 @@ public struct AuditComparison: Sendable, Hashable, Codable {
   }
 }
 
-/// What a log tells of the tasks of one site.
+/// A line of somebody's log.
+public struct AuditPlace: Sendable, Hashable, Codable, Comparable {
+  /// Whose log it is.
+  public var participant: String
+  /// The line's number.
+  public var line: Int
+
+  /// By lines.
+  public static func < (a: Self, b: Self) -> Bool {
+    (a.line, a.participant) < (b.line, b.participant)
+  }
+}
+
+/// What logs tell of the tasks of one site.
 private struct AuditedTasks {
   /// Of one task: digests, and the last line where each stands.
   struct Told {
-    var given: [String: Int] = [:]
+    var given: [String: AuditPlace] = [:]
     /// In the server's log.
-    var counted: [String: Int] = [:]
+    var counted: [String: AuditPlace] = [:]
     /// In the site's log.
-    var sent: [String: Int] { counted }
-    var refused: [String: Int] = [:]
+    var sent: [String: AuditPlace] { counted }
+    var refused: [String: AuditPlace] = [:]
     var isRefused = false
   }
 
@@ -135,17 +147,23 @@ private struct AuditedTasks {
   /// In the order in which jobs and their tasks are told first.
   private(set) var order: [AuditedTask] = []
 
-  init(at path: FilePath, of site: String, job: String?) throws {
-    try AuditLog.read(at: path) { line, entry in
-      switch entry.event {
-      case .taskGiven(let task, let digest): note(task) { $0.given[digest] = line }
-      case .contributionAccepted(let task, let digest, _): note(task) { $0.counted[digest] = line }
-      case .contributionRefused(let task, let digest, _):
-        note(task) {
-          $0.isRefused = true
-          if let digest { $0.refused[digest] = line }
+  init(at paths: [FilePath], of site: String, job: String?) throws {
+    for path in paths {
+      var participant = ""
+      try AuditLog.read(at: path) { line, entry in
+        let place = AuditPlace(participant: participant, line: line)
+        switch entry.event {
+        case .opened(let name, _, _): participant = name
+        case .taskGiven(let task, let digest): note(task) { $0.given[digest] = place }
+        case .contributionAccepted(let task, let digest, _):
+          note(task) { $0.counted[digest] = place }
+        case .contributionRefused(let task, let digest, _):
+          note(task) {
+            $0.isRefused = true
+            if let digest { $0.refused[digest] = place }
+          }
+        default: break
         }
-      default: break
       }
     }
     func note(_ task: AuditedTask, _ change: (inout Told) -> Void) {

@@ -34,7 +34,7 @@ struct AuditComparisonTests {
     let logs = (try log("server"), try log("north"))
     try logs.0.append(contentsOf: server)
     try logs.1.append(contentsOf: site)
-    return try AuditLog.compare(server: logs.0.path, site: logs.1.path, of: "north", job: job)
+    return try AuditLog.compare(servers: [logs.0.path], site: logs.1.path, of: "north", job: job)
   }
 
   private func round(_ step: Int, given: String = "11", answer: String = "22") -> [AuditEvent] {
@@ -62,10 +62,10 @@ struct AuditComparisonTests {
     )
     #expect(found.differences.map(\.task.step) == [2, 3])
     let first = try #require(found.differences.first)
-    #expect(first.serverLine == 4 && first.siteLine == 4)
+    #expect(first.serverLine?.line == 4 && first.siteLine?.line == 4)
     #expect(first.message.contains("aa") && first.message.contains("ac"))
     #expect("\(first)".contains("job-1, round 2, step 2: train at north"))
-    #expect("\(first)".contains("line 4 of the server's log, line 4 of the site's"))
+    #expect("\(first)".contains("line 4 of server's log, line 4 of north's log"))
   }
 
   @Test("an answer that counted and was not sent so is named")
@@ -91,7 +91,9 @@ struct AuditComparisonTests {
       round(1) + [.taskGiven(task(2), digest: "77")] + round(3, given: "bb")
     )
     #expect(found.differences.map(\.task.step) == [2, 3])
-    #expect(found.differences.first?.serverLine == nil && found.differences.first?.siteLine == 4)
+    #expect(
+      found.differences.first?.serverLine == nil && found.differences.first?.siteLine?.line == 4
+    )
   }
 
   @Test("what a kill leaves is no disagreement")
@@ -123,6 +125,24 @@ struct AuditComparisonTests {
       round(1)
     )
     #expect(found.differences.count == 1)
+  }
+
+  @Test("where one server has taken over from another, both logs count")
+  func twoServers() throws {
+    let (first, second, site) = (try log("server"), try log("second"), try log("north"))
+    try first.append(contentsOf: round(1))
+    try second.append(contentsOf: round(2) + round(3, answer: "29"))
+    try site.append(contentsOf: round(1) + round(2) + round(3))
+    let found = try AuditLog.compare(
+      servers: [first.path, second.path],
+      site: site.path,
+      of: "north"
+    )
+    #expect(found.tasks == 3 && found.contributions == 2)
+    #expect(found.differences.map(\.task.step) == [3])
+    #expect(found.differences.first?.serverLine?.participant == "second")
+    let alone = try AuditLog.compare(servers: [first.path], site: site.path, of: "north")
+    #expect(alone.differences.map(\.task.step) == [2, 3])
   }
 
   @Test("one job alone")

@@ -211,7 +211,7 @@ struct AuditLogTests {
       ]
     )
     #expect(
-      try problems(lines[..<10]) == [
+      try problems(lines[..<12]) == [
         "2 lines are missing at the end, by the head in \(headPath)"
       ]
     )

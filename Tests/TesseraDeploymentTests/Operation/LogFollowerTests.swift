@@ -37,7 +37,7 @@ import Testing
     for step in 0..<60 {
       for part in 0..<(step % 4) + 1 {
         if part > 0 { rotate() }
-        for line in 0..<(step + part) % 3 {
+        for line in 0...(step + part) % 3 {
           written.append("line \(step).\(part).\(line)")
           try write(written[written.count - 1] + "\n")
         }

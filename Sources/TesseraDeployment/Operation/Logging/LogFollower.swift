@@ -1,5 +1,3 @@
-internal import Foundation
-internal import Glibc
 public import SystemPackage
 
 /// Reads the lines of a ``LogFile`` as they come, over files that are full and begin anew.
@@ -25,13 +23,12 @@ public struct LogFollower: Sendable {
       } catch {
         throw DeploymentError(code: .cannotRead, message: "\(path) cannot be read: \(error)")
       }
-      var status = stat()
-      guard fstat(descriptor.rawValue, &status) == 0 else {
-        let error = Errno(rawValue: errno)
+      do {
+        identity = try Identity(descriptor.stat())
+      } catch {
         try? descriptor.close()
         throw DeploymentError(code: .cannotRead, message: "\(path) cannot be read: \(error)")
       }
-      identity = Identity(status)
     }
 
     deinit { try? descriptor.close() }
@@ -39,17 +36,16 @@ public struct LogFollower: Sendable {
 
   /// Which file it is, whatever it is called.
   private struct Identity: Equatable {
-    var device: UInt64
-    var number: UInt64
+    var device: DeviceID
+    var number: Inode
 
-    init(_ status: stat) {
-      device = UInt64(status.st_dev)
-      number = UInt64(status.st_ino)
+    init(_ status: Stat) {
+      device = status.deviceID
+      number = status.inode
     }
 
     init?(of path: FilePath) {
-      var status = stat()
-      guard stat(path.string, &status) == 0 else { return nil }
+      guard let status = try? path.stat() else { return nil }
       self.init(status)
     }
   }
