@@ -66,8 +66,8 @@ enum FederationCommandList {
     ),
   ]
 
-  /// How wide a line is, at most: that of a small terminal.
-  private static let width = 80
+  /// How wide a line is, at most: what stands here is not to be broken again.
+  private static let width = 76
   /// Where the words about a command begin.
   private static let column = 13
 
