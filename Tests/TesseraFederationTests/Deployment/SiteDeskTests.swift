@@ -193,4 +193,27 @@ import Testing
     #expect(words(taken) == ["receipt job/4", "job/4 failed north"])
     #expect(words(desk.handle(.chunk(id, try chunk(1, of: answer, as: 1)))) == [])
   }
+
+  @Test func howMuchOfAnAnswerIsThereOutlivesAConnection() throws {
+    var desk = desk()
+    _ = desk.handle(.assigned(id, try task()))
+    #expect(desk.progress(of: id) == nil && desk.site(of: id)?.name == "north")
+    let answer = try parcel(40)
+    _ = desk.handle(.received(.answer(id, try incoming(answer))))
+    #expect(try #require(desk.progress(of: id)).bytes == 0)
+    _ = desk.handle(.chunk(id, try chunk(2, of: answer, as: 2)))
+    let before = try #require(desk.progress(of: id))
+    #expect(before.bytes == answer.byteCount(of: 2) && before.total == answer.byteCount)
+    _ = desk.handle(.disconnected)
+    _ = desk.handle(.connected)
+    _ = desk.handle(.received(.greeting(open: [id])))
+    _ = desk.handle(.received(.answer(id, try incoming(answer))))
+    #expect(try #require(desk.progress(of: id)).bytes == before.bytes)
+    _ = desk.handle(.chunk(id, try chunk(0, of: answer, as: 0)))
+    #expect(
+      try #require(desk.progress(of: id)).bytes == before.bytes + answer.byteCount(of: 0)
+    )
+    _ = desk.handle(.withdrawn(id, reason: "late"))
+    #expect(desk.progress(of: id) == nil && desk.site(of: id) == nil)
+  }
 }

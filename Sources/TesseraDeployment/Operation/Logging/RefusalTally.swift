@@ -1,4 +1,4 @@
-/// Which refusals are worth a line: of each peer the first, the second, the fourth, the eighth …
+/// Which refusals are worth a line: of each peer the first, the second, the fourth, the eighth, and so on.
 ///
 /// Whoever is refused a million times over must not fill logs that are never cut, nor drive everything else out of those that are.
 public struct RefusalTally: Sendable {
