@@ -19,6 +19,8 @@ public struct AnnouncedTask: Sendable {
     case outgoing(OutgoingParcel)
     /// On its way in.
     case incoming(IncomingParcel)
+    /// It has come, and cannot be what it says, or is more than the site takes.
+    case unusable(FederationError)
   }
 
   /// A task.
@@ -30,11 +32,12 @@ public struct AnnouncedTask: Sendable {
     self.content = content
   }
 
-  /// The announcement of its content.
-  public var parcel: Parcel {
+  /// The announcement of its content, if it can be used.
+  public var parcel: Parcel? {
     switch content {
     case .outgoing(let outgoing): outgoing.parcel
     case .incoming(let incoming): incoming.parcel
+    case .unusable: nil
     }
   }
 }

@@ -161,10 +161,8 @@ public struct SiteDesk: Sendable {
     guard let assignment = assignments[id], assignments[id]?.answer != nil else { return [] }
     do {
       try assignments[id]?.answer?.take(chunk)
-    } catch let error as FederationError {
-      return [.close(reason: "\(name): task \(id): \(error)")]
     } catch {
-      // There is no room for it: that is not the site's fault, and asking again would not help.
+      // Its bytes are not those that it announced, or there is no room for them: asking again would not help.
       assignments[id] = nil
       return [.send(.receipt(id)), .report(id, .answered(assignment.task.site, .failure(error)))]
     }

@@ -140,7 +140,13 @@ public struct SiteDuties: Sendable {
   }
 
   private mutating func assigned(_ id: TaskID, _ task: AnnouncedTask) -> [Action] {
-    guard case .incoming(let incoming) = task.content else { return [] }
+    let incoming: IncomingParcel
+    switch task.content {
+    case .incoming(let announced): incoming = announced
+    // Closing the connection would bring it again, for ever.
+    case .unusable(let error): return [.send(.failure(id, error))]
+    case .outgoing: return []
+    }
     var actions: [Action] = []
     if let stage = stages[id] {
       // A server that was killed asks again. If it is the same, the work that was done stands.

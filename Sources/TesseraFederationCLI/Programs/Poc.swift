@@ -65,7 +65,7 @@ struct Poc: AsyncParsableCommand {
         )
       }
       let folder = try job.map { FilePath($0) } ?? demo.writeJob()
-      let (answer, keep, sites) = (answer, keep, sites)
+      let (answer, keep) = (answer, keep)
       let stopped = Ending()
       try await stopped.run { _ in
         let processes = try demo.start()
@@ -115,7 +115,6 @@ struct Poc: AsyncParsableCommand {
           )
           try await processes.waitUntilStopped()
         }
-        _ = sites
       }
     }
   }

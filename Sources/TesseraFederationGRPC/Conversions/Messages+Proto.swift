@@ -41,10 +41,13 @@ extension SiteMessage {
       self = .greeting(open: try greeting.open.map(TaskID.init))
     case .progress(let progress): self = .progress(try TaskID(progress.id))
     case .answer(let answer):
-      self = .answer(
-        try TaskID(answer.id),
-        try IncomingParcel(answer.data, limits: limits, spool: spool)
-      )
+      let id = try TaskID(answer.id)
+      do {
+        self = .answer(id, try IncomingParcel(answer.data, limits: limits, spool: spool))
+      } catch let error as FederationError {
+        // As good as none. Closing the connection would bring it again, for ever.
+        self = .failure(id, error)
+      }
     case .failure(let failure):
       let error = FederationError(
         code: FederationError.Code(name: failure.code) ?? .rejectedUpdate,
@@ -102,7 +105,12 @@ extension ServerMessage {
       }
       self = .welcome(patience: .seconds(welcome.patience))
     case .task(let task):
-      let content = try IncomingParcel(task.data, limits: limits)
+      let content: AnnouncedTask.Content
+      do {
+        content = .incoming(try IncomingParcel(task.data, limits: limits))
+      } catch let error as FederationError {
+        content = .unusable(error)
+      }
       self = .task(
         try TaskID(task.id),
         AnnouncedTask(
@@ -114,7 +122,7 @@ extension ServerMessage {
             exampleCount: try Int(wire: task.site.examples)
           ),
           key: RandomKey(value: task.key),
-          content: .incoming(content)
+          content: content
         )
       )
     case .withdrawal(let withdrawal):

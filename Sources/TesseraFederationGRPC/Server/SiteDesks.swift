@@ -54,6 +54,8 @@ final class Desk: Sendable {
     var connection = 0
     /// The serial number of the certificate of the connection that is there.
     var serial: String?
+    /// The other end of it, address and port.
+    var peer: String?
     var outbox: AsyncThrowingStream<ServerMessage, any Error>.Continuation?
   }
 
@@ -99,10 +101,13 @@ final class Desk: Sendable {
 
   /// A connection is there; an earlier one is told so, and closed.
   ///
-  /// - Parameter serial: The serial number of the certificate that the site has shown.
+  /// - Parameters:
+  ///   - serial: The serial number of the certificate that the site has shown.
+  ///   - peer: The other end, address and port.
   /// - Returns: The connection's number, and what is to be sent on it.
   func connect(
-    serial: String
+    serial: String,
+    peer: String
   ) -> (number: Int, outbox: AsyncThrowingStream<ServerMessage, any Error>) {
     let (outbox, continuation) = AsyncThrowingStream<ServerMessage, any Error>.makeStream(
       bufferingPolicy: .bufferingOldest(Self.largestOutbox)
@@ -110,7 +115,7 @@ final class Desk: Sendable {
     let number = state.withLock { state in
       state.outbox?.finish(throwing: ConnectionClosed.replaced)
       state.outbox = continuation
-      state.serial = serial
+      (state.serial, state.peer) = (serial, peer)
       state.connection += 1
       return state.connection
     }
@@ -137,7 +142,7 @@ final class Desk: Sendable {
     let isCurrent = state.withLock { state in
       guard state.connection == number else { return false }
       state.outbox = nil
-      state.serial = nil
+      (state.serial, state.peer) = (nil, nil)
       return true
     }
     if isCurrent { handle(.disconnected) }
@@ -162,6 +167,14 @@ final class Desk: Sendable {
       TransferProgress(site: site.name, direction: .down, bytes: bytes, total: total),
       of: id
     )
+  }
+
+  /// A chunk of an answer has come from somebody with the site's certificate.
+  ///
+  /// What an earlier connection has left in buffers may belong to another answer, of a site that was killed meanwhile.
+  func received(_ chunk: ReceivedChunk, of id: TaskID, from peer: String) {
+    guard state.withLock({ $0.peer == peer }) else { return }
+    handle(.chunk(id, chunk))
   }
 
   func handle(_ event: SiteDesk.Event) {

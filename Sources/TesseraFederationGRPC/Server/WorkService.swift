@@ -67,9 +67,10 @@ struct WorkService: RegistrableRPCService {
   ) async throws -> StreamingServerResponse<Tessera_Federation_V1_FromServer> {
     let site = try site(context)
     let desk = desks[site.name]
-    let (limits, spool, observe, address) = (limits, spool, observe, Self.address(context))
+    let (limits, spool, observe) = (limits, spool, observe)
+    let (peer, address) = (context.remotePeer, Self.address(context))
     return StreamingServerResponse { writer in
-      let (number, outbox) = desk.connect(serial: site.serial)
+      let (number, outbox) = desk.connect(serial: site.serial, peer: peer)
       observe(.connected(site: site.name, address: address, serial: site.serial))
       var reason: String?
       defer {
@@ -141,8 +142,11 @@ struct WorkService: RegistrableRPCService {
     context: ServerContext
   ) async throws -> StreamingServerResponse<Tessera_Federation_V1_DeliverReply> {
     let desk = desks[try site(context).name]
+    let peer = context.remotePeer
     return StreamingServerResponse { writer in
-      for try await arrived in request.messages { desk.handle(.chunk(arrived.id, arrived.chunk)) }
+      for try await arrived in request.messages {
+        desk.received(arrived.chunk, of: arrived.id, from: peer)
+      }
       try await writer.write(Tessera_Federation_V1_DeliverReply())
       return [:]
     }

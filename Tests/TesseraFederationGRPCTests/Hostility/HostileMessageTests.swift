@@ -177,7 +177,7 @@ import Testing
         guard let proto = try? Tessera_Federation_V1_FromServer(serializedBytes: damaged),
           let said = try? ServerMessage(proto, limits: limits)
         else { continue }
-        if case .task(_, let task) = said { announced = task.parcel }
+        if case .task(_, let task) = said { announced = task.parcel ?? announced }
         actions = duties.handle(.received(said))
       } else {
         guard let chunk = mutator.element(of: chunks) else { continue }
@@ -199,5 +199,36 @@ import Testing
     }
     #expect(understood > Self.count / 20)
     #expect(closed > 0)
+  }
+
+  /// A message whose content is not what its digests say names its task: that one has failed, and the connection stays.
+  @Test func contentThatCannotBeUsedIsAFailureOfItsTask() throws {
+    let whole = try OutgoingParcel(.weights(ModelState([(name: "w", tensor: Tensor.zeros([8]))])))
+    var answer = try SiteMessage.announcement(id, whole)
+    #expect(!answer.answer.data.content.isEmpty)
+    answer.answer.data.content[3] ^= 1
+    guard case .failure(id, let error) = try SiteMessage(answer, limits: limits) else {
+      Issue.record("the answer was taken")
+      return
+    }
+    #expect(error.code == .protocolViolation && error.message.contains("digest"))
+    let task = ServerMessage.task(
+      id,
+      AnnouncedTask(
+        name: .train,
+        round: 3,
+        site: site,
+        key: RandomKey(seed: 1),
+        content: .outgoing(whole)
+      )
+    )
+    let small = ExchangeLimits(bytes: 16)
+    guard case .task(_, let read) = try ServerMessage(task.proto(), limits: small),
+      case .unusable(let reason) = read.content
+    else {
+      Issue.record("the task was taken")
+      return
+    }
+    #expect(reason.code == .limitExceeded)
   }
 }

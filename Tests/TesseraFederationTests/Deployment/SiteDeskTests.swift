@@ -169,12 +169,17 @@ import Testing
     #expect(words(early.handle(.received(.progress(id)))) == ["close"])
     var twice = desk()
     #expect(words(twice.handle(.received(.greeting(open: [])))) == ["close"])
+  }
+
+  /// Asked for again, it would be as it was: the job goes on without it.
+  @Test(arguments: [0, 9]) func anAnswerThatIsNotWhatWasAnnouncedIsRefused(place: Int) throws {
     var damaged = desk()
     _ = damaged.handle(.assigned(id, try task()))
     let answer = try parcel(40, 2)
     _ = damaged.handle(.received(.answer(id, try incoming(answer))))
-    #expect(words(damaged.handle(.chunk(id, try chunk(2, of: answer, as: 0)))) == ["close"])
-    #expect(words(damaged.handle(.chunk(id, try chunk(2, of: answer, as: 9)))) == ["close"])
+    let taken = damaged.handle(.chunk(id, try chunk(2, of: answer, as: place)))
+    #expect(words(taken) == ["receipt job/4", "job/4 failed north"])
+    #expect(words(damaged.handle(.chunk(id, try chunk(0, of: answer, as: 0)))) == [])
   }
 
   /// A full disk is not the site's fault, and its answer is refused, not asked for again and again.

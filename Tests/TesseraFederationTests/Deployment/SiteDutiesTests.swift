@@ -180,6 +180,21 @@ import Testing
     #expect(words(welcome) == ["fetch job/4 [0, 1, 2]"])
   }
 
+  @Test func aTaskThatCannotBeUsedIsAnsweredWithAFailure() throws {
+    var duties = connected()
+    let announced = AnnouncedTask(
+      name: .train,
+      round: 3,
+      site: Site(index: 0, name: "north", exampleCount: 10),
+      key: RandomKey(seed: 1),
+      content: .unusable(FederationError(code: .limitExceeded, message: "too large"))
+    )
+    for _ in 0..<2 {
+      #expect(words(duties.handle(.received(.task(id, announced)))) == ["failure job/4 too large"])
+    }
+    #expect(duties.open.isEmpty)
+  }
+
   @Test func contentThatIsNoExchangeIsAnsweredWithAFailure() throws {
     let content = try parcel(4)
     var announced = content.parcel
