@@ -1,5 +1,5 @@
 internal import ArgumentParser
-internal import Foundation
+internal import TesseraDeployment
 
 /// How a command says what it did: in words, or as one JSON object.
 struct AnswerOptions: ParsableArguments {
@@ -12,9 +12,7 @@ struct AnswerOptions: ParsableArguments {
       for line in words { print(line) }
       return
     }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    print(String(decoding: try encoder.encode(object), as: UTF8.self))
+    print(try JSONText.of(object))
   }
 }
 

@@ -7,6 +7,7 @@ internal import X509
 ///
 ///     FOLDER/authority/   root.key, root.crt, participants.json, revoked.json
 ///     FOLDER/kits/NAME/   a start-up kit for each participant
+///     FOLDER/renewed/NAME/   what takes the place of files in a kit whose certificate was renewed
 ///
 /// Whoever has `root.key` can admit anybody: the folder belongs on one machine, and in a backup.
 public struct AuthorityFolder {
@@ -164,7 +165,7 @@ public struct AuthorityFolder {
   ///
   /// The old certificate stays good until its own end.
   ///
-  /// - Returns: Where the renewed kit lies.
+  /// - Returns: A folder with what is to be copied over the participant's kit, whose keys and settings stay.
   public mutating func renew(
     _ name: String,
     days: Int = 730,
@@ -187,18 +188,21 @@ public struct AuthorityFolder {
     }
     let certificate = try authority.issue(for: participant, publicKey: key, days: days, at: now)
     participants.number += 1
+    let entry = participants.entries[position]
+    participants.entries[position].earlierSerials = (entry.earlierSerials ?? []) + [entry.serial]
     participants.entries[position].serial = certificate.serial
     try saveLists()
-    let path = try write(
-      KitContents(
-        project: participants.project,
-        participant: participant,
-        root: authority.certificate,
-        certificate: certificate
-      )
+    let contents = KitContents(
+      project: participants.project,
+      participant: participant,
+      root: authority.certificate,
+      certificate: certificate
     )
+    _ = try write(contents)
+    let update = folder.appending("renewed").appending(participant.name)
+    try contents.write(to: update, by: self, isUpdate: true)
     try refreshKits()
-    return path
+    return update
   }
 
   /// Ends a participant's certificate, as of now.
@@ -216,10 +220,9 @@ public struct AuthorityFolder {
       throw ProvisioningError(code: .alreadyThere, message: "\(name)'s certificate is revoked")
     }
     revocations.number += 1
-    let old = kitFolder(of: entry.participant).pushing(StartupKit.startup).appending("own.crt")
-    // An earlier certificate for the same key may still be good: the kit's, if it was not brought up to date.
-    let serials = Set([entry.serial] + ((try? CertificateFile.read(old).serial).map { [$0] } ?? []))
-    for serial in serials.sorted() where revocations.entry(for: serial) == nil {
+    // Those before a renewal are for the same key, and good until their own end.
+    for serial in Set([entry.serial] + (entry.earlierSerials ?? [])).sorted()
+    where revocations.entry(for: serial) == nil {
       revocations.entries.append(
         RevocationList.Entry(
           serial: serial,

@@ -24,7 +24,7 @@ extension JobService {
     } else {
       try require(.submit, "submit \(bundle.name)", by: person)
     }
-    let submitter = try bundle.verify(knowing: kit.participants, revocations: kit.revocations)
+    let submitter = try bundle.verify(knowing: kit.participants, revocations: revocations.list)
     guard submitter == person else {
       throw DeploymentError(
         code: .notAllowed,
@@ -67,6 +67,17 @@ extension JobService {
     return try known(id)
   }
 
+  /// Refuses who can hand in neither jobs nor copies of any, before anything is read of what they send.
+  ///
+  /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/notAllowed``.
+  public nonisolated func requireHandingIn(by person: Submitter) throws {
+    let decision = policy.decide(.submit, by: person)
+    let clones = policy.rights[person.role]?[.clone] ?? []
+    guard !decision.isAllowed, clones.allSatisfy({ $0 == PolicyCondition.none }) else { return }
+    try observe(.asked("submit", by: person, decision))
+    try decision.require()
+  }
+
   /// An id that no job has had here.
   private func newID(for name: String) throws -> String {
     var id = ""
@@ -100,7 +111,12 @@ extension JobService {
       let record = try? RunRecord.open(at: runFolder(of: id)),
       let manifest = try? record.manifest(), let training = manifest.trainings.first
     else { return [] }
-    return training.rounds.map { JobEvent.RoundSummary($0, of: training.rounds.count) }
+    let job = try? Job(
+      deployedFrom: JobBundle.files(in: bundleFolder(of: id)),
+      components: settings.components
+    )
+    let planned = max(job?.workflow.rounds ?? 0, training.rounds.count)
+    return training.rounds.map { JobEvent.RoundSummary($0, of: planned) }
   }
 
   /// What happens to a job, after what has happened.
@@ -133,7 +149,10 @@ extension JobService {
       )
     }
     guard job.state == .dispatched || job.state == .running else {
-      return try change(id) { $0.state = .abandoned(reason: "aborted by \(person.name)") }
+      return try change(id) {
+        $0.state = .finished(.aborted(by: person.name))
+        $0.ended = Date()
+      }
     }
     let events = watchers.watch(id, after: [])
     aborted[id] = person.name
@@ -209,8 +228,20 @@ extension JobService {
   }
 
   /// Asks the policy for what is about no job.
-  func require(_ right: Right, _ what: String, by person: Submitter) throws {
-    let decision = policy.decide(right, by: person)
+  ///
+  /// - Parameters:
+  ///   - right: What one needs for it.
+  ///   - what: What is asked for, for the log.
+  ///   - person: Who asks.
+  ///   - site: The site that it is about, if it is about one.
+  /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/notAllowed``, and what keeps it from being noted.
+  func require(
+    _ right: Right,
+    _ what: String,
+    by person: Submitter,
+    at site: Participant? = nil
+  ) throws {
+    let decision = policy.decide(right, by: person, at: site)
     try observe(.asked(what, by: person, decision))
     try decision.require()
   }

@@ -37,19 +37,20 @@ extension JobService {
 
   /// Says whether a site is given new jobs; what it works at goes on.
   public func set(_ name: String, isDisabled: Bool, by person: Submitter) throws {
-    try require(.operate, "\(isDisabled ? "disable" : "enable") \(name)", by: person)
-    try store.setSite(try participant(name).name, isDisabled: isDisabled)
+    let site = try participant(name)
+    try require(.operate, "\(isDisabled ? "disable" : "enable") \(name)", by: person, at: site)
+    try store.setSite(site.name, isDisabled: isDisabled)
     lookAgain()
   }
 
-  /// Ends a site's connection, and gives it no new jobs.
+  /// Takes a site out of the jobs that it works at, gives it no new ones, and ends its connection.
   ///
-  /// A site whose certificate is still good can connect again; `revoke` keeps it out for good.
+  /// Its open tasks have failed by that. A site whose certificate is still good can connect again; `revoke` keeps it out for good.
   public func remove(_ name: String, by person: Submitter) throws {
-    try require(.operate, "remove \(name)", by: person)
     let site = try participant(name)
+    try require(.operate, "remove \(name)", by: person, at: site)
     try store.setSite(site.name, isDisabled: true)
-    network.disconnect(site.name)
+    network.remove(site.name, because: "\(site.name) was removed by \(person.name)")
     lookAgain()
   }
 
@@ -59,8 +60,8 @@ extension JobService {
     at name: String,
     by person: Submitter
   ) async throws {
-    try require(.operate, "\(operation.name) \(name)", by: person)
     let site = try participant(name)
+    try require(.operate, "\(operation.name) \(name)", by: person, at: site)
     var headers = ["operation": operation.name, "by": try JSONText.of(person)]
     if case .logLevel(let level) = operation { headers["level"] = level }
     _ = try await ask(.operate, Exchange(.custom("operation"), headers: headers), site.name)

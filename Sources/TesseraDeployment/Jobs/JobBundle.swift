@@ -2,6 +2,7 @@ internal import Crypto
 public import Foundation
 public import SystemPackage
 internal import TesseraCore
+internal import TesseraFederation
 public import TesseraProvisioning
 
 /// A job's folder as it travels: its files, and a list of them that the submitter has signed.
@@ -18,11 +19,14 @@ public struct JobBundle: Sendable, Hashable {
     public var path: String
     /// What it holds.
     public var contents: Data
+    /// Whether it is a program.
+    public var isExecutable: Bool
 
     /// A file.
-    public init(path: String, contents: Data) {
+    public init(path: String, contents: Data, isExecutable: Bool = false) {
       self.path = path
       self.contents = contents
+      self.isExecutable = isExecutable
     }
   }
 
@@ -32,11 +36,15 @@ public struct JobBundle: Sendable, Hashable {
       var path: String
       var bytes: Int
       var sha256: String
+      var isExecutable: Bool
     }
-    var format = 1
+    var format = 2
     var project: String
     var name: String
     var submitter: String
+    /// When it was signed, as ISO 8601, and a number that was drawn for it: no two that are handed in are the same.
+    var signed: String
+    var nonce: String
     var files: [Entry]
   }
 
@@ -45,7 +53,10 @@ public struct JobBundle: Sendable, Hashable {
     /// How many files there may be.
     public var files = 10_000
     /// How many bytes they may have together.
-    public var bytes = 4 << 30
+    public var bytes = 512 << 20
+
+    /// How many bytes a file's path may have.
+    public let pathBytes = 512
 
     /// The usual limits.
     public init() {}
@@ -53,6 +64,8 @@ public struct JobBundle: Sendable, Hashable {
 
   /// The files, in the order of their paths.
   public let files: [File]
+  /// What of the folder stays where it is: `data.yml`, and the data that it names, for simulations.
+  public private(set) var leftOut: [String] = []
   /// The list of files, as it was signed.
   public let manifestText: Data
   /// The submitter's signature of it.
@@ -96,8 +109,10 @@ public struct JobBundle: Sendable, Hashable {
         message: "\(kit.participant.name) is a \(kit.participant.kind.rawValue): users submit jobs"
       )
     }
-    let files = try JobFolder.read(folder, limits: limits)
+    let own = try DataMapping.places(inFolderOfJob: folder)
+    let files = try JobFolder.read(folder, limits: limits, leavingOut: own)
     try self.init(files, name: name, signedWith: kit)
+    leftOut = own
   }
 
   /// Signs the files of another bundle anew.
@@ -115,11 +130,14 @@ public struct JobBundle: Sendable, Hashable {
       project: kit.project,
       name: name,
       submitter: kit.participant.name,
+      signed: Date().ISO8601Format(),
+      nonce: Self.hex((0..<16).map { _ in UInt8.random(in: 0...255) }),
       files: files.map {
         Manifest.Entry(
           path: $0.path,
           bytes: $0.contents.count,
-          sha256: Self.hex(SHA256.hash(data: $0.contents))
+          sha256: Self.hex(SHA256.hash(data: $0.contents)),
+          isExecutable: $0.isExecutable
         )
       }
     )
@@ -150,19 +168,18 @@ public struct JobBundle: Sendable, Hashable {
     func altered(_ message: String) -> DeploymentError {
       DeploymentError(code: .altered, message: "the job's folder: \(message)")
     }
-    guard manifestText.count <= 16 << 20,
-      let manifest = try? JSONDecoder().decode(Manifest.self, from: manifestText),
-      manifest.format == 1
-    else { throw altered("its list of files cannot be understood") }
+    let manifest = try Self.manifest(manifestText)
     guard manifest.files.count <= limits.files else {
       throw altered("it has \(manifest.files.count) files; the limit is \(limits.files)")
     }
-    let ordered = files.sorted { $0.path < $1.path }
+    var ordered = files.sorted { $0.path < $1.path }
     guard ordered.map(\.path) == manifest.files.map(\.path) else {
       throw altered("its files are not those of the signed list")
     }
     var total = 0
-    for (file, entry) in zip(ordered, manifest.files) {
+    for (index, entry) in manifest.files.enumerated() {
+      ordered[index].isExecutable = entry.isExecutable
+      let file = ordered[index]
       try JobFolder.check(path: file.path)
       total += file.contents.count
       guard total <= limits.bytes else {
@@ -179,6 +196,20 @@ public struct JobBundle: Sendable, Hashable {
     self.manifestText = manifestText
     self.signature = signature
     self.manifest = manifest
+  }
+
+  /// Reads a list of files.
+  private static func manifest(_ text: Data) throws -> Manifest {
+    guard text.count <= 16 << 20,
+      let manifest = try? JSONDecoder().decode(Manifest.self, from: text), manifest.format == 2,
+      Job.isName(manifest.name)
+    else {
+      throw DeploymentError(
+        code: .altered,
+        message: "the job's folder: its list of files cannot be understood"
+      )
+    }
+    return manifest
   }
 
   /// Says who submitted the job, if that is true.
@@ -256,6 +287,9 @@ extension JobBundle {
         try AtomicFile.write(to: path) { writer in
           try file.contents.withUnsafeBytes { try writer.write($0) }
         }
+        guard !file.isExecutable || chmod(path.string, 0o755) == 0 else {
+          throw Errno(rawValue: errno)
+        }
       }
       try AtomicFile.write(
         String(decoding: manifestText, as: UTF8.self),
@@ -286,12 +320,17 @@ extension JobBundle {
           .trimmingCharacters(in: .whitespacesAndNewlines)
       )
     else { throw DeploymentError(code: .cannotRead, message: "\(folder) holds no job") }
-    try self.init(
-      manifestText: text,
-      signature: signature,
-      files: JobFolder.read(Self.files(in: folder), limits: limits),
-      limits: limits
-    )
+    // What a job's programs have written beside its files is no part of it.
+    let place = Self.files(in: folder)
+    let kept = try Self.manifest(text).files.map { entry in
+      try JobFolder.check(path: entry.path)
+      let path = place.pushing(FilePath(entry.path))
+      guard let contents = files.contents(atPath: path.string) else {
+        throw DeploymentError(code: .altered, message: "\(path) is not there any longer")
+      }
+      return File(path: entry.path, contents: contents)
+    }
+    try self.init(manifestText: text, signature: signature, files: kept, limits: limits)
   }
 
   /// Where the job's own folder lies in that of its bundle.

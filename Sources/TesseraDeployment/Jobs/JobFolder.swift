@@ -6,8 +6,17 @@ internal import TesseraProvisioning
 enum JobFolder {
   /// Reads all files, in the order of their paths.
   ///
+  /// - Parameters:
+  ///   - folder: The job's.
+  ///   - limits: How much it may hold.
+  ///   - own: Files and folders in it that are not read.
+  /// - Returns: The files.
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/invalidArgument`` naming what cannot be part of a job.
-  static func read(_ folder: FilePath, limits: JobBundle.Limits) throws -> [JobBundle.File] {
+  static func read(
+    _ folder: FilePath,
+    limits: JobBundle.Limits,
+    leavingOut own: [String] = []
+  ) throws -> [JobBundle.File] {
     func refused(_ path: String, _ reason: String) -> DeploymentError {
       DeploymentError(
         code: .invalidArgument,
@@ -24,10 +33,10 @@ enum JobFolder {
       let parts = name.split(separator: "/")
       // What editors and Python leave behind is no part of a job.
       if parts.contains(where: { $0.hasPrefix(".") || $0 == "__pycache__" }) { continue }
+      if own.contains(where: { name == $0 || name.hasPrefix($0 + "/") }) { continue }
       let path = folder.pushing(FilePath(name))
-      let type =
-        (try? manager.attributesOfItem(atPath: path.string))?[.type] as? FileAttributeType
-      switch type {
+      let attributes = try? manager.attributesOfItem(atPath: path.string)
+      switch attributes?[.type] as? FileAttributeType {
       case .typeDirectory?: continue
       case .typeRegular?: break
       default: throw refused(name, "it is neither a file nor a folder")
@@ -43,7 +52,10 @@ enum JobFolder {
       guard total <= limits.bytes else {
         throw refused("", "there are more than \(limits.bytes) bytes")
       }
-      files.append(JobBundle.File(path: name, contents: contents))
+      let mode = (attributes?[.posixPermissions] as? NSNumber)?.intValue ?? 0
+      files.append(
+        JobBundle.File(path: name, contents: contents, isExecutable: mode & 0o100 != 0)
+      )
     }
     guard files.contains(where: { $0.path == "job.yml" }) else {
       throw DeploymentError(code: .cannotRead, message: "\(folder) has no job.yml")
@@ -56,7 +68,7 @@ enum JobFolder {
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/altered``.
   static func check(path: String) throws {
     let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-    guard path.utf8.count <= 512, !path.isEmpty,
+    guard path.utf8.count <= JobBundle.Limits().pathBytes, !path.isEmpty,
       parts.allSatisfy({ part in
         !part.isEmpty && !part.hasPrefix(".") && part.utf8.count <= 200
           && part.unicodeScalars.allSatisfy { $0.value >= 32 && $0.value != 127 }

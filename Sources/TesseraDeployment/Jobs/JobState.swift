@@ -1,6 +1,6 @@
 /// How far a job of a deployment is.
 ///
-/// submitted → approved → dispatched → running → finished, or abandoned before it ever ran.
+/// submitted → approved → dispatched → running → finished; aborted on the way, or abandoned by the server before it ever ran.
 public enum JobState: Sendable, Hashable, Codable {
   /// It has arrived.
   case submitted
@@ -43,6 +43,7 @@ public enum JobState: Sendable, Hashable, Codable {
       true
     case (.submitted, .abandoned), (.approved, .abandoned): true
     case (.dispatched, .finished), (.running, .finished): true
+    case (.submitted, .finished(.aborted)), (.approved, .finished(.aborted)): true
     default: false
     }
   }

@@ -1,4 +1,4 @@
-internal import TesseraProvisioning
+public import TesseraProvisioning
 
 extension SitePolicy {
   /// Whether somebody may do something here.
@@ -7,16 +7,22 @@ extension SitePolicy {
   ///   - right: What.
   ///   - person: Who, as the certificate says.
   ///   - job: The job that it is about; `nil` if it is about none, or about all.
+  ///   - site: The site that it is about, where a server decides; `nil` if it is about the owner of the policy itself.
   /// - Returns: The decision; a refusal names the person, the place and what would have to hold.
   public func decide(
     _ right: Right,
     by person: Submitter,
-    on job: JobRecord? = nil
+    on job: JobRecord? = nil,
+    at site: Participant? = nil
   ) -> PolicyDecision {
     let conditions = rights[person.role]?[right] ?? [PolicyCondition.none]
-    if conditions.contains(where: { holds($0, for: right, person, job) }) { return .allowed }
-    let wish = right.words(on: job?.id, at: owner.name)
-    let usable = conditions.filter { $0 != PolicyCondition.none }.map { words(for: $0, right) }
+    let place = site ?? owner
+    if conditions.contains(where: { holds($0, for: right, person, job, at: place) }) {
+      return .allowed
+    }
+    let wish = right.words(on: job?.id, at: place.name)
+    let usable = conditions.filter { $0 != PolicyCondition.none }
+      .map { words(for: $0, right, at: place) }
     let rule =
       usable.isEmpty
       ? "allows that to no \(person.role.rawValue)"
@@ -33,28 +39,37 @@ extension SitePolicy {
     _ condition: PolicyCondition,
     for right: Right,
     _ person: Submitter,
-    _ job: JobRecord?
+    _ job: JobRecord?,
+    at place: Participant
   ) -> Bool {
     switch condition {
     case .any: true
     case .none: false
-    case .ownOrganisation: person.organisation == organisation(for: right, job)
+    case .ownOrganisation: person.organisation == organisation(for: right, job, at: place)
     case .ownSubmission: job?.submitter.name == person.name
     }
   }
 
-  private func organisation(for right: Right, _ job: JobRecord?) -> String {
-    guard right.isAboutSubmissions, let job else { return owner.organisation }
+  private func organisation(
+    for right: Right,
+    _ job: JobRecord?,
+    at place: Participant
+  ) -> String {
+    guard right.isAboutSubmissions, let job else { return place.organisation }
     return job.submitter.organisation
   }
 
-  private func words(for condition: PolicyCondition, _ right: Right) -> String {
+  private func words(
+    for condition: PolicyCondition,
+    _ right: Right,
+    at place: Participant
+  ) -> String {
     switch condition {
     case .any, .none: condition.rawValue
     case .ownSubmission: "for jobs that the person submitted"
     case .ownOrganisation:
       right.isAboutSubmissions
-        ? "for jobs of the person's own organisation" : "of \(owner.organisation)"
+        ? "for jobs of the person's own organisation" : "of \(place.organisation)"
     }
   }
 }

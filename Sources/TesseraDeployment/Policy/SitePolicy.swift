@@ -102,7 +102,11 @@ extension Schema where Value == [Right: [PolicyCondition]] {
     .mapping { role in
       var rights: Value = [:]
       for right in Right.allCases {
-        rights[right] = try role.optional(right.rawValue, .conditions, help: right.meaning)
+        rights[right] = try role.optional(
+          right.rawValue,
+          .conditions(of: right),
+          help: right.meaning
+        )
       }
       return rights
     }
@@ -111,8 +115,17 @@ extension Schema where Value == [Right: [PolicyCondition]] {
 
 extension Schema where Value == [PolicyCondition] {
   /// A condition, or several of which one must hold.
-  fileprivate static var conditions: Schema {
-    let one = Schema<PolicyCondition>.choice
+  fileprivate static func conditions(of right: Right) -> Schema {
+    let one = Schema<PolicyCondition>.choice.map { condition in
+      guard condition != .ownSubmission || right.isAboutSubmissions else {
+        throw DeploymentError(
+          code: .invalidArgument,
+          message:
+            "'own-submission' never holds for '\(right.rawValue)': there is no job yet, or none"
+        )
+      }
+      return condition
+    }
     return .either(
       Schema<[PolicyCondition]>.list(of: one, count: 1...).map { conditions in
         guard conditions.count == 1 || !conditions.contains(PolicyCondition.none) else {

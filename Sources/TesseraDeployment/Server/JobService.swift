@@ -31,6 +31,7 @@ public actor JobService {
   nonisolated let store: any JobStore
   nonisolated let replica: (any JobReplica)?
   nonisolated let policy: SitePolicy
+  nonisolated let revocations: SharedRevocations
   nonisolated let folder: FilePath
   nonisolated let settings: Settings
   nonisolated let watchers = JobWatchers()
@@ -88,6 +89,7 @@ public actor JobService {
     self.settings = settings
     self.observe = observe
     policy = try SitePolicy(of: kit, components: settings.components)
+    revocations = SharedRevocations(kit)
     self.folder = folder ?? kit.folder.appending("work").appending("jobs")
     (events, event) = AsyncStream.makeStream()
     do {
@@ -227,7 +229,7 @@ public actor JobService {
       let bundle = try JobBundle(contentsOf: bundleFolder(of: id))
       let submitter = try bundle.verify(
         knowing: kit.participants,
-        revocations: kit.revocations
+        revocations: revocations.list
       )
       try policy.decide(.submit, by: submitter).require()
       let job = try Job(

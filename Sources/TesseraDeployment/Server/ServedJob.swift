@@ -67,8 +67,10 @@ struct ServedJob: Sendable {
       do {
         guard let answer = answers[site.index] else { continue }
         let offer = try JSONText.value(SiteOffer.self, of: answer.get().headers["offer"] ?? "")
-        guard offer.examples > 0 else {
-          throw DeploymentError(code: .unavailable, message: "it has no examples")
+        try offer.check()
+        // Of images of another kind no model can be made with the others.
+        if let first = members.first, first.offer.images != offer.images {
+          _ = try JobRoster(members: [first, .init(name: site.name, offer: offer)]).images()
         }
         try transfers.accepted(step: -1, site: site.name, weight: 0)
         members.append(JobRoster.Member(name: site.name, offer: offer))

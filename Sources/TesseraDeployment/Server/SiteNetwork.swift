@@ -21,8 +21,8 @@ public protocol SiteNetwork: Sendable {
   /// Tells sites that a job is over: those that are there, and the others when they come.
   func end(_ job: String, at sites: [String])
 
-  /// Ends a site's connection.
-  func disconnect(_ site: String)
+  /// Ends a site's connection; the tasks that it has have failed.
+  func remove(_ site: String, because reason: String)
 
   /// Calls somebody whenever a site comes or goes, from any thread; only the last one that asked.
   func whenSitesChange(_ observer: @escaping @Sendable () -> Void)

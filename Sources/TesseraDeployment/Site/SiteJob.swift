@@ -22,6 +22,7 @@ final class SiteJob: Sendable {
   /// The site's, all of whose jobs share it.
   struct Surroundings: Sendable {
     let kit: StartupKit
+    let revocations: SharedRevocations
     let policy: SitePolicy
     let settings: SiteSettings
     let components: JobComponents
@@ -43,7 +44,7 @@ final class SiteJob: Sendable {
   init(_ id: String, _ bundle: JobBundle, in folder: FilePath, at place: Surroundings) throws {
     submitter = try bundle.verify(
       knowing: place.kit.participants,
-      revocations: place.kit.revocations
+      revocations: place.revocations.list
     )
     try place.policy.decide(.submit, by: submitter).require()
     try bundle.unpack(into: folder)

@@ -80,6 +80,7 @@ public final class SiteJobs: SiteTaskHandler {
     }
     surroundings = SiteJob.Surroundings(
       kit: kit,
+      revocations: SharedRevocations(kit),
       policy: try SitePolicy(of: kit, components: components),
       settings: settings,
       components: components,

@@ -11,6 +11,8 @@ public struct SiteDesk: Sendable {
     case withdrawn(TaskID, reason: String)
     /// A job is over.
     case ended(job: String)
+    /// The site is to do nothing more of what it was given.
+    case removed(reason: String)
     /// The site has opened a connection; what it had before, if anything, is closed.
     case connected
     /// The connection is lost.
@@ -95,6 +97,14 @@ public struct SiteDesk: Sendable {
         return []
       }
       return [.send(.farewell(job: job))]
+    case .removed(let reason):
+      let error = FederationError(code: .rejectedUpdate, message: reason)
+      let given = assignments.sorted { ($0.key.job, $0.key.step) < ($1.key.job, $1.key.step) }
+      assignments = [:]
+      let failures = given.map {
+        Action.report($0.key, .answered($0.value.task.site, .failure(error)))
+      }
+      return failures + (connection == .none ? [] : [.close(reason: reason)])
     case .connected:
       connection = .opened
       for id in assignments.keys { assignments[id]?.isKnown = false }

@@ -5,7 +5,7 @@
 public struct SiteDuties: Sendable {
   /// What happens.
   public enum Event: Sendable {
-    /// A connection is there, and the site has introduced itself on it.
+    /// A connection is there, on which the site introduces itself; it counts once the server has bidden welcome.
     case connected
     /// The connection is lost.
     case disconnected
@@ -77,9 +77,8 @@ public struct SiteDuties: Sendable {
   /// Takes an event, and says what follows from it.
   public mutating func handle(_ event: Event) -> [Action] {
     switch event {
-    case .connected:
-      isConnected = true
-      return []
+    // What is done now is told once, after the greeting.
+    case .connected: return []
     case .disconnected:
       isConnected = false
       return []
@@ -106,6 +105,7 @@ public struct SiteDuties: Sendable {
     switch message {
     case .welcome(let patience):
       self.patience = patience
+      isConnected = true
       // What was under way when the connection broke.
       return open.compactMap { id in
         switch stages[id] {

@@ -36,6 +36,8 @@ public struct DeployedJob: Sendable {
     test: LabelledImages? = nil,
     pool: LanePool
   ) throws {
+    var job = job
+    job.workflow = job.workflow.inDeployment
     plan = try PlannedJob(job, sites: roster.sites, images: roster.images())
     datasets = roster.members.compactMap { member in
       member.offer.files.map {

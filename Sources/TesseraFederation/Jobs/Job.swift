@@ -277,6 +277,17 @@ public struct Job: Sendable {
   }
 }
 
+extension Job {
+  /// Whether a text can be a job's name, which is part of paths: 1 to 64 small letters, digits and dashes.
+  public static func isName(_ text: String) -> Bool {
+    (1...64).contains(text.utf8.count) && text.first != "-"
+      && text.utf8.allSatisfy { byte in
+        UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte
+          || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte || byte == UInt8(ascii: "-")
+      }
+  }
+}
+
 /// A file of a job, for the record.
 public struct JobFile: Sendable, Hashable {
   /// What it is called.
@@ -298,11 +309,7 @@ extension Schema where Value == String {
   /// A name that can be part of a file's.
   fileprivate static var jobName: Schema {
     text.map(allowed: "of 1 to 64 small letters, digits and dashes") { name in
-      let isPlain = name.utf8.allSatisfy { byte in
-        UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte
-          || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte || byte == UInt8(ascii: "-")
-      }
-      guard isPlain, (1...64).contains(name.utf8.count), name.first != "-" else {
+      guard Job.isName(name) else {
         throw FederationError(
           code: .invalidConfiguration,
           message: "must be of 1 to 64 small letters, digits and dashes"

@@ -29,6 +29,28 @@ public struct SiteOffer: Sendable, Hashable, Codable {
   }
 }
 
+extension SiteOffer {
+  /// The most examples that a site can have: what weights are computed of stays exact.
+  private static let mostExamples = 1 << 40
+
+  /// Refuses what no site has: the server is told it by others.
+  ///
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/rejectedUpdate``.
+  public func check() throws {
+    let isImages =
+      images.map {
+        (1...1 << 12).contains($0.channels) && (1...1 << 16).contains($0.size)
+          && (1...1 << 20).contains($0.classes)
+      } ?? true
+    guard (1...Self.mostExamples).contains(examples), isImages else {
+      throw FederationError(
+        code: .rejectedUpdate,
+        message: examples < 1 ? "it has no examples" : "it offers data of a size that none have"
+      )
+    }
+  }
+}
+
 /// Who takes part in a job, as the server tells the sites before the first round.
 public struct JobRoster: Sendable, Hashable, Codable {
   /// A site, at its index.

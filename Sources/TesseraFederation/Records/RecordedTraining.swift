@@ -148,7 +148,7 @@ public struct RecordedTraining: Sendable {
   private func entry(for result: RoundResult, firstStep: Int) throws -> RunManifest.Round {
     let digest = try Digest.sha256(of: result.model)
     let seconds = result.duration / .seconds(1)
-    let examples = result.contributions.reduce(0) { $0 + $1.exampleCount * passes }
+    let examples = result.contributions.reduce(0) { $0 + Double($1.exampleCount) } * Double(passes)
     var entry = RunManifest.Round(
       round: result.round,
       model: digest.model,
@@ -159,7 +159,7 @@ public struct RecordedTraining: Sendable {
       loss: result.evaluation?.loss,
       accuracy: result.evaluation?.accuracy,
       seconds: seconds,
-      examplesPerSecond: seconds > 0 ? Double(examples) / seconds : 0
+      examplesPerSecond: seconds > 0 ? examples / seconds : 0
     )
     entry.bytesDown = result.traffic.down
     entry.bytesUp = result.traffic.up

@@ -32,7 +32,7 @@ public struct BestModel: Workflow {
   }
 
   /// The training.
-  public let workflow: any Workflow
+  public private(set) var workflow: any Workflow
   /// What the models are compared by.
   public let metric: String
   /// Which values of it are better.
@@ -53,6 +53,13 @@ public struct BestModel: Workflow {
   public var tasks: Set<TaskName> { workflow.tasks.union([.evaluate]) }
   /// The training's: sites can read what they measure.
   public var reasonAgainstEncryption: String? { workflow.reasonAgainstEncryption }
+
+  /// Of what the training is there.
+  public var inDeployment: any Workflow {
+    var deployed = self
+    deployed.workflow = workflow.inDeployment
+    return deployed
+  }
 
   /// A training that ends with its best model.
   ///

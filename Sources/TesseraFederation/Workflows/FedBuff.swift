@@ -36,7 +36,14 @@ public struct FedBuff: Workflow {
   /// How many steps old the model may be that an update began from; older ones are refused.
   public let maximumStaleness: Int?
   /// What decides the order of answers.
-  public let arrival: Arrival
+  public private(set) var arrival: Arrival
+
+  /// With answers that are taken as they come.
+  public var inDeployment: any Workflow {
+    var deployed = self
+    deployed.arrival = .real
+    return deployed
+  }
 
   /// Buffered asynchronous aggregation.
   ///

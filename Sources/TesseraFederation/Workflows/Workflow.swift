@@ -33,6 +33,9 @@ public protocol Workflow: Sendable {
   /// Whether it makes the global model another one from round to round: what measures alone does not.
   var trains: Bool { get }
 
+  /// The workflow as it is where sites are other machines, whose answers come when they come: itself, unless it imitates that.
+  var inDeployment: any Workflow { get }
+
   /// Ends it although it has rounds left: the aim is reached.
   ///
   /// Most have nothing to do but to say so by ``WorkflowState/isFinished``.
@@ -66,6 +69,9 @@ extension Workflow {
 
   /// As a rule.
   public var trains: Bool { true }
+
+  /// The same.
+  public var inDeployment: any Workflow { self }
 
   /// Says that it is finished.
   public func endEarly(_ state: inout WorkflowState) { state.isFinished = true }

@@ -48,6 +48,12 @@ public struct WorkflowChain: Workflow {
     workflows.lazy.compactMap(\.reasonAgainstEncryption).first
   }
 
+  /// The chain of what they are there.
+  public var inDeployment: any Workflow {
+    // A chain of as many as this one.
+    (try? WorkflowChain(workflows.map(\.inDeployment))) ?? self
+  }
+
   /// Whether one of them does.
   public var trains: Bool { workflows.contains(where: \.trains) }
 

@@ -5,6 +5,14 @@ internal import TesseraRun
 
 /// Jobs, as people read them.
 enum JobText {
+  /// What of a folder goes to the server and the sites.
+  static func sent(_ bundle: JobBundle) -> [String] {
+    let size = bytes(bundle.files.reduce(0) { $0 + $1.contents.count })
+    let left =
+      bundle.leftOut.isEmpty ? "" : "; \(bundle.leftOut.joined(separator: ", ")) stayed here"
+    return ["Sent \(counted(bundle.files.count, "file")), \(size)\(left)."]
+  }
+
   static func submitted(_ job: JobRecord) -> [String] {
     if let reason = job.state.reason { return ["Job \(job.id) is \(job.state.name): \(reason)"] }
     return ["Job \(job.id) is \(job.state.name).", "Follow it: tessera federation watch \(job.id)"]

@@ -13,11 +13,13 @@ struct ListJobs: AsyncParsableCommand {
   @Option(help: "Those of one person.")
   var submitter: String?
 
-  @Option(
-    help:
-      "Those in one state: submitted, approved, dispatched, running, completed, aborted, failed or abandoned."
-  )
-  var state: String?
+  /// A state in a word.
+  enum State: String, ExpressibleByArgument, CaseIterable, Sendable {
+    case submitted, approved, dispatched, running, completed, aborted, failed, abandoned
+  }
+
+  @Option(help: "Those in one state.")
+  var state: State?
 
   @OptionGroup var console: ConsoleOptions
 
@@ -25,7 +27,7 @@ struct ListJobs: AsyncParsableCommand {
     try await reportingErrors {
       let (submitter, state, answer) = (submitter, state, console.answer)
       try await console.connected { console in
-        let jobs = try await console.jobs(submitter: submitter, state: state)
+        let jobs = try await console.jobs(submitter: submitter, state: state?.rawValue)
         try answer.say(jobs, jobs.isEmpty ? ["There are no jobs."] : JobText.table(of: jobs))
       }
     }

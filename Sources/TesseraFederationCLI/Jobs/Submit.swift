@@ -9,7 +9,7 @@ struct Submit: AsyncParsableCommand {
     abstract: "Hands in a job: signs its folder, and sends it to the server.",
     discussion: """
       The folder holds job.yml, and what belongs to it. A data.yml is for simulations: in a federation each site says itself where \
-      its data are.
+      its data are. So it stays where it is, and with it all that it names in the folder.
       """
   )
 
@@ -25,9 +25,12 @@ struct Submit: AsyncParsableCommand {
     try await reportingErrors {
       let (folder, answer, follows) = (FilePath(job), console.answer, watch)
       try await console.connected { console in
-        let job = try await console.submit(folder)
-        try answer.say(job, JobText.submitted(job))
-        if follows { try await JobWatch(job.id, answer).follow(console) }
+        let bundle = try console.prepare(folder)
+        let job = try await console.submit(bundle)
+        try answer.say(job, JobText.sent(bundle) + JobText.submitted(job))
+        if follows { return try await JobWatch(job.id, answer).follow(console) }
+        // Nothing comes of a job that was abandoned at once.
+        if job.state.isOver { throw ExitCode(1) }
       }
     }
   }
@@ -49,6 +52,7 @@ struct Clone: AsyncParsableCommand {
       try await console.connected { console in
         let job = try await console.clone(id)
         try answer.say(job, JobText.submitted(job))
+        if job.state.isOver { throw ExitCode(1) }
       }
     }
   }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Foundation
 internal import SystemPackage
 internal import TesseraCommandLine
 internal import TesseraProvisioning
@@ -41,16 +42,21 @@ struct Approve: AsyncParsableCommand {
       if !yes {
         let participant = request.participant
         let role = participant.role.map { ", \($0.rawValue)" } ?? ""
-        print(
-          "\(participant.name): \(participant.kind.rawValue)\(role), of \(participant.organisation)"
-        )
-        print("Fingerprint: \(request.fingerprint)")
-        print(
-          "Is it what you expect, and is the fingerprint the requester's? [y/N] ",
-          terminator: ""
+        let port = participant.port.map { ", port \($0)" } ?? ""
+        let addresses =
+          participant.addresses.isEmpty
+          ? "" : ", at \(participant.addresses.joined(separator: ", "))\(port)"
+        // Answers are for programs, questions for people.
+        func ask(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+        ask(
+          """
+          \(participant.name): \(participant.kind.rawValue)\(role), of \(participant.organisation)\(addresses)
+          Fingerprint: \(request.fingerprint)
+          Is it what you expect, and is the fingerprint the requester's? [y/N] 
+          """
         )
         guard readLine()?.lowercased() == "y" else {
-          print("Not signed.")
+          ask("Not signed.\n")
           throw ExitCode(1)
         }
       }

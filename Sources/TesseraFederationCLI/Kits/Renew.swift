@@ -35,7 +35,10 @@ struct Renew: AsyncParsableCommand {
       let kit = try authority.renew(name, days: days)
       try answer.say(
         Made(name: name, kit: kit.string),
-        ["The renewed kit is \(kit): send all but its keys to \(name)."]
+        [
+          "\(name)'s renewed certificate is in \(kit). Copy what is in that folder over \(name)'s kit, where the keys and local/ stay",
+          "as they are (cp -r \(kit)/. KIT/), and restart its program.",
+        ]
       )
     }
   }

@@ -104,14 +104,18 @@ struct Poc: AsyncParsableCommand {
           guard case .finished(.completed) = last.state else { throw ExitCode(1) }
         }
         if keep {
-          output.line(
-            """
+          // For people, also where the answer is for a program.
+          FileHandle.standardError.write(
+            Data(
+              """
 
-            The federation goes on, until Ctrl-C. In another terminal:
+              The federation goes on, until Ctrl-C. In another terminal:
 
-                export TESSERA_KIT=\(demo.kit("ada"))
-                tessera federation sites
-            """
+                  export TESSERA_KIT=\(demo.kit("ada")) TESSERA_SERVER=127.0.0.1:\(try await processes.port)
+                  ./tessera federation sites
+
+              """.utf8
+            )
           )
           try await processes.waitUntilStopped()
         }

@@ -21,6 +21,11 @@ struct SiteProgram: AsyncParsableCommand {
   @Option(help: ArgumentHelp("The server, if not that of the kit.", valueName: "host:port"))
   var server: String?
 
+  @Option(
+    help: "Seconds without a sign of life after which the server is given up, and sought again."
+  )
+  var patience: Double = 60
+
   @Option(help: "How many threads compute; as many as there are cores if not given.")
   var lanes: Int?
 
@@ -30,6 +35,9 @@ struct SiteProgram: AsyncParsableCommand {
     try await reportingErrors {
       if let lanes, !(1...1024).contains(lanes) {
         throw ValidationError("--lanes must be in 1...1024, not \(lanes)")
+      }
+      guard (0.1...86_400).contains(patience) else {
+        throw ValidationError("--patience must be in 0.1...86400, not \(patience)")
       }
       let kit = try StartupKit(contentsOf: FilePath(kit))
       let address = try server.map { try ConsoleOptions.address($0) }
@@ -46,6 +54,7 @@ struct SiteProgram: AsyncParsableCommand {
         kit,
         host: address?.host,
         port: address?.port,
+        patience: .seconds(patience),
         lanes: lanes ?? ProcessInfo.processInfo.activeProcessorCount,
         handler: jobs
       )

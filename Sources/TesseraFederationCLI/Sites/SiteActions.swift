@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import TesseraCommandLine
 internal import TesseraDeployment
 internal import TesseraFederationGRPC
+internal import TesseraProvisioning
 
 struct Disable: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -13,7 +14,9 @@ struct Disable: AsyncParsableCommand {
 
   func run() async throws {
     let site = site
-    try await console.act("disabled", site) { try await $0.set(site, isDisabled: true) }
+    try await console.act("disable", site, said: "gets no new jobs") {
+      try await $0.set(site, isDisabled: true)
+    }
   }
 }
 
@@ -25,15 +28,19 @@ struct Enable: AsyncParsableCommand {
 
   func run() async throws {
     let site = site
-    try await console.act("enabled", site) { try await $0.set(site, isDisabled: false) }
+    try await console.act("enable", site, said: "gets new jobs") {
+      try await $0.set(site, isDisabled: false)
+    }
   }
 }
 
 struct Remove: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Ends a site's connection, and gives it no new jobs.",
-    discussion:
-      "It can connect again as long as its certificate is good: 'revoke' keeps it out for good."
+    abstract: "Takes a site out of all jobs, and gives it no new ones until 'enable'.",
+    discussion: """
+      Its open tasks have failed by that, and its connection ends. It can connect again as long as its certificate is good: 'revoke' \
+      keeps it out for good.
+      """
   )
 
   @Argument(help: "The site.") var site: String
@@ -41,7 +48,7 @@ struct Remove: AsyncParsableCommand {
 
   func run() async throws {
     let site = site
-    try await console.act("removed", site) { try await $0.remove(site) }
+    try await console.act("remove", site, said: "removed") { try await $0.remove(site) }
   }
 }
 
@@ -50,14 +57,11 @@ struct Restart: AsyncParsableCommand {
     abstract: "Restarts the server, or a site; jobs go on where they were."
   )
 
-  @Argument(help: "The site; the server if not given.") var site: String?
+  @Argument(help: "The site, or the server's name.") var name: String
   @OptionGroup var console: ConsoleOptions
 
   func run() async throws {
-    let site = site
-    try await console.act("restarting", site ?? "the server") {
-      try await $0.operate(.restart, at: site)
-    }
+    try await console.operate(.restart, at: name, said: "restarting")
   }
 }
 
@@ -66,14 +70,11 @@ struct Shutdown: AsyncParsableCommand {
     abstract: "Stops the server, or a site; jobs go on when it is started again."
   )
 
-  @Argument(help: "The site; the server if not given.") var site: String?
+  @Argument(help: "The site, or the server's name.") var name: String
   @OptionGroup var console: ConsoleOptions
 
   func run() async throws {
-    let site = site
-    try await console.act("shutting down", site ?? "the server") {
-      try await $0.operate(.shutdown, at: site)
-    }
+    try await console.operate(.shutdown, at: name, said: "shutting down")
   }
 }
 
@@ -83,27 +84,47 @@ struct LogLevel: AsyncParsableCommand {
   )
 
   @Argument(help: "The least that is logged.") var level: ProgramOptions.Level
-  @Argument(help: "The site; the server if not given.") var site: String?
+  @Argument(help: "The site, or the server's name.") var name: String
   @OptionGroup var console: ConsoleOptions
 
   func run() async throws {
-    let (site, level) = (site, level)
-    try await console.act("logs at level \(level.rawValue)", site ?? "the server") {
-      try await $0.operate(.logLevel(level.rawValue), at: site)
-    }
+    try await console.operate(
+      .logLevel(level.rawValue),
+      at: name,
+      said: "logs at level \(level.rawValue)"
+    )
   }
 }
 
+/// What was done, for programs.
+private struct Done: Encodable {
+  var operation: String
+  var target: String
+}
+
 extension ConsoleOptions {
-  /// Has something done to a site or the server, and says so.
+  /// Has something done to a site, and says so.
   fileprivate func act(
-    _ what: String,
-    _ whom: String,
+    _ operation: String,
+    _ target: String,
+    said words: String,
     _ body: @escaping @Sendable (FederationConsole) async throws -> Void
   ) async throws {
     try await reportingErrors {
       try await connected(body)
-      try answer.say([what: whom], ["\(whom): \(what)"])
+      try answer.say(Done(operation: operation, target: target), ["\(target): \(words)"])
+    }
+  }
+
+  /// Has a site, or the server, do something, and says so.
+  fileprivate func operate(
+    _ operation: SiteOperation,
+    at name: String,
+    said words: String
+  ) async throws {
+    try await act(operation.name, name, said: words) { console in
+      let servers = console.kit.participants.servers.map { $0.name.lowercased() }
+      try await console.operate(operation, at: servers.contains(name.lowercased()) ? nil : name)
     }
   }
 }

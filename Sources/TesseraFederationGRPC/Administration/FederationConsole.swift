@@ -11,7 +11,7 @@ public import TesseraProvisioning
 ///
 ///     try await FederationConsole.connect(StartupKit(contentsOf: "kits/ada")) { console in
 ///       let job = try await console.submit("jobs/fashion")
-///       for try await event in console.watch(job.id) { … }
+///       try await console.watch(job.id) { event in print(event) }
 ///     }
 public struct FederationConsole: Sendable {
   /// The user's kit.
@@ -34,7 +34,8 @@ public struct FederationConsole: Sendable {
     port: Int? = nil,
     _ body: @escaping @Sendable (FederationConsole) async throws -> Value
   ) async throws -> Value {
-    guard kit.participant.kind == .user, let server = kit.participants.servers.first else {
+    let servers = ServerTarget.all(of: kit, host: host, port: port)
+    guard kit.participant.kind == .user, !servers.isEmpty else {
       throw ProvisioningError(
         code: .notAllowed,
         message: "\(kit.folder) is the kit of a \(kit.participant.kind.rawValue), not of a user"
@@ -42,16 +43,11 @@ public struct FederationConsole: Sendable {
     }
     let revocations = kit.revocations
     let security = try MutualTLS(kit, expecting: [.server]) { revocations }
-    let place: ServerTarget
-    if let host {
-      place = ServerTarget(host: host, port: port ?? server.port ?? Project.usualPort)
-    } else {
-      place = try await answeringServer(of: kit, port: port)
-    }
+    let server = try await answering(of: servers, kit)
     let transport = try HTTP2ClientTransport.Posix.secured(
       by: security,
-      host: place.host,
-      port: place.port
+      host: server.host,
+      port: server.port
     )
     do {
       return try await withGRPCClient(transport: transport) { client in
@@ -63,7 +59,7 @@ public struct FederationConsole: Sendable {
         )
       }
     } catch let error as RPCError {
-      throw DeploymentError(reporting: error)
+      throw DeploymentError(reporting: error, at: server)
     }
   }
 
@@ -71,12 +67,10 @@ public struct FederationConsole: Sendable {
   ///
   /// - Returns: The first place if nobody answers, so that what is wrong there can be told.
   /// - Throws: `ProvisioningError` if the kit cannot be used.
-  private static func answeringServer(of kit: StartupKit, port: Int?) async throws -> ServerTarget {
-    let places = kit.participants.servers.flatMap { server in
-      server.addresses.map {
-        ServerTarget(host: $0, port: port ?? server.port ?? Project.usualPort)
-      }
-    }
+  private static func answering(
+    of places: [ServerTarget],
+    _ kit: StartupKit
+  ) async throws -> ServerTarget {
     guard places.count > 1 else { return places[0] }
     let probe = try ServerProbe(kit)
     for place in places {
@@ -105,8 +99,31 @@ public struct FederationConsole: Sendable {
     _ folder: FilePath,
     components: JobComponents = .standard
   ) async throws -> JobRecord {
+    try await submit(prepare(folder, components: components))
+  }
+
+  /// Signs a job's folder.
+  ///
+  /// - Parameters:
+  ///   - folder: Holds `job.yml`, which is checked.
+  ///   - components: What it can name.
+  /// - Returns: What ``submit(_:)`` hands in; nothing is sent.
+  /// - Throws: `ConfigurationError` with all that is wrong with `job.yml`; ``DeploymentError`` naming the file that cannot be part
+  ///   of a job.
+  public func prepare(
+    _ folder: FilePath,
+    components: JobComponents = .standard
+  ) throws -> JobBundle {
     let job = try Job(deployedFrom: folder, components: components)
-    return try await submit(JobBundle(of: folder, name: job.name, signedWith: kit), cloning: nil)
+    return try JobBundle(of: folder, name: job.name, signedWith: kit)
+  }
+
+  /// Hands in a job that was signed.
+  ///
+  /// - Returns: The job, which is on the server's disk.
+  /// - Throws: ``DeploymentError`` if the server refuses it.
+  public func submit(_ bundle: JobBundle) async throws -> JobRecord {
+    try await submit(bundle, cloning: nil)
   }
 
   /// Hands in a copy of a job, signed by the user.

@@ -33,6 +33,23 @@ extension RPCError {
 }
 
 extension DeploymentError {
+  /// An error of an RPC, of which people are told where nobody answered.
+  init(reporting error: RPCError, at server: ServerTarget) {
+    self.init(reporting: error)
+    guard code == .unavailable,
+      error.metadata[stringValues: codeKey].first(where: { _ in true }) == nil
+    else { return }
+    self = .noServer(at: "\(server.host):\(server.port)", because: message)
+  }
+
+  /// Nobody answers.
+  static func noServer(at place: String, because reason: String) -> DeploymentError {
+    DeploymentError(
+      code: .unavailable,
+      message: "no server answers at \(place) (\(reason)): 'tessera federation check KIT' says why"
+    )
+  }
+
   /// An error that people are told of, whatever it was.
   init(reporting error: any Error) {
     switch error {

@@ -53,7 +53,9 @@ struct BundleReader {
     case .head(let head): self.head = head
     case .file(let file):
       bytes += file.bytes.count
-      guard head != nil, bytes <= limits.bytes, files.count <= limits.files else {
+      guard head != nil, bytes <= limits.bytes, files.count <= limits.files,
+        file.path.utf8.count <= limits.pathBytes
+      else {
         throw DeploymentError(
           code: .invalidArgument,
           message: "a job has at most \(limits.files) files and \(limits.bytes) bytes"

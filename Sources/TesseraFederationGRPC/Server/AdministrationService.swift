@@ -42,6 +42,8 @@ struct AdministrationService: Tessera_Federation_V1_Administration.SimpleService
   ) async throws -> Document {
     let person = try person(context)
     return try await answering {
+      // Before anything is read: it is kept in memory until it is whole.
+      try jobs.requireHandingIn(by: person)
       var reader = BundleReader()
       for try await part in request { try reader.take(part) }
       let (bundle, original) = try reader.bundle()

@@ -173,9 +173,9 @@ extension FederationServer: SiteNetwork {
     for site in sites { desks[site].handle(.ended(job: job)) }
   }
 
-  /// Ends a site's connection.
-  public func disconnect(_ site: String) {
-    desks[site].close(because: "the server has removed the site")
+  /// Ends a site's connection; the tasks that it has have failed.
+  public func remove(_ site: String, because reason: String) {
+    desks[site].handle(.removed(reason: reason))
   }
 
   /// Calls somebody whenever a site comes or goes.

@@ -1,6 +1,7 @@
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
 internal import NIOCore
+internal import Synchronization
 public import TesseraFederation
 public import TesseraProvisioning
 
@@ -39,11 +40,7 @@ public struct FederationSite: Sendable {
     limits: ExchangeLimits = ExchangeLimits(),
     handler: any SiteTaskHandler
   ) throws {
-    let servers = kit.participants.servers.flatMap { server in
-      (host.map { [$0] } ?? server.addresses).map {
-        ServerTarget(host: $0, port: port ?? server.port ?? Project.usualPort)
-      }
-    }
+    let servers = ServerTarget.all(of: kit, host: host, port: port)
     guard kit.participant.kind == .site, !servers.isEmpty else {
       throw ProvisioningError(
         code: .notAllowed,
@@ -99,9 +96,12 @@ public struct FederationSite: Sendable {
   ) async throws {
     var (target, pause) = (0, Self.shortestPause)
     while !Task.isCancelled {
-      let start = ContinuousClock.now
+      let held = Mutex(false)
       do {
-        try await attend(servers[target], work, observe)
+        try await attend(servers[target], work) {
+          if $0 == .connected { held.withLock { $0 = true } }
+          observe($0)
+        }
         observe(.disconnected(reason: "the server closed the connection"))
       } catch {
         if Task.isCancelled { return }
@@ -112,8 +112,9 @@ public struct FederationSite: Sendable {
           throw FederationError(code: .protocolViolation, message: reason)
         }
       }
-      // A connection that held is no sign of trouble: the server is tried again at once.
-      if ContinuousClock.now - start > .seconds(1) {
+      // Who was taken in has found the server: it is tried again first.
+      if held.withLock({ $0 }) {
+        try await ContinuousClock().sleep(for: Self.shortestPause)
         pause = Self.shortestPause
         continue
       }

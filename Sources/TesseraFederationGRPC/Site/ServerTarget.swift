@@ -1,11 +1,31 @@
 internal import Foundation
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
+internal import TesseraProvisioning
 
 /// An address of a server.
-struct ServerTarget: Sendable {
+struct ServerTarget: Sendable, Hashable {
   var host: String
   var port: Int
+
+  /// All addresses of a federation's servers, those of the first server first.
+  ///
+  /// - Parameters:
+  ///   - kit: Whose servers.
+  ///   - host: In place of the kit's addresses.
+  ///   - port: In place of the kit's ports.
+  /// - Returns: The addresses, in the order in which they are tried.
+  static func all(of kit: StartupKit, host: String?, port: Int?) -> [ServerTarget] {
+    let servers = kit.participants.servers
+    if let host, let server = servers.first {
+      return [ServerTarget(host: host, port: port ?? server.port ?? Project.usualPort)]
+    }
+    return servers.flatMap { server in
+      server.addresses.map {
+        ServerTarget(host: $0, port: port ?? server.port ?? Project.usualPort)
+      }
+    }
+  }
 
   /// As gRPC has it: host names are looked up, addresses are not.
   var target: any ResolvableTarget {

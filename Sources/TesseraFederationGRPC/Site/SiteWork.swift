@@ -12,7 +12,7 @@ final class SiteWork: Sendable {
   }
 
   private enum Operation: Sendable {
-    case start(TaskID, SiteTask, stop: AsyncStream<Never>)
+    case start(TaskID, SiteTask, number: Int, stop: AsyncStream<Never>)
     case settle(TaskID)
     case forget(job: String)
   }
@@ -23,7 +23,11 @@ final class SiteWork: Sendable {
     /// Grows with each connection.
     var connection = 0
     /// Ends the work at a task.
-    var stops: [TaskID: AsyncStream<Never>.Continuation] = [:]
+    ///
+    /// A task that is given anew, and is another one, is worked at under another number.
+    var stops: [TaskID: (number: Int, stop: AsyncStream<Never>.Continuation)] = [:]
+    /// Grows with each task that is begun.
+    var starts = 0
     /// When signs of life were given last.
     var signs: [TaskID: ContinuousClock.Instant] = [:]
   }
@@ -48,8 +52,8 @@ final class SiteWork: Sendable {
     await withDiscardingTaskGroup { group in
       for await operation in operations {
         switch operation {
-        case .start(let id, let task, let stop):
-          group.addTask { await self.work(id, task, until: stop) }
+        case .start(let id, let task, let number, let stop):
+          group.addTask { await self.work(id, task, number, until: stop) }
         case .settle(let id): await handler.settle(id)
         case .forget(let job): await handler.forget(job)
         }
@@ -89,9 +93,10 @@ final class SiteWork: Sendable {
           state.errands?.yield(.deliver(id, parcel, chunks))
         case .start(let id, let task):
           let (stop, stopping) = AsyncStream<Never>.makeStream()
-          state.stops[id] = stopping
-          operation.yield(.start(id, task, stop: stop))
-        case .cancel(let id): state.stops.removeValue(forKey: id)?.finish()
+          state.starts += 1
+          state.stops[id] = (state.starts, stopping)
+          operation.yield(.start(id, task, number: state.starts, stop: stop))
+        case .cancel(let id): state.stops.removeValue(forKey: id)?.stop.finish()
         case .settle(let id): operation.yield(.settle(id))
         case .forget(let job): operation.yield(.forget(job: job))
         case .close(let reason):
@@ -102,7 +107,12 @@ final class SiteWork: Sendable {
     }
   }
 
-  private func work(_ id: TaskID, _ task: SiteTask, until stop: AsyncStream<Never>) async {
+  private func work(
+    _ id: TaskID,
+    _ task: SiteTask,
+    _ number: Int,
+    until stop: AsyncStream<Never>
+  ) async {
     let result: Result<OutgoingParcel, FederationError>? = await withTaskGroup { group in
       group.addTask { await self.answer(id, task) }
       group.addTask {
@@ -114,8 +124,10 @@ final class SiteWork: Sendable {
       return first
     }
     let isWanted = state.withLock { state in
+      guard state.stops[id]?.number == number else { return false }
       state.signs[id] = nil
-      return state.stops.removeValue(forKey: id) != nil
+      state.stops[id] = nil
+      return true
     }
     if let result, isWanted { handle(.finished(id, result)) }
   }

@@ -12,11 +12,17 @@ struct KitContents {
   var keys: ParticipantKeys?
 
   /// Writes the kit, whose signed files replace those of an earlier one; what the participant has in `local/` stays.
-  func write(to folder: FilePath, by authority: AuthorityFolder) throws {
+  ///
+  /// - Parameters:
+  ///   - folder: Where to.
+  ///   - authority: Whose lists it has.
+  ///   - isUpdate: Whether to write only what takes the place of files in a kit that is in use: no settings of the participant's own.
+  /// - Throws: ``ProvisioningError`` if a file cannot be written.
+  func write(to folder: FilePath, by authority: AuthorityFolder, isUpdate: Bool = false) throws {
     let startup = folder.pushing(StartupKit.startup)
     let local = folder.pushing(StartupKit.local)
     try KitFile.makeFolder(startup, isSecret: true)
-    try KitFile.makeFolder(local)
+    if !isUpdate { try KitFile.makeFolder(local) }
     try keys?.write(to: startup)
     try CertificateFile.write(root, to: startup.appending("root.crt"))
     try CertificateFile.write(certificate, to: startup.appending("own.crt"))
@@ -38,7 +44,7 @@ struct KitContents {
       KitTemplates.readme(for: participant, in: project),
       to: folder.appending("README.md")
     )
-    for (name, text) in KitTemplates.localFiles(for: participant) {
+    for (name, text) in isUpdate ? [] : KitTemplates.localFiles(for: participant) {
       // A participant's own settings are not ours to change.
       let path = local.appending(name)
       if !KitFile.exists(path) { try KitFile.write(text, to: path) }

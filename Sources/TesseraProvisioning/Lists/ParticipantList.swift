@@ -8,6 +8,8 @@ public struct ParticipantList: Sendable, Hashable, Codable {
     public var participant: Participant
     /// The serial number of the certificate that is in use, hexadecimal.
     public var serial: String
+    /// Those of the certificates before it, for the same key, each of which is good until its own end.
+    public var earlierSerials: [String]?
     /// The Ed25519 public key, base64.
     public var signingKey: String
 

@@ -1,10 +1,9 @@
 internal import Foundation
 internal import Synchronization
 internal import SystemPackage
-internal import TesseraProvisioning
 
 /// The list of revoked certificates that is in force: that of a kit, read again whenever its file was changed.
-final class SharedRevocations: Sendable {
+public final class SharedRevocations: Sendable {
   /// What tells one version of a file from another.
   private struct Version: Equatable {
     var number: Int
@@ -35,7 +34,7 @@ final class SharedRevocations: Sendable {
   /// - Parameters:
   ///   - kit: Is read again when its list changes.
   ///   - failed: Is told why a changed list cannot be used; the one before it stays in force.
-  init(_ kit: StartupKit, failed: @escaping @Sendable (any Error) -> Void = { _ in }) {
+  public init(_ kit: StartupKit, failed: @escaping @Sendable (any Error) -> Void = { _ in }) {
     self.kit = kit
     self.failed = failed
     // Without a version: what has changed since the kit was read is found at the first look.
@@ -43,7 +42,7 @@ final class SharedRevocations: Sendable {
   }
 
   /// The list as it is now: one look at the file, and its contents if they have changed.
-  var list: RevocationList {
+  public var list: RevocationList {
     let version = Version(kit.revocationsFile.string)
     let known = state.withLock { $0.version == version ? $0.list : nil }
     if let known { return known }
