@@ -19,6 +19,7 @@ namespace {
 
 constexpr size_t page = 4096;
 constexpr size_t large_page = 2 << 20;
+constexpr size_t large_demand = 64 << 20;
 size_t rounded_up(size_t size, size_t unit) { return (size + unit - 1) & ~(unit - 1); }
 
 /// LibTorch's allocator for the CPU, but large blocks come from the system itself.
@@ -142,6 +143,8 @@ void *tessera_map(ptrdiff_t count) {
     void *const memory = mmap(nullptr, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return memory == MAP_FAILED ? nullptr : memory;
   }
+  // Before something large is added, what the C library keeps of messages and the like goes.
+  if (wanted >= large_demand) malloc_trim(0);
   // A large page lies at a multiple of its size: as much more is asked for, and given back.
   const size_t asked = wanted + large_page;
   void *const memory = mmap(nullptr, asked, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -28,7 +28,7 @@ at::Tensor empty_on_cpu(const ptrdiff_t *shape, ptrdiff_t rank, TesseraDType typ
 struct Lent {
   void (*release)(void *);
   void *context;
-  bool lies_in_file;
+  TesseraMemory memory;
 };
 
 void let_go(void *context) {
@@ -52,10 +52,10 @@ TesseraCode tessera_from_bytes(const void *bytes, const ptrdiff_t *shape, ptrdif
   });
 }
 
-TesseraCode tessera_from_memory(const void *bytes, const ptrdiff_t *shape, ptrdiff_t rank, TesseraDType type, bool lies_in_file, void (*release)(void *), void *context, TesseraOut out) {
+TesseraCode tessera_from_memory(const void *bytes, const ptrdiff_t *shape, ptrdiff_t rank, TesseraDType type, TesseraMemory memory, void (*release)(void *), void *context, TesseraOut out) {
   return guarded([&] {
     const at::TensorOptions kind = at::TensorOptions().dtype(dtype(type));
-    auto *const lent = new Lent{release, context, lies_in_file};
+    auto *const lent = new Lent{release, context, memory};
     // From here on the maker frees it, also if it fails; the caller lets go of the context then.
     lent->release = nullptr;
     at::TensorMaker maker = at::for_blob(const_cast<void *>(bytes), ints(shape, rank));
@@ -66,20 +66,23 @@ TesseraCode tessera_from_memory(const void *bytes, const ptrdiff_t *shape, ptrdi
   });
 }
 
-bool tessera_lies_in_file(const TesseraTensor *tensor) {
-  if (!borrowed(tensor).has_storage()) return false;
+static TesseraMemory memory_of(const TesseraTensor *tensor) {
+  if (!borrowed(tensor).has_storage()) return TESSERA_MEMORY_PLAIN;
   const c10::DataPtr &data = borrowed(tensor).storage().data_ptr();
-  return data.get_deleter() == &let_go && static_cast<const Lent *>(data.get_context())->lies_in_file;
+  return data.get_deleter() == &let_go ? static_cast<const Lent *>(data.get_context())->memory : TESSERA_MEMORY_PLAIN;
 }
 
+bool tessera_lies_in_file(const TesseraTensor *tensor) { return memory_of(tensor) != TESSERA_MEMORY_PLAIN; }
+
 void tessera_give_back_pages(const TesseraTensor *tensor, ptrdiff_t offset, ptrdiff_t count) {
-  if (count <= 0 || !tessera_lies_in_file(tensor)) return;
+  const TesseraMemory memory = memory_of(tensor);
+  if (count <= 0 || memory == TESSERA_MEMORY_PLAIN) return;
   constexpr uintptr_t page = 4096;
   const uintptr_t start = reinterpret_cast<uintptr_t>(borrowed(tensor).const_data_ptr()) + static_cast<uintptr_t>(offset);
   const uintptr_t first = start & ~(page - 1);
   const uintptr_t end = (start + static_cast<uintptr_t>(count) + page - 1) & ~(page - 1);
   // The pages at both ends may be shared with others, who read them again from the file.
-  madvise(reinterpret_cast<void *>(first), end - first, MADV_DONTNEED);
+  madvise(reinterpret_cast<void *>(first), end - first, memory == TESSERA_MEMORY_SHARED_FILE ? MADV_DONTNEED : MADV_PAGEOUT);
 }
 
 TesseraCode tessera_full(const ptrdiff_t *shape, ptrdiff_t rank, TesseraScalar value, TesseraDType type, TesseraDevice where, TesseraOut out) {

@@ -78,10 +78,18 @@ TESSERA_API const char *tessera_libtorch_version(void);
 
 TESSERA_API void tessera_release(TesseraTensor *tensor);
 TESSERA_API TesseraCode tessera_from_bytes(const void *bytes, const ptrdiff_t *shape, ptrdiff_t rank, TesseraDType dtype, TesseraOut out);
-/// A tensor over memory it does not own; `release(context)` runs when its last view goes. The memory is only read. It may be a
-/// file's, mapped and shared with it, from which pages that were given back are read again.
-TESSERA_API TesseraCode tessera_from_memory(const void *bytes, const ptrdiff_t *shape, ptrdiff_t rank, TesseraDType dtype, bool lies_in_file, void (*release)(void *), void *context, TesseraOut out);
-/// Whether a tensor's memory is a file's, and shared with it.
+/// What memory is that a tensor does not own.
+typedef enum {
+  TESSERA_MEMORY_PLAIN,
+  /// A file's, and shared with it: pages that are given back are read from it again, with all that was written to them.
+  TESSERA_MEMORY_SHARED_FILE,
+  /// A file's, but private: what was written to a page is in no file, and such pages are kept.
+  TESSERA_MEMORY_PRIVATE_FILE,
+} TesseraMemory;
+
+/// A tensor over memory it does not own; `release(context)` runs when its last view goes. The memory is only read.
+TESSERA_API TesseraCode tessera_from_memory(const void *bytes, const ptrdiff_t *shape, ptrdiff_t rank, TesseraDType dtype, TesseraMemory memory, void (*release)(void *), void *context, TesseraOut out);
+/// Whether a tensor's memory is the mapping of a file.
 TESSERA_API bool tessera_lies_in_file(const TesseraTensor *tensor);
 /// Gives the pages of some of a tensor's bytes back to the system, if they lie in a file.
 TESSERA_API void tessera_give_back_pages(const TesseraTensor *tensor, ptrdiff_t offset, ptrdiff_t count);

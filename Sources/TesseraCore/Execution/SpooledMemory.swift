@@ -87,7 +87,7 @@ package final class SpooledMemory: @unchecked Sendable {
     try Tensor(
       memory: address + offset,
       owner: self,
-      liesInFile: true,
+      kind: .sharedFile,
       shape: shape,
       dtype: dtype
     )

@@ -6,8 +6,11 @@ package import SystemPackage
 // @unchecked Sendable: the mapping is private and read-only from here on.
 package final class MappedFile: @unchecked Sendable {
   package let bytes: UnsafeRawBufferPointer
+  /// What kind of memory they are in.
+  package let kind: MemoryKind
 
   package init(_ path: FilePath) throws {
+    kind = .privateFile
     bytes = try AtomicFile.describing("read", path) {
       let descriptor = try FileDescriptor.open(path, .readOnly)
       return try descriptor.closeAfter {
@@ -35,6 +38,7 @@ package final class MappedFile: @unchecked Sendable {
 
   /// The bytes that a regular file has now, in memory of our own.
   package init(copying descriptor: FileDescriptor, _ path: FilePath, atMost largest: Int) throws {
+    kind = .plain
     bytes = try AtomicFile.describing("read", path) {
       var status = stat()
       guard fstat(descriptor.rawValue, &status) == 0 else { throw Errno(rawValue: errno) }

@@ -77,7 +77,13 @@ public struct SafeTensors: Sendable {
       // Empty, not aligned for its type, or truth values, which a copy makes 0 or 1: nothing to share.
       return try Tensor(bytes: bytes, shape: entry.shape, dtype: entry.dtype)
     }
-    return try Tensor(memory: base, owner: file, shape: entry.shape, dtype: entry.dtype)
+    return try Tensor(
+      memory: base,
+      owner: file,
+      kind: file.kind,
+      shape: entry.shape,
+      dtype: entry.dtype
+    )
   }
 
   /// Writes tensors to a file, all of it or nothing.

@@ -64,15 +64,14 @@ extension Tensor {
   /// - Parameters:
   ///   - memory: Where the elements begin, in row-major order.
   ///   - owner: Is let go of with the tensor's last view.
-  ///   - liesInFile: Whether the memory is a file's, shared with it, so that ``giveBackPages(of:)`` may drop pages: of memory that is
-  ///     private they would come back without what was written, or as zeros.
+  ///   - kind: What the memory is, which says what ``giveBackPages(of:)`` may do.
   ///   - shape: The tensor's shape.
   ///   - dtype: The type of the elements.
   /// - Throws: ``TensorError`` if the shape does not fit.
   package init(
     memory: UnsafeRawPointer,
     owner: AnyObject,
-    liesInFile: Bool = false,
+    kind: MemoryKind = .plain,
     shape: [Int],
     dtype: DType
   ) throws {
@@ -84,7 +83,7 @@ extension Tensor {
           shape,
           shape.count,
           dtype.code,
-          liesInFile,
+          kind.code,
           { Unmanaged<AnyObject>.fromOpaque($0).release() },
           context.toOpaque(),
           out

@@ -45,12 +45,13 @@ final class JobTransfers: TransferObserver {
     var last: (parcel: Parcel, digest: String)?
     for (id, task) in tasks {
       // What many sites are sent is the same.
+      guard let parcel = task.parcel else { continue }
       let digest: String
-      if let last, last.parcel == task.parcel {
+      if let last, last.parcel == parcel {
         digest = last.digest
       } else {
-        digest = task.parcel.digest
-        last = (task.parcel, digest)
+        digest = parcel.digest
+        last = (parcel, digest)
       }
       let audited = AuditedTask(
         job: id.job,
