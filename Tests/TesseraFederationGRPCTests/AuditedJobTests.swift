@@ -161,7 +161,9 @@ import Testing
     }
     let state = Mutex(State())
     func willSend(_ tasks: [(id: TaskID, task: AnnouncedTask)]) {
-      state.withLock { $0.given += tasks.map { "\($0.task.site.name) \($0.task.parcel?.digest ?? "none")" } }
+      state.withLock { state in
+        state.given += tasks.map { "\($0.task.site.name) \($0.task.parcel?.digest ?? "none")" }
+      }
     }
     func didReceive(_ answer: Parcel, to id: TaskID, from site: Site) {
       state.withLock { $0.answers.append("\(site.name) \(answer.digest)") }
