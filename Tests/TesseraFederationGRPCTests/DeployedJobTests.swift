@@ -94,7 +94,7 @@ import Testing
         }
         // What its rounds have made is there; the sites have forgotten it.
         let files = try await console.files(of: job.id).map(\.path)
-        #expect(files.contains("run.json"))
+        #expect(files.contains("run.json") && files.contains("model.safetensors"))
         await #expect(throws: DeploymentError.self) { try await console.abort(job.id) }
         try await console.delete(job.id)
         let left = try await console.jobs()

@@ -28,7 +28,7 @@ import Testing
     try authority.revoke("site-2", because: "lost")
     try await serving(federation) { port in
       func contact(_ kit: StartupKit) async throws -> ServerContact {
-        try await ServerProbe(kit).contact(host: "127.0.0.1", port: port)
+        try await ServerProbe(kit, patience: .seconds(60)).contact(host: "127.0.0.1", port: port)
       }
       for name in ["site-1", "ada"] {
         let contact = try await contact(federation.kit(name))

@@ -182,12 +182,29 @@ import X509
   @Test func renewalKeepsTheKeyAndEndsLater() throws {
     var authority = try provision()
     let old = try StartupKit(contentsOf: kits.appending("north"))
-    _ = try authority.renew("north", days: 1000)
+    let update = try authority.renew("north", days: 1000)
     let new = try StartupKit(contentsOf: kits.appending("north"))
     #expect(new.certificate.publicKey == old.certificate.publicKey)
     #expect(new.certificate.notValidAfter > old.certificate.notValidAfter)
     #expect(new.certificate.serialNumber != old.certificate.serialNumber)
     #expect(new.participants.number == old.participants.number + 1)
+    // What is copied over a kit that is in use holds neither keys nor settings.
+    let names = FileManager.default.enumerator(atPath: update.string)?.compactMap { $0 as? String }
+    #expect(names?.contains("startup/own.crt") == true && names?.contains("manifest.json") == true)
+    #expect(names?.contains { $0.hasPrefix("local") || $0.hasSuffix(".key") } == false)
+    // Revoked are all certificates for the key.
+    try authority.revoke("north", because: "laptop stolen")
+    for certificate in [old.certificate, new.certificate] {
+      let error = #expect(throws: ProvisioningError.self) {
+        try CertifiedParticipant(
+          certificate,
+          root: old.root,
+          at: Date(),
+          revocations: authority.revocations
+        )
+      }
+      #expect(error?.code == .revoked)
+    }
   }
 
   @Test func aRequestIsApprovedWithoutTheKeysLeavingTheSite() throws {

@@ -1,6 +1,7 @@
 internal import Foundation
 internal import SystemPackage
 internal import TesseraProvisioning
+internal import TesseraRun
 
 /// The files of a job's folder.
 enum JobFolder {
@@ -35,6 +36,11 @@ enum JobFolder {
       if parts.contains(where: { $0.hasPrefix(".") || $0 == "__pycache__" }) { continue }
       if own.contains(where: { name == $0 || name.hasPrefix($0 + "/") }) { continue }
       let path = folder.pushing(FilePath(name))
+      // Nor what runs of it have.
+      if RunRecord.isRecord(path) {
+        names.skipDescendants()
+        continue
+      }
       let attributes = try? manager.attributesOfItem(atPath: path.string)
       switch attributes?[.type] as? FileAttributeType {
       case .typeDirectory?: continue

@@ -3,6 +3,7 @@ internal import Synchronization
 public import SystemPackage
 public import TesseraFederation
 public import TesseraProvisioning
+internal import TesseraRun
 
 /// A server's jobs: takes them, finds sites for them, runs several at once, and goes on after a kill with what it finds.
 ///
@@ -162,7 +163,10 @@ public actor JobService {
 
   /// Asks a site that has come what it is.
   private func getAcquainted(with site: String) async {
-    described[site] = try? await describe(site)
+    let description = try? await describe(site)
+    described[site] = description
+    // Who did not answer is asked again.
+    if description == nil { asked.remove(site) }
     event.yield(.look)
   }
 
@@ -249,8 +253,15 @@ public actor JobService {
     _ id: String,
     _ change: (inout JobRecord) throws -> Void
   ) throws -> JobRecord {
-    let job = try noting { try store.update(id, change) }
-    try observe(.jobChanged(job))
+    // Noted within the transaction: what cannot be noted does not happen.
+    let job = try noting {
+      try store.update(id) { job in
+        let before = job.state
+        try change(&job)
+        guard before.canBecome(job.state) || before == job.state else { return }
+        try observe(.jobChanged(job))
+      }
+    }
     watchers.tell(.changed(job), of: id)
     if job.state.isOver { watchers.end(id) }
     return job
@@ -345,6 +356,11 @@ public actor JobService {
     }
     aborted[id] = nil
     refusals[id] = nil
+    if outcome != .completed {
+      // What its rounds have come to can be had; without it the job is over all the same.
+      try? RunRecord.open(at: runFolder(of: id)).writeLastModel()
+      try? replicate(id)
+    }
     do {
       // Before the store says that it is over: what it has made is there then, whoever is asked.
       try replicate(id)

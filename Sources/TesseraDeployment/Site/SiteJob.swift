@@ -123,6 +123,22 @@ final class SiteJob: Sendable {
     }
   }
 
+  /// Refuses a task that is meant for another site: data, budget and keys are those of this one alone.
+  ///
+  /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/notAllowed``.
+  func require(own task: SiteTask) throws {
+    let roster = state.withLock { $0.roster }
+    guard let sites = roster?.sites, sites.indices.contains(task.site.index),
+      sites[task.site.index] == task.site, task.site.name == place.kit.participant.name
+    else {
+      throw DeploymentError(
+        code: .notAllowed,
+        message:
+          "a task of job \(id) is for another site, or for this one as it is not on the job's list"
+      )
+    }
+  }
+
   private var rosterFile: FilePath { folder.appending("roster.json") }
 
   private func worker(for state: State, _ roster: JobRoster) throws -> SiteWorker {

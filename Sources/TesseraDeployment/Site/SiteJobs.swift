@@ -40,6 +40,7 @@ public final class SiteJobs: SiteTaskHandler {
   private let folder: FilePath
   private let surroundings: SiteJob.Surroundings
   private let jobs = Mutex<[String: SiteJob]>([:])
+  private let taken: TakenJobs
   /// What somebody has asked the site to do, by the numbers of the tasks: it is done when the answer has arrived.
   private let operations = Mutex<[Int: SiteOperation]>([:])
   private let started = Date()
@@ -78,6 +79,7 @@ public final class SiteJobs: SiteTaskHandler {
     } catch {
       throw DeploymentError(code: .cannotWrite, message: "the folder \(jobsFolder) cannot be made")
     }
+    taken = try TakenJobs(at: self.folder.appending("jobs-taken.txt"))
     surroundings = SiteJob.Surroundings(
       kit: kit,
       revocations: SharedRevocations(kit),
@@ -108,7 +110,12 @@ public final class SiteJobs: SiteTaskHandler {
       case .deploy: return try deploy(task.data, as: job, progress)
       case .begin: return try refusing(task, of: job) { try begin(job, task.data) }
       default:
-        let worker = try refusing(task, of: job) { try site(job).worker() }
+        let worker = try refusing(task, of: job) {
+          let known = try site(job)
+          let worker = try known.worker()
+          try known.require(own: task)
+          return worker
+        }
         // It tells itself what keeps it from answering.
         return try await worker.answer(task, progress: progress)
       }
@@ -179,10 +186,16 @@ public final class SiteJobs: SiteTaskHandler {
     }
     let bundle = try JobBundle(data)
     // A server that was killed, or did not hear the answer, sends it again.
-    if let known = try? site(id), known.isSame(as: bundle) {
+    if let known = try? site(id) {
+      guard known.isSame(as: bundle) else {
+        throw DeploymentError(code: .notAllowed, message: "another job is known as \(id) here")
+      }
       return try Self.answer(known.offer(progress: progress))
     }
+    try taken.take(bundle.digest, as: id)
     do {
+      // Nothing that is not signed lies beside what is.
+      try? FileManager.default.removeItem(atPath: folder(of: id).string)
       let job = try SiteJob(id, bundle, in: folder(of: id), at: surroundings)
       try observe(.accepted(job: id, by: job.submitter))
       jobs.withLock { $0[id] = job }
@@ -239,7 +252,7 @@ public final class SiteJobs: SiteTaskHandler {
       )
     case .operate:
       let headers = task.data.headers
-      let person = try JSONText.value(Submitter.self, of: headers["by"] ?? "")
+      let person = try knownPerson(JSONText.value(Submitter.self, of: headers["by"] ?? ""))
       guard
         let operation = SiteOperation(
           name: headers["operation"] ?? "",
@@ -259,6 +272,23 @@ public final class SiteJobs: SiteTaskHandler {
         message: "the site has no work of that name"
       )
     }
+  }
+
+  /// Who asks, as the authority's list has it: the server says no more than a name.
+  private func knownPerson(_ person: Submitter) throws -> Submitter {
+    guard let entry = kit.participants[person.name], let role = entry.participant.role,
+      surroundings.revocations.list.entry(for: entry.serial) == nil
+    else {
+      throw DeploymentError(
+        code: .notAllowed,
+        message: "\(person.name) is no user of the federation, or not any longer"
+      )
+    }
+    return Submitter(
+      name: entry.participant.name,
+      organisation: entry.participant.organisation,
+      role: role
+    )
   }
 
   /// What the site says of itself.

@@ -1,3 +1,5 @@
+internal import Logging
+
 /// Something that is done to a site's or a server's program.
 public enum SiteOperation: Sendable, Hashable {
   /// End, and begin anew.
@@ -17,11 +19,14 @@ public enum SiteOperation: Sendable, Hashable {
   }
 
   /// The operation of that name, with the level that belongs to it.
-  init?(name: String, level: String?) {
+  ///
+  /// - Returns: `nil` if there is none of that name, or no such level.
+  public init?(name: String, level: String?) {
     switch (name, level) {
     case ("restart", _): self = .restart
     case ("shutdown", _): self = .shutdown
-    case ("log-level", let level?): self = .logLevel(level)
+    case ("log-level", let level?) where Logger.Level(rawValue: level) != nil:
+      self = .logLevel(level)
     default: return nil
     }
   }

@@ -35,8 +35,8 @@ enum FolderFiles {
     )
   }
 
-  /// The digests of the files of a job's folder, as they come with the job: without those that editors and Python leave behind,
-  /// and without its settings, which a record has anyway.
+  /// The digests of the files of a job's folder, as they come with the job: without those that editors, Python and runs of the
+  /// job leave behind, and without its settings, which a record has anyway.
   ///
   /// - Parameters:
   ///   - folder: The job's.
@@ -52,7 +52,9 @@ enum FolderFiles {
     while let name = names.nextObject() as? String {
       let path = base.pushing(FilePath(name))
       let isHidden = path.lastComponent.map { $0.string.hasPrefix(".") } ?? false
-      if isHidden || path.lastComponent?.string == "__pycache__" || data.contains(path) {
+      if isHidden || path.lastComponent?.string == "__pycache__" || data.contains(path)
+        || RunRecord.isRecord(path)
+      {
         names.skipDescendants()
         continue
       }

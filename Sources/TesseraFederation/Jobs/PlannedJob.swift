@@ -117,6 +117,7 @@ public struct PlannedJob: Sendable {
       encryption: place.encryption,
       secrets: place.secrets.derived("sites"),
       policy: policy,
+      trainsForSumsAlone: job.workflow.trainsForSumsAlone,
       identities: place.identities,
       budget: isCounted ? Self.smaller(job.privacy, place.budget) : nil,
       ledgers: place.ledgers,

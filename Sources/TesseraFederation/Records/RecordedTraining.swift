@@ -209,6 +209,17 @@ public struct RecordedTraining: Sendable {
 }
 
 extension RunRecord {
+  /// Writes the global model after the last round that is done, of a run that was ended before its time.
+  ///
+  /// - Throws: What keeps it from being read or written.
+  public func writeLastModel() throws {
+    guard let training = try manifest().trainings.first, let last = training.rounds.last else {
+      return
+    }
+    let state = try WorkflowState(contentsOf: stateFile(of: training.name, after: last.round))
+    try state.model.write(to: modelFile)
+  }
+
   /// Where the state of a training lies that goes on.
   func stateFile(of training: String, after round: Int) -> FilePath {
     folder.appending("state-\(training)-\(round).safetensors")

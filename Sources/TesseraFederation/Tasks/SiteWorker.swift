@@ -10,6 +10,7 @@ public struct SiteWorker: Sendable {
   private let filters: SiteFilters
   private let memories: any SiteMemoryStore
   private let limits: ExchangeLimits
+  private let trainsForSumsAlone: Bool
   private let secure: SecureSite
   /// Encrypts after all filters.
   private let encryption: EncryptModel?
@@ -32,6 +33,7 @@ public struct SiteWorker: Sendable {
   ///     leaves the site in the clear: an answer that holds one is an error.
   ///   - secrets: Where the sites' secrets come from: masks, and noise.
   ///   - policy: What the site demands of secure aggregation before it takes part.
+  ///   - trainsForSumsAlone: Whether `train` is refused outside of secure aggregation.
   ///   - identities: Who the sites are, by their indices, for signed secure aggregation; a site that has an identity takes part in
   ///     no other.
   ///   - budget: How much privacy each site may spend, with all that its ledger holds. What an answer costs is entered before
@@ -54,6 +56,7 @@ public struct SiteWorker: Sendable {
     encryption: EncryptModel? = nil,
     secrets: SecretSource = .system,
     policy: SecureAggregationPolicy = SecureAggregationPolicy(),
+    trainsForSumsAlone: Bool = false,
     identities: [Int: SiteIdentity] = [:],
     budget: PrivacyBudget? = nil,
     ledgers: any PrivacyLedgerStore = VolatilePrivacyLedgers(),
@@ -62,6 +65,7 @@ public struct SiteWorker: Sendable {
     failed: @escaping @Sendable (SiteTask, any Error) -> Void = { _, _ in },
     decided: @escaping @Sendable (SiteTask, SiteDecision) throws -> Void = { _, _ in }
   ) {
+    self.trainsForSumsAlone = trainsForSumsAlone
     self.logs = logs
     self.failed = failed
     self.decided = decided
@@ -114,6 +118,13 @@ public struct SiteWorker: Sendable {
         )
       }
       return try await secure.answer(task) { try await carryOut($0, progress, summedUnder: $1) }
+    }
+    // The job says so, which its submitter has signed, and no server can ask for it in another way.
+    guard task.name != .train || !trainsForSumsAlone else {
+      throw FederationError.rejected(
+        task.site,
+        "the job has updates summed securely, and the server asks for one by itself"
+      )
     }
     return try await carryOut(task, progress)
   }

@@ -67,6 +67,12 @@ extension Workflow {
   /// Whether sums that nobody sees the parts of are taken in it.
   public var isSecurelyAggregated: Bool { steps.contains { ($0 as? FedAvg)?.secure != nil } }
 
+  /// Whether sites train for sums alone: what one of them has learned is never sent by itself.
+  var trainsForSumsAlone: Bool {
+    let training = steps.filter { $0.tasks.contains(.train) }
+    return !training.isEmpty && training.allSatisfy { ($0 as? FedAvg)?.secure != nil }
+  }
+
   /// As a rule.
   public var trains: Bool { true }
 

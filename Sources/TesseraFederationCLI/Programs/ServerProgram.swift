@@ -42,17 +42,18 @@ struct ServerProgram: AsyncParsableCommand {
       let (database, patience) = (database.address, patience)
       let log = try ProgramLog(kit, options, standsBy: database != nil)
       let audit = try AuditLog(of: kit)
-      let server = try FederationServer(
-        kit,
-        host: host,
-        port: port,
-        patience: .seconds(patience)
-      ) { log.note($0, in: audit) }
       let work = kit.folder.appending("work")
       try FileManager.default.createDirectory(
         atPath: work.string,
         withIntermediateDirectories: true
       )
+      let server = try FederationServer(
+        kit,
+        host: host,
+        port: port,
+        patience: .seconds(patience),
+        spool: work
+      ) { log.note($0, in: audit) }
       let own = database == nil ? try SQLiteJobStore(at: work.appending("jobs.sqlite")) : nil
       let ending = Ending()
       try await ending.run { ending in

@@ -98,7 +98,7 @@ struct AdministrationService: Tessera_Federation_V1_Administration.SimpleService
       return ["removed": site]
     case .restart: wanted = .restart
     case .shutdown: wanted = .shutdown
-    case .logLevel: wanted = .logLevel(operation.level)
+    case .logLevel: wanted = SiteOperation(name: "log-level", level: operation.level)
     case .nothing, .UNRECOGNIZED: wanted = nil
     }
     guard let wanted else {

@@ -22,6 +22,9 @@ public final class FederationServer: Sendable {
   private let spool: FilePath?
   private let observe: @Sendable (ServerConnectionEvent) -> Void
 
+  /// How long who connects may take until a first call: nobody who is nobody holds a place for longer.
+  private static let openingTime = Duration.seconds(20)
+
   /// The system's folder for temporary files.
   public static var temporaryFolder: FilePath { FilePath(NSTemporaryDirectory()) }
 
@@ -67,6 +70,7 @@ public final class FederationServer: Sendable {
       spool: spool,
       observe: observe
     )
+    let openingTime = Self.openingTime
     let address = host ?? "0.0.0.0"
     let number = port ?? kit.participant.port ?? Project.usualPort
     transport = HTTP2ServerTransport.Posix(
@@ -87,7 +91,7 @@ public final class FederationServer: Sendable {
         $0.http2.maxConcurrentStreams = Wire.streamLimit
         $0.channelDebuggingCallbacks.onAcceptHTTP2Stream = OpeningDeadline.noteCall
         $0.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
-          security.secureServer(channel, patience: patience) { peer, reason in
+          security.secureServer(channel, patience: min(patience, openingTime)) { peer, reason in
             observe(.refused(peer: peer, reason: reason))
           }
         }

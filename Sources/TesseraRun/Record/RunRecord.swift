@@ -31,6 +31,11 @@ public struct RunRecord: Sendable {
     self.folder = folder
   }
 
+  /// Whether a folder is one that a run has left behind.
+  public static func isRecord(_ folder: FilePath) -> Bool {
+    FileManager.default.fileExists(atPath: RunRecord(folder: folder).manifestFile.string)
+  }
+
   /// Takes the right to write to the record.
   ///
   /// - Returns: A lock that holds as long as it is kept.

@@ -164,6 +164,10 @@ struct SitePolicyTests {
         "rights: {lead: {view: own-organization}}",
         "rights.lead.view: cannot be 'own-organization'; did you mean 'own-organisation'?"
       ),
+      (
+        "rights: {lead: {submit: own-submission}}",
+        "rights.lead.submit: 'own-submission' never holds for 'submit'"
+      ),
       ("rights: {lead: {view: [own-submission, all]}}", "rights.lead.view[1]: cannot be 'all'"),
       ("rights: {lead: {view: []}}", "rights.lead.view"),
       ("rights: {lead: {view: true}}", "rights.lead.view"),

@@ -98,12 +98,6 @@ final class LeaseThread: Sendable {
     let connection = try PostgreSQLConnection(address)
     try PostgreSQLSchema.prepare(connection)
     try PostgreSQLSchema.require(federation, connection)
-    // So that the server, too, notices soon that we are gone: while the connection is idle, and while it waits for the lock.
-    try connection.execute(
-      "SET tcp_keepalives_idle = 1; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 2"
-    )
-    try? connection.execute("SET tcp_user_timeout = 3000")
-    try? connection.execute("SET client_connection_check_interval = 1000")
     let (locks, lease) = (PostgreSQLSchema.locks, PostgreSQLSchema.lease)
     _ = try ask("SELECT pg_advisory_lock(\(locks), \(lease))", [], connection)
     // Another federation's server may have come first.

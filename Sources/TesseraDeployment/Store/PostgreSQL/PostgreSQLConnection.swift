@@ -51,6 +51,17 @@ final class PostgreSQLConnection: @unchecked Sendable {
     guard PQstatus(connection) == CONNECTION_OK else { throw lost() }
     // The answers to these statements are of no interest, and notices belong to nobody.
     PQsetNoticeProcessor(connection, { _, _ in }, nil)
+    try haveLossNoticed()
+  }
+
+  /// Has the database, too, notice within seconds that this process is gone with its machine: what it holds locked keeps another
+  /// server waiting.
+  private func haveLossNoticed() throws {
+    try execute(
+      "SET tcp_keepalives_idle = 1; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 2"
+    )
+    try? execute("SET tcp_user_timeout = 3000")
+    try? execute("SET client_connection_check_interval = 1000")
   }
 
   deinit { PQfinish(connection) }
@@ -66,6 +77,7 @@ final class PostgreSQLConnection: @unchecked Sendable {
     guard !isAlive else { return }
     PQreset(connection)
     guard isAlive else { throw lost() }
+    try haveLossNoticed()
   }
 
   /// Takes in what the server has said without being asked.
