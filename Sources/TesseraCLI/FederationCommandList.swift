@@ -58,7 +58,7 @@ enum FederationCommandList {
         ("site-info", "Asks a site what it is and has."),
         ("disable", "Gives a site no new jobs; what it works at goes on."),
         ("enable", "Gives a site new jobs again."),
-        ("remove", "Ends a site's connection, and gives it no new jobs."),
+        ("remove", "Takes a site out of all jobs, and gives it no new ones until 'enable'."),
         ("restart", "Restarts the server, or a site; jobs go on where they were."),
         ("shutdown", "Stops the server, or a site; jobs go on when it is started again."),
         ("log-level", "Says how much the server, or a site, logs from now on."),
