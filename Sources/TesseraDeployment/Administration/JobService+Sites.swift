@@ -1,3 +1,4 @@
+internal import Foundation
 internal import TesseraFederation
 internal import TesseraProvisioning
 
@@ -54,16 +55,31 @@ extension JobService {
     lookAgain()
   }
 
-  /// Has a site do something; its own policy decides, too.
-  public func operate(
-    _ operation: SiteOperation,
-    at name: String,
-    by person: Submitter
-  ) async throws {
-    let site = try participant(name)
-    try require(.operate, "\(operation.name) \(name)", by: person, at: site)
-    var headers = ["operation": operation.name, "by": try JSONText.of(person)]
-    if case .logLevel(let level) = operation { headers["level"] = level }
+  /// Has a site do something; its own policy decides, too, by the signature of who wants it.
+  ///
+  /// - Parameters:
+  ///   - operation: What the site is to do, which goes to it as it was signed.
+  ///   - person: Who asks, by the certificate of the connection.
+  /// - Throws: ``DeploymentError`` if somebody else has signed it, the policies forbid it, or the site does not answer.
+  public func operate(_ operation: SignedOperation, by person: Submitter) async throws {
+    let site = try participant(operation.site)
+    let signer = try operation.verify(
+      at: site.name,
+      knowing: kit.participants,
+      revocations: revocations.list
+    )
+    guard signer == person else {
+      throw DeploymentError(
+        code: .notAllowed,
+        message:
+          "\(person.name) asks for the operation '\(operation.operation.name)' that \(signer.name) has signed"
+      )
+    }
+    try require(.operate, "\(operation.operation.name) \(site.name)", by: person, at: site)
+    let headers = [
+      "operation": String(decoding: operation.text, as: UTF8.self),
+      "signature": operation.signature.base64EncodedString(),
+    ]
     _ = try await ask(.operate, Exchange(.custom("operation"), headers: headers), site.name)
   }
 

@@ -21,6 +21,7 @@ extension AuditEvent: CustomStringConvertible {
       "job \(job) is \(state.name)\(state.reason.map { " (\($0))" } ?? ""), by \(by)"
     case .administration(let person, let action, let target, let outcome):
       "\(person.name) (\(person.role.rawValue), \(person.organisation)): \(action) \(target)\(outcome)"
+    case .operationRefused(let reason): "an operation was refused: \(reason)"
     case .connected(let name, let kind, let address, let serial):
       "\(kind.rawValue) \(name) connected from \(address), certificate \(serial)"
     case .disconnected(let name, let reason): "\(name) disconnected: \(reason)"

@@ -26,6 +26,8 @@ public enum AuditEvent: Sendable, Hashable, Codable {
   case jobChanged(job: String, state: JobState, by: String)
   /// Somebody has asked for something.
   case administration(person: Submitter, action: String, target: String, outcome: Outcome)
+  /// A site's server has asked for an operation that nobody has signed, or that was done before.
+  case operationRefused(reason: String)
   /// Somebody has connected, with the certificate of that serial number.
   case connected(name: String, kind: Participant.Kind, address: String, serial: String)
   /// A connection is over.
@@ -66,7 +68,9 @@ public enum AuditEvent: Sendable, Hashable, Codable {
       task.job
     case .jobChanged(let job, _, _): job
     case .administration(_, _, let target, _): target
-    case .opened, .repaired, .connected, .disconnected, .connectionRefused: nil
+    case .opened, .repaired, .operationRefused, .connected, .disconnected,
+      .connectionRefused:
+      nil
     }
   }
 }

@@ -77,6 +77,7 @@ extension AuditLog {
       )
     // How it ended, the server knows.
     case .forgotten: break
+    case .operationRefused(let reason): try append(.operationRefused(reason: reason))
     case .operated(let what, let person, let isAllowed):
       try append(
         .administration(

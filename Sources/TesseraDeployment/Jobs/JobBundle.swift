@@ -81,7 +81,7 @@ public struct JobBundle: Sendable, Hashable {
     Dictionary(manifest.files.map { ($0.path, $0.sha256) }) { first, _ in first }
   }
   /// The SHA-256 digest of the signed list, hexadecimal: it names the whole folder.
-  public var digest: String { Self.hex(SHA256.hash(data: manifestText)) }
+  public var digest: String { Hexadecimal.text(SHA256.hash(data: manifestText)) }
 
   private static let context = Data("tessera job 1\n".utf8)
   /// What the server's and the sites' own files in a job's place are called; a job has no files there.
@@ -131,12 +131,12 @@ public struct JobBundle: Sendable, Hashable {
       name: name,
       submitter: kit.participant.name,
       signed: Date().ISO8601Format(),
-      nonce: Self.hex((0..<16).map { _ in UInt8.random(in: 0...255) }),
+      nonce: Hexadecimal.text((0..<16).map { _ in UInt8.random(in: 0...255) }),
       files: files.map {
         Manifest.Entry(
           path: $0.path,
           bytes: $0.contents.count,
-          sha256: Self.hex(SHA256.hash(data: $0.contents)),
+          sha256: Hexadecimal.text(SHA256.hash(data: $0.contents)),
           isExecutable: $0.isExecutable
         )
       }
@@ -186,7 +186,7 @@ public struct JobBundle: Sendable, Hashable {
         throw altered("it has more than \(limits.bytes) bytes")
       }
       guard file.contents.count == entry.bytes,
-        Self.hex(SHA256.hash(data: file.contents)) == entry.sha256
+        Hexadecimal.text(SHA256.hash(data: file.contents)) == entry.sha256
       else { throw altered("\(file.path) is not the file that was signed") }
     }
     guard ordered.contains(where: { $0.path == "job.yml" }) else {
@@ -224,44 +224,14 @@ public struct JobBundle: Sendable, Hashable {
     knowing participants: ParticipantList,
     revocations: RevocationList
   ) throws -> Submitter {
-    guard manifest.project == participants.project else {
-      throw DeploymentError(
-        code: .notAllowed,
-        message: "the job \(name) was signed for the federation \(manifest.project)"
-      )
-    }
-    guard let entry = participants[manifest.submitter], let role = entry.participant.role else {
-      throw DeploymentError(
-        code: .notAllowed,
-        message:
-          "the job \(name) was signed by \(manifest.submitter), who is no user of the federation"
-      )
-    }
-    if let revoked = revocations.entry(for: entry.serial) {
-      throw DeploymentError(
-        code: .notAllowed,
-        message:
-          "the certificate of \(manifest.submitter) was revoked \(revoked.date): \(revoked.reason)"
-      )
-    }
-    guard let bytes = Data(base64Encoded: entry.signingKey),
-      let key = try? Curve25519.Signing.PublicKey(rawRepresentation: bytes),
-      key.isValidSignature(signature, for: Self.context + manifestText)
-    else {
-      throw DeploymentError(
-        code: .altered,
-        message: "the job \(name) does not bear the signature of \(manifest.submitter)"
-      )
-    }
-    return Submitter(
-      name: entry.participant.name,
-      organisation: entry.participant.organisation,
-      role: role
+    try participants.signer(
+      of: Self.context + manifestText,
+      signature,
+      named: manifest.submitter,
+      in: manifest.project,
+      revocations: revocations,
+      subject: "the job \(name)"
     )
-  }
-
-  private static func hex(_ bytes: some Sequence<UInt8>) -> String {
-    bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
   }
 }
 

@@ -30,6 +30,8 @@ public final class SiteJobs: SiteTaskHandler {
     case forgotten(job: String)
     /// Somebody operates the site.
     case operated(String, by: Submitter, isAllowed: Bool)
+    /// The server asks for an operation that nobody has signed, or that was done before.
+    case operationRefused(reason: String)
   }
 
   /// The name under which a site is asked what belongs to no job.
@@ -41,6 +43,7 @@ public final class SiteJobs: SiteTaskHandler {
   private let surroundings: SiteJob.Surroundings
   private let jobs = Mutex<[String: SiteJob]>([:])
   private let taken: TakenJobs
+  private let takenOperations: TakenOperations
   /// What somebody has asked the site to do, by the numbers of the tasks: it is done when the answer has arrived.
   private let operations = Mutex<[Int: SiteOperation]>([:])
   private let started = Date()
@@ -80,6 +83,7 @@ public final class SiteJobs: SiteTaskHandler {
       throw DeploymentError(code: .cannotWrite, message: "the folder \(jobsFolder) cannot be made")
     }
     taken = try TakenJobs(at: self.folder.appending("jobs-taken.txt"))
+    takenOperations = try TakenOperations(at: self.folder.appending("operations-taken.json"))
     surroundings = SiteJob.Surroundings(
       kit: kit,
       revocations: SharedRevocations(kit),
@@ -251,19 +255,7 @@ public final class SiteJobs: SiteTaskHandler {
         headers: ["site": try JSONText.of(description())]
       )
     case .operate:
-      let headers = task.data.headers
-      let person = try knownPerson(JSONText.value(Submitter.self, of: headers["by"] ?? ""))
-      guard
-        let operation = SiteOperation(
-          name: headers["operation"] ?? "",
-          level: headers["level"]
-        )
-      else {
-        throw DeploymentError(code: .invalidArgument, message: "a site cannot do that")
-      }
-      let decision = surroundings.policy.decide(.operate, by: person)
-      try observe(.operated(operation.name, by: person, isAllowed: decision.isAllowed))
-      try decision.require()
+      let operation = try takeOperation(task.data.headers)
       operations.withLock { $0[task.step] = operation }
       return Exchange(.custom("done"))
     default:
@@ -274,21 +266,33 @@ public final class SiteJobs: SiteTaskHandler {
     }
   }
 
-  /// Who asks, as the authority's list has it: the server says no more than a name.
-  private func knownPerson(_ person: Submitter) throws -> Submitter {
-    guard let entry = kit.participants[person.name], let role = entry.participant.role,
-      surroundings.revocations.list.entry(for: entry.serial) == nil
-    else {
-      throw DeploymentError(
-        code: .notAllowed,
-        message: "\(person.name) is no user of the federation, or not any longer"
+  /// An operation that somebody has signed who may operate the site, and that was not done before.
+  private func takeOperation(_ headers: [String: String]) throws -> SiteOperation {
+    let (signed, person): (SignedOperation, Submitter)
+    do {
+      signed = try SignedOperation(
+        text: Data((headers["operation"] ?? "").utf8),
+        signature: Data(base64Encoded: headers["signature"] ?? "") ?? Data()
       )
+      person = try signed.verify(
+        at: kit.participant.name,
+        knowing: kit.participants,
+        revocations: surroundings.revocations.list
+      )
+    } catch {
+      try? observe(.operationRefused(reason: "\(error)"))
+      throw error
     }
-    return Submitter(
-      name: entry.participant.name,
-      organisation: entry.participant.organisation,
-      role: role
-    )
+    let decision = surroundings.policy.decide(.operate, by: person)
+    if decision.isAllowed {
+      do { try takenOperations.take(signed) } catch {
+        try? observe(.operationRefused(reason: "\(error)"))
+        throw error
+      }
+    }
+    try observe(.operated(signed.operation.name, by: person, isAllowed: decision.isAllowed))
+    try decision.require()
+    return signed.operation
   }
 
   /// What the site says of itself.

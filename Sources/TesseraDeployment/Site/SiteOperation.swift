@@ -18,6 +18,12 @@ public enum SiteOperation: Sendable, Hashable {
     }
   }
 
+  /// The level that belongs to it, if one does.
+  public var level: String? {
+    guard case .logLevel(let level) = self else { return nil }
+    return level
+  }
+
   /// The operation of that name, with the level that belongs to it.
   ///
   /// - Returns: `nil` if there is none of that name, or no such level.

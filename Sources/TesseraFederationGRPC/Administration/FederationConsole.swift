@@ -270,19 +270,23 @@ public struct FederationConsole: Sendable {
   /// Ends a site's connection, and gives it no new jobs.
   public func remove(_ site: String) async throws { try await operate(.remove, site) }
 
-  /// Has a site, or the server if none is named, do something.
+  /// Has a site, or the server if none is named, do something; for a site, the user signs it.
   public func operate(_ operation: SiteOperation, at site: String? = nil) async throws {
-    switch operation {
-    case .restart: try await operate(.restart, site ?? "")
-    case .shutdown: try await operate(.shutdown, site ?? "")
-    case .logLevel(let level): try await operate(.logLevel, site ?? "", level)
-    }
+    let signed = try site.map { try SignedOperation(operation, at: $0, signedWith: kit) }
+    let kind: Tessera_Federation_V1_Operation.Kind =
+      switch operation {
+      case .restart: .restart
+      case .shutdown: .shutdown
+      case .logLevel: .logLevel
+      }
+    try await operate(kind, site ?? "", operation.level ?? "", signed)
   }
 
   private func operate(
     _ kind: Tessera_Federation_V1_Operation.Kind,
     _ site: String,
-    _ level: String = ""
+    _ level: String = "",
+    _ signed: SignedOperation? = nil
   ) async throws {
     let _: [String: String] = try await ask(
       .with {
@@ -290,6 +294,8 @@ public struct FederationConsole: Sendable {
           $0.kind = kind
           $0.site = site
           $0.level = level
+          $0.order = signed?.text ?? Data()
+          $0.signature = signed?.signature ?? Data()
         }
       }
     )

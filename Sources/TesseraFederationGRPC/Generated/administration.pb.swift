@@ -230,6 +230,11 @@ nonisolated struct Tessera_Federation_V1_Operation: Sendable {
   /// The level, of LOG_LEVEL.
   var level: String = String()
 
+  /// What the person has signed, and the signature, of RESTART, SHUTDOWN and LOG_LEVEL at a site, which checks them itself.
+  var order: Data = Data()
+
+  var signature: Data = Data()
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   nonisolated enum Kind: SwiftProtobuf.Enum, Swift.CaseIterable {
@@ -764,7 +769,7 @@ nonisolated extension Tessera_Federation_V1_Log: SwiftProtobuf.Message, SwiftPro
 
 nonisolated extension Tessera_Federation_V1_Operation: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Operation"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}site\0\u{1}level\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}site\0\u{1}level\0\u{1}order\0\u{1}signature\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -775,6 +780,8 @@ nonisolated extension Tessera_Federation_V1_Operation: SwiftProtobuf.Message, Sw
       case 1: try { try decoder.decodeSingularEnumField(value: &self.kind) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.site) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.level) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.order) }()
+      case 5: try { try decoder.decodeSingularBytesField(value: &self.signature) }()
       default: break
       }
     }
@@ -790,6 +797,12 @@ nonisolated extension Tessera_Federation_V1_Operation: SwiftProtobuf.Message, Sw
     if !self.level.isEmpty {
       try visitor.visitSingularStringField(value: self.level, fieldNumber: 3)
     }
+    if !self.order.isEmpty {
+      try visitor.visitSingularBytesField(value: self.order, fieldNumber: 4)
+    }
+    if !self.signature.isEmpty {
+      try visitor.visitSingularBytesField(value: self.signature, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -797,6 +810,8 @@ nonisolated extension Tessera_Federation_V1_Operation: SwiftProtobuf.Message, Sw
     if lhs.kind != rhs.kind {return false}
     if lhs.site != rhs.site {return false}
     if lhs.level != rhs.level {return false}
+    if lhs.order != rhs.order {return false}
+    if lhs.signature != rhs.signature {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

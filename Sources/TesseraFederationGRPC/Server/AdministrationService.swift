@@ -111,7 +111,14 @@ struct AdministrationService: Tessera_Federation_V1_Administration.SimpleService
       try await jobs.requireOperation(wanted, by: person)
       operate(wanted)
     } else {
-      try await jobs.operate(wanted, at: site, by: person)
+      let signed = try SignedOperation(text: operation.order, signature: operation.signature)
+      guard signed.operation == wanted, signed.site == site else {
+        throw DeploymentError(
+          code: .invalidArgument,
+          message: "what is asked for is not what was signed"
+        )
+      }
+      try await jobs.operate(signed, by: person)
     }
     return ["done": wanted.name, "at": site.isEmpty ? jobs.serverName : site]
   }

@@ -32,6 +32,7 @@ struct AuditLogTests {
       outcome: .refused(reason: "the policy forbids it")
     ),
     .connectionRefused(address: "10.0.0.9:1", reason: "an unknown certificate"),
+    .operationRefused(reason: "it was done before"),
     .disconnected(name: "north", reason: "the connection was lost"),
     .filterApplied(task, filter: "top-k", owner: .job, passing: .answer),
     .budgetSpent(task, epsilon: 0.125, left: 2, delta: 1e-6),
@@ -211,7 +212,7 @@ struct AuditLogTests {
       ]
     )
     #expect(
-      try problems(lines[..<12]) == [
+      try problems(lines[..<13]) == [
         "2 lines are missing at the end, by the head in \(headPath)"
       ]
     )

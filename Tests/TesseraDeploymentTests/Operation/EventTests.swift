@@ -69,11 +69,13 @@ import Testing
         .accepted(job: "chest-1", by: person), .refused(job: "chest-2", reason: "not signed"),
         .began(job: "chest-1", sites: 3), .forgotten(job: "chest-1"),
         .operated("restart", by: person, isAllowed: false),
+        .operationRefused(reason: "it was done before"),
       ]
       for event in events { DeploymentLog.note(event, by: logger) }
     }
-    #expect(lines.map { $0["level"] } == ["info", "warning", "info", "info", "warning"])
-    #expect(lines.map { $0["job"] } == ["chest-1", "chest-2", "chest-1", "chest-1", nil])
+    #expect(lines.map { $0["level"] } == ["info", "warning", "info", "info", "warning", "warning"])
+    #expect(lines.map { $0["job"] } == ["chest-1", "chest-2", "chest-1", "chest-1", nil, nil])
+    #expect(lines[5]["reason"] == "it was done before")
   }
 
   @Test func whatHappensInRoundsIsCounted() {

@@ -2,6 +2,7 @@ import Foundation
 import SystemPackage
 import TesseraCore
 import TesseraFederation
+import TesseraProvisioning
 import TesseraTesting
 import Testing
 
@@ -123,22 +124,110 @@ import Testing
     }
   }
 
-  @Test func whoOperatesASiteIsWhoTheAuthoritySays() async throws {
-    func restart(as name: String, _ role: String) async -> String {
-      let by = #"{"name":"\#(name)","organisation":"North","role":"\#(role)"}"#
-      let headers = ["operation": "restart", "by": by]
-      return await refusal {
-        _ = try await answer(
-          .operate,
-          step: 3,
-          Exchange(.custom("operation"), headers: headers),
-          of: "tessera"
-        )
-      }
+  @Test func anOperationIsDoneForWhoHasSignedItAndMayHaveItDone() async throws {
+    #expect(try await operate(signed(by: "ada")).contains("may not operate north"))
+    #expect(try await operate(signed(by: "olaf")) == "")
+    #expect(try await operate(signed(.logLevel("debug"), by: "olaf")) == "")
+    let elsewhere = try signed(by: "olaf", at: "south")
+    #expect(await operate(elsewhere).contains("signed for the site south, and not for north"))
+  }
+
+  @Test func theServerCannotMakeAnOperationUp() async throws {
+    // As a server could that knows who may operate the site.
+    let claimed = [
+      "operation": "restart", "by": #"{"name":"olaf","organisation":"North","role":"org-admin"}"#,
+    ]
+    #expect(await operate(claimed).contains("no operation that somebody has signed"))
+    // What ada has signed is not olaf's, and what olaf has signed is what he has signed.
+    let byAda = try signed(by: "ada")
+    let text = String(decoding: byAda.text, as: UTF8.self)
+    for (old, new) in [("ada", "olaf"), ("ada", "nobody"), ("restart", "shutdown")] {
+      let forged = [
+        "operation": text.replacingOccurrences(of: old, with: new),
+        "signature": byAda.signature.base64EncodedString(),
+      ]
+      let refused = await operate(forged)
+      #expect(
+        refused.contains(
+          new == "nobody" ? "who is no user of the federation" : "does not bear the signature of"
+        ),
+        "\(refused)"
+      )
     }
-    // Her certificate says that she is a lead of another organisation.
-    #expect(await restart(as: "ada", "project-admin").contains("may not operate north"))
-    #expect(await restart(as: "nobody", "project-admin").contains("is no user of the federation"))
-    #expect(await restart(as: "olaf", "org-admin") == "")
+    let unsigned = ["operation": text]
+    #expect(await operate(unsigned).contains("no operation that somebody has signed"))
+  }
+
+  @Test func anOperationIsDoneOnceAndSoon() async throws {
+    let wanted = try signed(by: "olaf")
+    #expect(await operate(wanted) == "")
+    #expect(await operate(wanted).contains("was done before"))
+    for seconds in [-301.0, 330] {
+      let late = try signed(by: "olaf", when: Date().addingTimeInterval(seconds))
+      #expect(await operate(late).contains("was signed at"))
+    }
+  }
+
+  @Test func aSiteThatWasStartedAgainKnowsWhatItHasDone() async throws {
+    let place = folder.path.appending("south")
+    let wanted = try signed(by: "olaf")
+    var first: SiteJobs? = try SiteJobs(kits.kit("north"), in: place)
+    #expect(await operate(wanted, first) == "")
+    first = nil
+    let later = try SiteJobs(kits.kit("north"), in: place)
+    #expect(await operate(wanted, later).contains("was done before"))
+    #expect(try await operate(signed(by: "olaf"), later) == "")
+  }
+
+  @Test func whatIsForgottenIsNotDoneAgainWhenTheClockIsSetBack() throws {
+    let taken = try TakenOperations(at: folder.path.appending("taken.json"))
+    let now = Date()
+    let first = try SignedOperation(.restart, at: "north", signedWith: kits.kit("olaf"), at: now)
+    try taken.take(first, at: now)
+    let hour = now.addingTimeInterval(3600)
+    let second = try SignedOperation(.restart, at: "north", signedWith: kits.kit("olaf"), at: hour)
+    try taken.take(second, at: hour)
+    #expect(throws: DeploymentError.self) { try taken.take(first, at: now) }
+    let text = try String(
+      contentsOfFile: folder.path.appending("taken.json").string,
+      encoding: .utf8
+    )
+    #expect(!text.contains(first.digest) && text.contains(second.digest))
+  }
+
+  @Test func whoIsRevokedOperatesNothing() async throws {
+    let wanted = try signed(by: "olaf")
+    var authority = try AuthorityFolder(contentsOf: kits.folder)
+    try authority.revoke("olaf", because: "he has left")
+    #expect(await operate(wanted).contains("the certificate of olaf was revoked"))
+  }
+
+  private func signed(
+    _ operation: SiteOperation = .restart,
+    by name: String,
+    at site: String = "north",
+    when now: Date = Date()
+  ) throws -> SignedOperation {
+    try SignedOperation(operation, at: site, signedWith: kits.kit(name), at: now)
+  }
+
+  private func operate(_ signed: SignedOperation, _ site: SiteJobs? = nil) async -> String {
+    let headers = [
+      "operation": String(decoding: signed.text, as: UTF8.self),
+      "signature": signed.signature.base64EncodedString(),
+    ]
+    return await operate(headers, site)
+  }
+
+  private func operate(_ headers: [String: String], _ site: SiteJobs? = nil) async -> String {
+    let task = SiteTask(
+      step: 3,
+      name: .operate,
+      round: 0,
+      site: own,
+      data: Exchange(.custom("operation"), headers: headers),
+      key: RandomKey(seed: 0)
+    )
+    return await refusal { _ = try await (site ?? jobs).answer(task, of: "tessera") {} }
   }
 }

@@ -130,6 +130,11 @@ extension DeploymentLog {
         "\(person.name) asks for '\(what)': \(isAllowed ? "allowed" : "refused")",
         metadata: ["organisation": "\(person.organisation)", "role": "\(person.role.rawValue)"]
       )
+    case .operationRefused(let reason):
+      logger.warning(
+        "the server asks for what nobody may ask for",
+        metadata: ["reason": "\(reason)"]
+      )
     }
   }
 }
