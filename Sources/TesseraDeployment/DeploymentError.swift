@@ -27,6 +27,7 @@ public struct DeploymentError: Error, Sendable, Hashable, CustomStringConvertibl
       case cannotRead
       case cannotWrite
       case unavailable
+      case unknown
     }
     private var kind: Kind
 
@@ -57,5 +58,7 @@ public struct DeploymentError: Error, Sendable, Hashable, CustomStringConvertibl
     public static var cannotWrite: Self { Self(kind: .cannotWrite) }
     /// Who is asked is not there, or not ready.
     public static var unavailable: Self { Self(kind: .unavailable) }
+    /// Something went wrong that nothing here has a name for.
+    public static var unknown: Self { Self(kind: .unknown) }
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import NIOCore
 import SystemPackage
 import TesseraCore
 import TesseraFederation
@@ -69,6 +70,67 @@ import Testing
         #expect(error.message.contains("another connection"))
       }
       #expect(server.connectedSites == ["site-1"])
+      group.cancelAll()
+    }
+  }
+
+  @Test func aServerHasRoomForSoManyConnectionsAndNoMore() async throws {
+    let loopback = try LoopbackFederation(sites: 2)
+    let (events, observe) = events()
+    let server = try FederationServer(
+      loopback.kit("server"),
+      host: "127.0.0.1",
+      port: 0,
+      connections: 1,
+      observe: observe
+    )
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await server.run() }
+      let port = try await server.port
+      let first = try loopback.site("site-1", port: port, Drawing())
+      let second = try loopback.site("site-2", port: port, Drawing())
+      try await withThrowingTaskGroup(of: Void.self) { sites in
+        sites.addTask { try await first.run() }
+        try await self.first(of: events) { $0.isConnection(of: "site-1") ? () : nil }
+        group.addTask { try await second.run() }
+        let refusal = try await self.first(of: events) {
+          if case .refused(_, let reason) = $0 { reason } else { nil }
+        }
+        #expect(refusal == "there are 1 connections, which is the limit")
+        #expect(server.connectedSites == ["site-1"])
+        sites.cancelAll()
+      }
+      // It has kept trying, and there is room now.
+      try await self.first(of: events) { $0.isConnection(of: "site-2") ? () : nil }
+      group.cancelAll()
+    }
+  }
+
+  @Test func oneCertificateHasFewConnections() async throws {
+    let loopback = try LoopbackFederation(sites: 2)
+    let (events, observe) = events()
+    let server = try loopback.server(observe: observe)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await server.run() }
+      let port = try await server.port
+      let client = try RawClient(loopback.kit("site-1"), port: port)
+      // Each says nothing, and holds its place.
+      for _ in 0..<9 {
+        group.addTask {
+          try await client.connect().executeThenClose { inbound, outbound in
+            try await outbound.write(ByteBuffer(bytes: []))
+            for try await _ in inbound {}
+          }
+        }
+      }
+      let refusal = try await first(of: events) {
+        if case .refused(_, let reason) = $0 { reason } else { nil }
+      }
+      #expect(refusal.contains("site-1 has 8 connections, which is the limit for one certificate"))
+      // Others have places of their own.
+      let other = try loopback.site("site-2", port: port, Drawing())
+      group.addTask { try await other.run() }
+      try await first(of: events) { $0.isConnection(of: "site-2") ? () : nil }
       group.cancelAll()
     }
   }

@@ -24,7 +24,7 @@ extension SiteNetwork {
     patience: Duration,
     observer: (any TransferObserver)? = nil
   ) async throws -> [Int: Result<Exchange, any Error>] {
-    let transport = transport(of: job, to: sites, observer: observer)
+    let transport = transport(of: job, to: sites, observer: observer, answers: .lines)
     let tasks = sites.map {
       SiteTask(
         step: step,

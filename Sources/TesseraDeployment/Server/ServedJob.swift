@@ -183,7 +183,12 @@ struct ServedJob: Sendable {
     defer { Self.writeReport(of: record) }
     _ = try await deployed.run(
       in: record,
-      over: service.network.transport(of: id, to: sites, observer: transfers)
+      over: service.network.transport(
+        of: id,
+        to: sites,
+        observer: transfers,
+        answers: deployed.plan.answerLimit()
+      )
     ) { event in
       try? service.observe(.progress(job: id, event))
       if let shown = JobEvent(event) { service.watchers.tell(shown, of: id) }

@@ -11,11 +11,13 @@ public protocol SiteNetwork: Sendable {
   ///   - job: The job's id: a job that goes on after the server was killed has the same.
   ///   - sites: The sites, named as in their certificates.
   ///   - observer: Is told what travels.
+  ///   - answers: How large answers may be.
   /// - Returns: The transport.
   func transport(
     of job: String,
     to sites: [Site],
-    observer: (any TransferObserver)?
+    observer: (any TransferObserver)?,
+    answers: AnswerLimit?
   ) -> any Transport
 
   /// Tells sites that a job is over: those that are there, and the others when they come.

@@ -98,6 +98,10 @@ public final class SiteJobs: SiteTaskHandler {
     }
   }
 
+  /// How many bytes the contents of all tasks may have together that the site has not done: the memory that it gives to jobs, and
+  /// enough for a job's folder and a small model where that is little.
+  public var largestContent: Int { max(settings.resources.memory, 1 << 30) }
+
   /// What prepares jobs reads data; what belongs to no job waits for nothing.
   public func computes(_ task: SiteTask, of job: String) -> Bool { job != Self.noJob }
 

@@ -12,6 +12,8 @@ public struct AnnouncedTask: Sendable {
   public var key: RandomKey
   /// What to do it with: the server's side has the tensors, the site's side has the chunks that have come.
   public var content: Content
+  /// How many bytes the answer may have, for the server's side; any number if `nil`.
+  public var largestAnswer: Int?
 
   /// What a task is to be done with.
   public enum Content: Sendable {

@@ -157,6 +157,19 @@ public struct SiteDesk: Sendable {
     case .answer(let id, let parcel):
       // Taken before, or withdrawn: either way the site need not keep it.
       guard let assignment = assignments[id] else { return [.send(.receipt(id))] }
+      if let limit = assignment.task.largestAnswer, parcel.byteCount > limit {
+        assignments[id] = nil
+        let error = FederationError(
+          code: .limitExceeded,
+          message: """
+            the answer of \(name) to the task '\(assignment.task.name)' of job \(id.job) has \(parcel.byteCount) bytes; the limit is \
+            \(limit), by the job's model
+            """
+        )
+        return [
+          .send(.receipt(id)), .report(id, .answered(assignment.task.site, .failure(error))),
+        ]
+      }
       if assignment.answer?.parcel != parcel.parcel { assignments[id]?.answer = parcel }
       let missing = assignments[id]?.answer?.missing ?? []
       guard missing.isEmpty else {
@@ -168,16 +181,17 @@ public struct SiteDesk: Sendable {
 
   private mutating func took(_ chunk: ReceivedChunk, of id: TaskID) -> [Action] {
     // What is on its way when a task is withdrawn arrives in vain.
-    guard let assignment = assignments[id], assignments[id]?.answer != nil else { return [] }
+    // No copy of the answer is held meanwhile: the list of what has come would be copied for each chunk.
+    guard assignments[id]?.answer != nil, let site = assignments[id]?.task.site else { return [] }
     do {
       try assignments[id]?.answer?.take(chunk)
     } catch {
       // Its bytes are not those that it announced, or there is no room for them: asking again would not help.
       assignments[id] = nil
-      return [.send(.receipt(id)), .report(id, .answered(assignment.task.site, .failure(error)))]
+      return [.send(.receipt(id)), .report(id, .answered(site, .failure(error)))]
     }
     guard assignments[id]?.answer?.isComplete == true else {
-      return [.report(id, .progressed(assignment.task.site))]
+      return [.report(id, .progressed(site))]
     }
     return finish(id)
   }

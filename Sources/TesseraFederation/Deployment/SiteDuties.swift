@@ -44,15 +44,24 @@ public struct SiteDuties: Sendable {
   private enum Stage {
     /// Its content has not come whole.
     case fetching(AnnouncedTask, IncomingParcel)
-    /// The executor has it.
-    case working(Parcel)
+    /// The executor has it: so many bytes.
+    case working(Parcel, bytes: Int)
     /// There is an answer, or a reason why there is none.
     case done(Parcel, Result<OutgoingParcel, FederationError>)
 
     var parcel: Parcel {
       switch self {
       case .fetching(_, let incoming): incoming.parcel
-      case .working(let parcel), .done(let parcel, _): parcel
+      case .working(let parcel, _), .done(let parcel, _): parcel
+      }
+    }
+
+    /// How many bytes it keeps of what was sent.
+    var bytes: Int {
+      switch self {
+      case .fetching(_, let incoming): incoming.byteCount
+      case .working(_, let bytes): bytes
+      case .done: 0
       }
     }
   }
@@ -62,17 +71,16 @@ public struct SiteDuties: Sendable {
   /// After which time without a sign of life the server is given up.
   public private(set) var patience: Duration?
 
+  /// How many bytes the contents of all tasks may have that are not done.
+  private let largestContent: Int
+
   /// Without tasks, not connected.
-  public init() {}
+  ///
+  /// - Parameter largestContent: How many bytes the contents of all tasks may have together that are not done.
+  public init(largestContent: Int = .max) { self.largestContent = largestContent }
 
   /// The tasks that the site has, for its greeting.
   public var open: [TaskID] { stages.keys.sorted { ($0.job, $0.step) < ($1.job, $1.step) } }
-
-  /// An answer, for those who deliver it.
-  public func answer(to id: TaskID) -> OutgoingParcel? {
-    guard case .done(_, .success(let parcel)) = stages[id] else { return nil }
-    return parcel
-  }
 
   /// Takes an event, and says what follows from it.
   public mutating func handle(_ event: Event) -> [Action] {
@@ -88,7 +96,7 @@ public struct SiteDuties: Sendable {
       guard isConnected, case .working = stages[id] else { return [] }
       return [.send(.progress(id))]
     case .finished(let id, let result):
-      guard case .working(let parcel) = stages[id] else { return [] }
+      guard case .working(let parcel, _) = stages[id] else { return [] }
       stages[id] = .done(parcel, result)
       return isConnected ? [tell(id, result)] : []
     }
@@ -159,6 +167,18 @@ public struct SiteDuties: Sendable {
       }
       if case .working = stage { actions.append(.cancel(id)) }
     }
+    stages[id] = nil
+    let kept = stages.values.reduce(0) { $0 + $1.bytes }
+    guard incoming.byteCount <= largestContent - kept else {
+      let error = FederationError(
+        code: .limitExceeded,
+        message: """
+          the task '\(task.name)' of job \(id.job) for \(task.site.name) has \(incoming.byteCount) bytes, beside \(kept) of others; \
+          the limit is \(largestContent), by the memory that the site gives to jobs
+          """
+      )
+      return actions + [.send(.failure(id, error))]
+    }
     guard incoming.isComplete else {
       stages[id] = .fetching(task, incoming)
       return actions + [.fetch(id, incoming.missing)]
@@ -186,7 +206,7 @@ public struct SiteDuties: Sendable {
   ) -> [Action] {
     do {
       let exchange = try incoming.exchange()
-      stages[id] = .working(incoming.parcel)
+      stages[id] = .working(incoming.parcel, bytes: incoming.byteCount)
       var arrived = SiteTask(
         step: id.step,
         name: task.name,

@@ -30,6 +30,9 @@ struct ServerProgram: AsyncParsableCommand {
   @Option(help: "Seconds without a sign of life after which a connection is given up.")
   var patience: Double = 60
 
+  @Option(help: "How many connections there may be, of sites and people together.")
+  var connections: Int = FederationServer.usualConnections
+
   @OptionGroup var database: DatabaseOptions
   @OptionGroup var options: ProgramOptions
 
@@ -37,6 +40,9 @@ struct ServerProgram: AsyncParsableCommand {
     try await reportingErrors {
       guard (0.1...86_400).contains(patience) else {
         throw ValidationError("--patience must be in 0.1...86400, not \(patience)")
+      }
+      guard (1...1_000_000).contains(connections) else {
+        throw ValidationError("--connections must be in 1...1000000, not \(connections)")
       }
       let kit = try StartupKit(contentsOf: FilePath(kit))
       let (database, patience) = (database.address, patience)
@@ -52,6 +58,7 @@ struct ServerProgram: AsyncParsableCommand {
         host: host,
         port: port,
         patience: .seconds(patience),
+        connections: connections,
         spool: work
       ) { log.note($0, in: audit) }
       let own = database == nil ? try SQLiteJobStore(at: work.appending("jobs.sqlite")) : nil

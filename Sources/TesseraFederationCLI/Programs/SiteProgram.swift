@@ -3,6 +3,7 @@ internal import Foundation
 internal import SystemPackage
 internal import TesseraCommandLine
 internal import TesseraDeployment
+internal import TesseraFederation
 internal import TesseraFederationGRPC
 internal import TesseraProvisioning
 
@@ -50,12 +51,16 @@ struct SiteProgram: AsyncParsableCommand {
       } operate: {
         ending.end($0, log)
       }
+      var limits = ExchangeLimits()
+      limits.bytes = jobs.largestContent
       let site = try FederationSite(
         kit,
         host: address?.host,
         port: address?.port,
         patience: .seconds(patience),
         lanes: lanes ?? ProcessInfo.processInfo.activeProcessorCount,
+        limits: limits,
+        spool: kit.folder.appending("work"),
         handler: jobs
       )
       log.line("\(kit.participant.name) of \(kit.project) starts")

@@ -21,7 +21,7 @@ extension RPCError {
       case .notAllowed: .permissionDenied
       case .alreadyThere: .alreadyExists
       case .unavailable: .unavailable
-      case .cannotRead, .cannotWrite: .internalError
+      case .cannotRead, .cannotWrite, .unknown: .internalError
       default: .invalidArgument
       }
     self.init(
@@ -66,7 +66,12 @@ extension DeploymentError {
         code: name.flatMap(Code.init(name:)) ?? fallback,
         message: error.cause.map { "\(error.message) (\($0))" } ?? error.message
       )
-    default: self.init(code: .cannotRead, message: "\(error)")
+    // What it says may be of anything, and is for the log of where it happened.
+    default:
+      self.init(
+        code: .unknown,
+        message: "something went wrong that has no message of its own: \(type(of: error))"
+      )
     }
   }
 }

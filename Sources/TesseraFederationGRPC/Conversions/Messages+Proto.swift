@@ -97,7 +97,11 @@ extension ServerMessage {
   /// Reads what a server says.
   ///
   /// - Throws: ``FederationError`` if it cannot be.
-  init(_ proto: Tessera_Federation_V1_FromServer, limits: ExchangeLimits) throws {
+  init(
+    _ proto: Tessera_Federation_V1_FromServer,
+    limits: ExchangeLimits,
+    spool: FilePath? = nil
+  ) throws {
     switch proto.event {
     case .welcome(let welcome):
       guard welcome.patience.isFinite, (0.001...1e9).contains(welcome.patience) else {
@@ -107,7 +111,7 @@ extension ServerMessage {
     case .task(let task):
       let content: AnnouncedTask.Content
       do {
-        content = .incoming(try IncomingParcel(task.data, limits: limits))
+        content = .incoming(try IncomingParcel(task.data, limits: limits, spool: spool))
       } catch let error as FederationError {
         content = .unusable(error)
       }

@@ -58,17 +58,24 @@ struct MutualTLS: Sendable {
   /// - Parameters:
   ///   - channel: The connection.
   ///   - patience: How long the handshake, and opening a first call, may take.
+  ///   - places: Where there must be room for it.
   ///   - refused: Is told why a connection comes to nothing.
   /// - Returns: When TLS is in its place.
   func secureServer(
     _ channel: any Channel,
     patience: Duration,
+    places: ConnectionPlaces,
     refused: @escaping @Sendable (_ peer: String, _ reason: String) -> Void
   ) -> EventLoopFuture<Void> {
     let log = ConnectionLog(peer: channel.remoteAddress?.ipAddress ?? "unknown", refused: refused)
+    let place = places.enter(channel)
+    if place == nil { log.say(places.refusal) }
     return channel.eventLoop.makeCompletedFuture {
-      let handler = NIOSSLServerHandler(context: context) { verify($0, $1, refused: log.say) }
-      let deadline = OpeningDeadline(TimeAmount(patience), log: log)
+      let handler = NIOSSLServerHandler(context: context) {
+        verify($0, $1, at: place, refused: log.say)
+      }
+      // Without a place it is closed as soon as it is set up.
+      let deadline = OpeningDeadline(place == nil ? .zero : TimeAmount(patience), log: log)
       let pipeline = channel.pipeline.syncOperations
       try pipeline.addHandlers([handler, deadline], position: .first)
       try pipeline.addHandler(ConnectionErrors(log))
@@ -102,10 +109,11 @@ struct MutualTLS: Sendable {
   private func verify(
     _ chain: [NIOSSLCertificate],
     _ promise: EventLoopPromise<NIOSSLVerificationResult>,
+    at place: ConnectionPlaces.Place?,
     refused: (String) -> Void
   ) {
     let result = Result {
-      _ = try identify(chain)
+      try place?.take(for: identify(chain))
       return NIOSSLVerificationResult.certificateVerified
     }
     if case .failure(let error) = result { refused("\(error)") }

@@ -212,7 +212,8 @@ struct AdministrationService: Tessera_Federation_V1_Administration.SimpleService
   ) async throws -> Document {
     try await refusing {
       let answer = try await body()
-      return .with { $0.json = (try? JSONText.of(answer)) ?? "null" }
+      let json = try JSONText.of(answer)
+      return .with { $0.json = json }
     }
   }
 

@@ -25,6 +25,9 @@ public final class FederationServer: Sendable {
   /// How long who connects may take until a first call: nobody who is nobody holds a place for longer.
   private static let openingTime = Duration.seconds(20)
 
+  /// How many connections a server takes, unless it is told: enough for 1,000 sites that come back at once, and for people.
+  public static let usualConnections = 3000
+
   /// The system's folder for temporary files.
   public static var temporaryFolder: FilePath { FilePath(NSTemporaryDirectory()) }
 
@@ -36,6 +39,8 @@ public final class FederationServer: Sendable {
   ///   - port: The port to listen at; the kit's if `nil`, any free one if 0.
   ///   - patience: After which time without a sign of life a connection is given up.
   ///   - limits: What answers may hold.
+  ///   - connections: How many connections there may be: one for each site, and some for people. With one certificate there may be 8,
+  ///     or 32 of a user.
   ///   - spool: The folder for temporary files that large models lie in, so that they need not be in memory; they are in memory if
   ///     `nil`.
   ///   - observe: Is told what happens to connections, from any thread.
@@ -46,6 +51,7 @@ public final class FederationServer: Sendable {
     port: Int? = nil,
     patience: Duration = .seconds(60),
     limits: ExchangeLimits = ExchangeLimits(),
+    connections: Int = usualConnections,
     spool: FilePath? = temporaryFolder,
     observe: @escaping @Sendable (ServerConnectionEvent) -> Void = { _ in }
   ) throws {
@@ -71,6 +77,7 @@ public final class FederationServer: Sendable {
       observe: observe
     )
     let openingTime = Self.openingTime
+    let places = ConnectionPlaces(limit: connections)
     let address = host ?? "0.0.0.0"
     let number = port ?? kit.participant.port ?? Project.usualPort
     transport = HTTP2ServerTransport.Posix(
@@ -91,7 +98,11 @@ public final class FederationServer: Sendable {
         $0.http2.maxConcurrentStreams = Wire.streamLimit
         $0.channelDebuggingCallbacks.onAcceptHTTP2Stream = OpeningDeadline.noteCall
         $0.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
-          security.secureServer(channel, patience: min(patience, openingTime)) { peer, reason in
+          security.secureServer(
+            channel,
+            patience: min(patience, openingTime),
+            places: places
+          ) { peer, reason in
             observe(.refused(peer: peer, reason: reason))
           }
         }
@@ -163,13 +174,22 @@ extension FederationServer: SiteNetwork {
   ///   - job: The job's id: a job that goes on after the server was killed has the same.
   ///   - sites: The sites, named as in their certificates.
   ///   - observer: Is told what travels.
+  ///   - answers: How large answers may be; as large as the server's limits allow if `nil`.
   /// - Returns: The transport.
   public func transport(
     of job: String,
     to sites: [Site],
-    observer: (any TransferObserver)? = nil
+    observer: (any TransferObserver)? = nil,
+    answers: AnswerLimit? = nil
   ) -> any Transport {
-    NetworkTransport(job: job, sites: sites, desks: desks, spool: spool, observer: observer)
+    NetworkTransport(
+      job: job,
+      sites: sites,
+      desks: desks,
+      spool: spool,
+      observer: observer,
+      answers: answers
+    )
   }
 
   /// Tells the sites that a job is over: those that are there, and the others when they come.

@@ -15,14 +15,17 @@ public struct NetworkTransport: Transport {
   private let job: String
   private let desks: SiteDesks
   private let observer: (any TransferObserver)?
+  private let answers: AnswerLimit?
 
   init(
     job: String,
     sites: [Site],
     desks: SiteDesks,
     spool: FilePath?,
-    observer: (any TransferObserver)? = nil
+    observer: (any TransferObserver)? = nil,
+    answers: AnswerLimit? = nil
   ) {
+    self.answers = answers
     self.observer = observer
     self.spool = spool
     self.job = job
@@ -45,13 +48,14 @@ public struct NetworkTransport: Transport {
           parcel = try OutgoingParcel(task.data)
           parcels = [(task.data, parcel)]
         }
-        let made = AnnouncedTask(
+        var made = AnnouncedTask(
           name: task.name,
           round: task.round,
           site: task.site,
           key: task.key,
           content: .outgoing(parcel)
         )
+        made.largestAnswer = answers?.bytes(forTaskOf: parcel.byteCount)
         announced.append((TaskID(job: job, step: task.step), made))
       } catch {
         report(.answered(task.site, .failure(error)))

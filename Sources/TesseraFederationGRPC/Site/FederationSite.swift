@@ -2,6 +2,7 @@ internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
 internal import NIOCore
 internal import Synchronization
+public import SystemPackage
 public import TesseraFederation
 public import TesseraProvisioning
 
@@ -17,6 +18,7 @@ public struct FederationSite: Sendable {
   private let servers: [ServerTarget]
   private let patience: Duration
   private let limits: ExchangeLimits
+  private let spool: FilePath?
   private let lanes: LanePool
   private let handler: any SiteTaskHandler
 
@@ -28,7 +30,9 @@ public struct FederationSite: Sendable {
   ///   - port: The server's port; the kit's if `nil`.
   ///   - patience: After which time without a sign of life the server is given up.
   ///   - lanes: How many threads compute.
-  ///   - limits: What tasks may hold.
+  ///   - limits: What tasks may hold: one, and all together that are not done.
+  ///   - spool: The folder for temporary files that large tasks lie in, so that they need not be in memory; they are in memory if
+  ///     `nil`.
   ///   - handler: Carries out the tasks.
   /// - Throws: ``ProvisioningError`` if the kit is not a site's, or cannot be used.
   public init(
@@ -38,6 +42,7 @@ public struct FederationSite: Sendable {
     patience: Duration = .seconds(60),
     lanes: Int = 1,
     limits: ExchangeLimits = ExchangeLimits(),
+    spool: FilePath? = nil,
     handler: any SiteTaskHandler
   ) throws {
     let servers = ServerTarget.all(of: kit, host: host, port: port)
@@ -53,6 +58,7 @@ public struct FederationSite: Sendable {
     self.servers = servers
     self.patience = patience
     self.limits = limits
+    self.spool = spool
     self.lanes = LanePool(lanes: lanes)
     self.handler = handler
   }
@@ -80,7 +86,7 @@ public struct FederationSite: Sendable {
   /// - Throws: `CancellationError` when the task is cancelled; ``FederationError`` with code
   ///   ``FederationError/Code/protocolViolation`` if another process attends with the same certificate.
   public func run(observe: @escaping @Sendable (ConnectionEvent) -> Void = { _ in }) async throws {
-    let work = SiteWork(lanes: lanes, handler: handler)
+    let work = SiteWork(lanes: lanes, largestContent: limits.bytes, handler: handler)
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { await work.run() }
       group.addTask { try await connect(work, observe) }
@@ -146,7 +152,8 @@ public struct FederationSite: Sendable {
       patience: patience
     )
     try await withGRPCClient(transport: transport) { client in
-      try await SiteConnection(client: client, work: work, limits: limits).run { difference in
+      let connection = SiteConnection(client: client, work: work, limits: limits, spool: spool)
+      try await connection.run { difference in
         observe(.connected)
         if let difference { observe(.clock(difference: difference)) }
       }

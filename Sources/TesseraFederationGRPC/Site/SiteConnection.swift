@@ -3,6 +3,7 @@ internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
 internal import GRPCProtobuf
 internal import SwiftProtobuf
+internal import SystemPackage
 internal import TesseraFederation
 
 /// One connection of a site to its server: carries what the site's duties say, and tells them what arrives.
@@ -10,6 +11,8 @@ struct SiteConnection: Sendable {
   let client: GRPCClient<HTTP2ClientTransport.Posix>
   let work: SiteWork
   let limits: ExchangeLimits
+  /// The folder that large tasks lie in until they are done; they lie in memory if `nil`.
+  let spool: FilePath?
 
   /// Until the connection is over.
   ///
@@ -21,7 +24,7 @@ struct SiteConnection: Sendable {
     defer { work.disconnect(number) }
     let (outbox, out) = AsyncStream<Tessera_Federation_V1_FromSite>.makeStream()
     out.yield(try SiteMessage.greeting(open: work.open).proto())
-    let (limits, options) = (limits, Self.options)
+    let (limits, spool, options) = (limits, spool, Self.options)
     let service = Tessera_Federation_V1_Work.Client(wrapping: client)
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
@@ -32,7 +35,7 @@ struct SiteConnection: Sendable {
           },
           onResponse: { response in
             for try await proto in response.messages {
-              let message = try ServerMessage(proto, limits: limits)
+              let message = try ServerMessage(proto, limits: limits, spool: spool)
               if case .welcome(let welcome) = proto.event {
                 welcomed(
                   welcome.time == 0

@@ -18,7 +18,7 @@ final class SiteWork: Sendable {
   }
 
   private struct State: Sendable {
-    var duties = SiteDuties()
+    var duties: SiteDuties
     var errands: AsyncThrowingStream<Errand, any Error>.Continuation?
     /// Grows with each connection.
     var connection = 0
@@ -32,13 +32,14 @@ final class SiteWork: Sendable {
     var signs: [TaskID: ContinuousClock.Instant] = [:]
   }
 
-  private let state = Mutex(State())
+  private let state: Mutex<State>
   private let operations: AsyncStream<Operation>
   private let operation: AsyncStream<Operation>.Continuation
   private let lanes: LanePool
   private let handler: any SiteTaskHandler
 
-  init(lanes: LanePool, handler: any SiteTaskHandler) {
+  init(lanes: LanePool, largestContent: Int = .max, handler: any SiteTaskHandler) {
+    state = Mutex(State(duties: SiteDuties(largestContent: largestContent)))
     (operations, operation) = AsyncStream.makeStream()
     self.lanes = lanes
     self.handler = handler

@@ -202,22 +202,6 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: job.string))
   }
 
-  @Test func whoFollowsAJobIsToldEachLineUntilItEnds() async throws {
-    let jobs = folder.path.appending("jobs")
-    let (log, _) = try log(jobs: jobs)
-    let lines = log.follow(job: "a-1")
-    let logger = log.logger("tessera.server")
-    logger.info("one", metadata: ["job": "a-1"])
-    logger.info("other", metadata: ["job": "b-2"])
-    logger.info("two", metadata: ["job": "a-1", "site": "north"])
-    log.finish(job: "a-1")
-    logger.info("late", metadata: ["job": "a-1"])
-    var found: [LogLine] = []
-    for await line in lines { found.append(line) }
-    #expect(found.map(\.message) == ["one", "two"])
-    #expect(found.map(\.site) == [nil, "north"])
-  }
-
   @Test func filesBeginAnewAndTheOldestGo() throws {
     let (log, _) = try log(limits: .init(fileSize: 1000, fileCount: 3))
     let logger = log.logger("tessera")

@@ -199,6 +199,40 @@ import Testing
     #expect(words(desk.handle(.chunk(id, try chunk(1, of: answer, as: 1)))) == [])
   }
 
+  /// One site must not fill the server's disk.
+  @Test func anAnswerThatNoModelOfTheJobNeedsIsRefusedBeforeAnythingOfItIsKept() throws {
+    var desk = desk()
+    var task = try task()
+    task.largestAnswer = 160
+    _ = desk.handle(.assigned(id, task))
+    let larger = desk.handle(.received(.answer(id, try incoming(parcel(41)))))
+    #expect(words(larger) == ["receipt job/4", "job/4 failed north"])
+    guard case .report(_, .answered(_, .failure(let error))) = larger.last else {
+      Issue.record("no report")
+      return
+    }
+    let message = try #require(error as? FederationError).message
+    for part in ["north", "'train'", "job job", "164 bytes", "the limit is 160"] {
+      #expect(message.contains(part), "\(message)")
+    }
+    #expect(words(desk.handle(.chunk(id, try chunk(0, of: parcel(41), as: 0)))) == [])
+    _ = desk.handle(.assigned(id, task))
+    let fitting = desk.handle(.received(.answer(id, try incoming(parcel(40)))))
+    #expect(words(fitting) == ["job/4 progressed north", "wanted job/4 [0, 1, 2]"])
+  }
+
+  @Test func anAnswerMayBeSoMuchLargerThanTheModel() {
+    var limit = AnswerLimit(model: 1000)
+    limit.allowance = 10
+    #expect(limit.bytes(forTaskOf: 0) == 4010)
+    #expect(limit.bytes(forTaskOf: 2000) == 8010)
+    #expect(limit.bytes(forTaskOf: .max) == .max)
+    // Where sites make the first model.
+    limit.model = nil
+    #expect(limit.bytes(forTaskOf: 0) == 4 << 30)
+    #expect(AnswerLimit.lines.bytes(forTaskOf: 1 << 30) == 4 << 20)
+  }
+
   @Test func howMuchOfAnAnswerIsThereOutlivesAConnection() throws {
     var desk = desk()
     _ = desk.handle(.assigned(id, try task()))

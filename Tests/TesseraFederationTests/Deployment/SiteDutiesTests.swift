@@ -70,6 +70,33 @@ import Testing
     }
   }
 
+  /// What a server sends must not fill a site.
+  @Test func tasksTogetherHaveNoMoreBytesThanTheSiteGivesToJobs() throws {
+    var duties = SiteDuties(largestContent: 200)
+    _ = duties.handle(.connected)
+    _ = duties.handle(.received(.welcome(patience: .seconds(9))))
+    let content = try parcel(40)
+    #expect(words(duties.handle(.received(try message(content)))) == ["fetch job/4 [0, 1, 2]"])
+    let next = TaskID(job: "other", step: 9)
+    guard case .task(_, let task) = try message(parcel(20)) else { return }
+    let refused = words(duties.handle(.received(.task(next, task))))
+    #expect(
+      refused == [
+        """
+        failure other/9 the task 'train' of job other for north has 80 bytes, beside 160 of others; the limit is 200, by the memory \
+        that the site gives to jobs
+        """
+      ]
+    )
+    // A task that is at work counts, and one that is done does not.
+    for index in 0..<3 {
+      _ = duties.handle(.chunk(id, try chunk(index, of: content, as: index)))
+    }
+    #expect(words(duties.handle(.received(.task(next, task)))) == refused)
+    _ = duties.handle(.finished(id, .success(content)))
+    #expect(words(duties.handle(.received(.task(next, task)))) == ["fetch other/9 [0, 1]"])
+  }
+
   @Test func aTaskIsFetchedAndThenWorkedAt() throws {
     var duties = connected()
     #expect(duties.patience == .seconds(9))

@@ -79,13 +79,6 @@ public final class DeploymentLog: Sendable {
     return logger
   }
 
-  /// What is said of a job from now on, until ``finish(job:)`` or the end of whoever follows.
-  ///
-  /// Someone who reads slowly misses lines, and the job waits for nobody.
-  public func follow(job: String) -> AsyncStream<LogLine> {
-    jobs?.follow(job) ?? AsyncStream { $0.finish() }
-  }
-
   /// Closes a job's file: nothing more comes, or the job's folder is about to go.
   public func finish(job: String) { jobs?.finish(job) }
 

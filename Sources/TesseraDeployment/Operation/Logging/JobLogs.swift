@@ -12,8 +12,6 @@ final class JobLogs: Sendable {
     var files: [String: LogFile] = [:]
     /// Which were written, the last at the end.
     var order: [String] = []
-    var followers: [String: [Int: AsyncStream<LogLine>.Continuation]] = [:]
-    var nextFollower = 0
   }
 
   private let folder: FilePath
@@ -29,12 +27,10 @@ final class JobLogs: Sendable {
     folder.appending(job).appending("log.jsonl")
   }
 
-  /// The file of a line's job, if that has a folder; those who follow the job are given the line.
+  /// The file of a line's job, if that has a folder.
   func file(for line: LogLine) -> LogFile? {
     // The name is part of a path, and may have come from elsewhere.
     guard let job = line.job, Participant.isName(job) else { return nil }
-    let followers = state.withLock { Array(($0.followers[job] ?? [:]).values) }
-    for follower in followers { follower.yield(line) }
     return state.withLock { state -> LogFile? in
       if let file = state.files[job] {
         if state.order.last != job {
@@ -54,32 +50,11 @@ final class JobLogs: Sendable {
     }
   }
 
-  /// What is said of a job from now on.
-  func follow(_ job: String) -> AsyncStream<LogLine> {
-    let (lines, continuation) = AsyncStream<LogLine>.makeStream(
-      bufferingPolicy: .bufferingNewest(4096)
-    )
-    let number = state.withLock { state in
-      state.nextFollower += 1
-      state.followers[job, default: [:]][state.nextFollower] = continuation
-      return state.nextFollower
-    }
-    continuation.onTermination = { [weak self] _ in
-      self?.state.withLock { state in
-        state.followers[job]?[number] = nil
-        if state.followers[job]?.isEmpty == true { state.followers[job] = nil }
-      }
-    }
-    return lines
-  }
-
-  /// Closes a job's file, and ends it for those who follow.
+  /// Closes a job's file.
   func finish(_ job: String) {
-    let followers = state.withLock { state in
+    state.withLock { state in
       state.files[job] = nil
       state.order.removeAll { $0 == job }
-      return state.followers.removeValue(forKey: job)
     }
-    for follower in followers?.values ?? [:].values { follower.finish() }
   }
 }
