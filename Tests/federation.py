@@ -62,10 +62,10 @@ class Federation:
                 [tessera, "federation", words[0], self.kit(name), *words[1:]],
                 stdout=subprocess.DEVNULL, stderr=log, env=dict(os.environ, **(environment or {})))
 
-    def start(self, name):
+    def start(self, name, *words):
         if name != "server":
             return self.launch(name, "site", "--server", f"127.0.0.1:{self.port}", "--lanes", "1")
-        self.launch(name, "server", "--host", "127.0.0.1", "--port", str(self.port))
+        self.launch(name, "server", "--host", "127.0.0.1", "--port", str(self.port), *words)
         # Whoever asks too early is refused: the port says when it is time.
         while self.processes[name].poll() is None:
             try:

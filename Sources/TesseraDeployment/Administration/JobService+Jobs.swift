@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Synchronization
 public import SystemPackage
 internal import TesseraFederation
 internal import TesseraProvisioning
@@ -92,14 +93,20 @@ extension JobService {
 
   /// The jobs that a person may see, in the order in which they arrived.
   public func jobs(for person: Submitter) throws -> [JobRecord] {
-    try store.jobs().filter { policy.decide(.view, by: person, on: $0).isAllowed }
+    let pauses = pauses.withLock { $0 }
+    return try store.jobs().filter { policy.decide(.view, by: person, on: $0).isAllowed }.map {
+      var job = $0
+      job.paused = pauses[job.id]
+      return job
+    }
   }
 
   /// What is known of a job.
   public func show(_ id: String, for person: Submitter) throws -> JobDetails {
     let job = try job(id, for: .view, by: person, isNoted: false)
     var details = JobDetails(job: job)
-    details.waiting = job.state == .approved ? waitingReasons[id] : nil
+    details.job.paused = pauses.withLock { $0[id] }
+    details.waiting = job.state == .approved ? waitingReasons[id] : details.job.paused
     details.declined = refusals[id] ?? [:]
     details.rounds = rounds(of: id)
     details.rights = Right.allCases.filter { policy.decide($0, by: person, on: job).isAllowed }
@@ -128,6 +135,7 @@ extension JobService {
     if job.state == .approved, let reason = waitingReasons[id] {
       first.append(.waiting(reason: reason))
     }
+    if let reason = pauses.withLock({ $0[id] }) { first.append(.waiting(reason: reason)) }
     guard job.state.isOver else { return watchers.watch(id, after: first) }
     let events = rounds(of: id).map { JobEvent.roundFinished($0) } + first
     return AsyncStream { continuation in
@@ -157,7 +165,15 @@ extension JobService {
     let events = watchers.watch(id, after: [])
     aborted[id] = person.name
     stops[id]?.finish()
-    for await _ in events {}
+    for await event in events {
+      // It is stopped, and that it is over cannot be written down.
+      guard case .waiting = event, let reason = pauses.withLock({ $0[id] }) else { continue }
+      throw DeploymentError(
+        code: .cannotWrite,
+        message:
+          "job \(id) is stopped, and is noted as aborted once the server can write: \(reason)"
+      )
+    }
     return try known(id)
   }
 

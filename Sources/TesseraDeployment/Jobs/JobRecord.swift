@@ -25,6 +25,8 @@ public struct JobRecord: Sendable, Hashable, Codable, Identifiable {
   public var started: Date?
   /// When it ended.
   public var ended: Date?
+  /// Why it does not go on just now, if it pauses because the server cannot write: in answers to people, and not kept.
+  public var paused: String?
 
   /// A job that has just arrived.
   public init(

@@ -3,7 +3,9 @@ internal import TesseraCore
 internal import TesseraFederation
 
 extension SiteNetwork {
-  /// Asks sites for something outside of a job's rounds, and waits as for all else: a sign of life sets the clock back.
+  /// Asks sites for something outside of a job's rounds, and waits as for all else: a sign of life sets a site's clock back.
+  ///
+  /// Each has a clock of its own: one that says nothing is waited for no longer because others do.
   ///
   /// - Parameters:
   ///   - task: What is asked.
@@ -35,21 +37,27 @@ extension SiteNetwork {
         key: RandomKey(seed: 0)
       )
     }
-    let asked = Asked()
+    let asked = Asked(sites)
     await withTaskGroup(of: Void.self) { group in
       group.addTask {
         await transport.ask(tasks) { event in
-          asked.state.withLock {
-            $0.last = .now
-            if case .answered(let site, let result) = event { $0.answers[site.index] = result }
+          asked.state.withLock { state in
+            switch event {
+            case .waiting(let site), .progressed(let site): state.last[site.index] = .now
+            case .answered(let site, let result):
+              state.last[site.index] = nil
+              state.answers[site.index] = result
+            }
           }
         }
       }
       group.addTask {
-        var deadline = asked.state.withLock { $0.last } + patience
-        while ContinuousClock.now < deadline {
-          do { try await ContinuousClock().sleep(until: deadline) } catch { return }
-          deadline = asked.state.withLock { $0.last } + patience
+        while let last = asked.state.withLock({ state in
+          // Who is silent for too long is waited for no longer.
+          state.last = state.last.filter { .now < $0.value + patience }
+          return state.last.values.min()
+        }) {
+          do { try await ContinuousClock().sleep(until: last + patience) } catch { return }
         }
       }
       await group.next()
@@ -73,7 +81,13 @@ extension SiteNetwork {
 private final class Asked: Sendable {
   struct State: Sendable {
     var answers: [Int: Result<Exchange, any Error>] = [:]
-    var last = ContinuousClock.now
+    /// When those that have not answered said something last.
+    var last: [Int: ContinuousClock.Instant]
   }
-  let state = Mutex(State())
+  let state: Mutex<State>
+
+  init(_ sites: [Site]) {
+    let now = ContinuousClock.now
+    state = Mutex(State(last: Dictionary(sites.map { ($0.index, now) }) { $1 }))
+  }
 }

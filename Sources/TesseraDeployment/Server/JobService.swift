@@ -50,6 +50,10 @@ public actor JobService {
   var waitingReasons: [String: String] = [:]
   /// The jobs whose folders here are as new as their copies.
   var current: Set<String> = []
+  /// Why jobs pause: the server cannot write what they come to.
+  nonisolated let pauses = Mutex<[String: String]>([:])
+  /// Jobs that have arrived, and of which could not be noted what the server thinks of them.
+  private var unexamined: Set<String> = []
   /// Why the server cannot go on: what another one would need to take over can be written no longer.
   nonisolated let fault = Mutex<(any Error)?>(nil)
   private var steps = 0
@@ -113,7 +117,7 @@ public actor JobService {
     // What an earlier process has left.
     for job in try store.jobs() where !job.state.isOver {
       switch job.state {
-      case .submitted: try await examine(job.id)
+      case .submitted: unexamined.insert(job.id)
       case .dispatched, .running: event.yield(.start(job: job.id))
       default: break
       }
@@ -128,6 +132,7 @@ public actor JobService {
         case .look:
           // One site that does not answer keeps nobody waiting.
           for site in strangers() { group.addTask { await self.getAcquainted(with: site) } }
+          for job in unexamined { await examineAgain(job) }
           for job in schedule() { group.addTask { await self.carryOut(job) } }
         }
       }
@@ -228,7 +233,10 @@ public actor JobService {
   nonisolated func runFolder(of job: String) -> FilePath { folder(of: job).appending("run") }
 
   /// Sees whether a job that has arrived may run.
-  func examine(_ id: String) async throws {
+  ///
+  /// - Throws: What keeps it from being noted.
+  nonisolated func examine(_ id: String) async throws {
+    let verdict: JobState
     do {
       let bundle = try JobBundle(contentsOf: bundleFolder(of: id))
       let submitter = try bundle.verify(
@@ -241,10 +249,23 @@ public actor JobService {
         components: settings.components
       )
       if job.executor.runsPrograms { try policy.decide(.runExternal, by: submitter).require() }
-      try change(id) { $0.state = .approved }
+      verdict = .approved
     } catch {
-      try change(id) { $0.state = .abandoned(reason: "\(error)") }
+      verdict = .abandoned(reason: "\(error)")
     }
+    do { try change(id) { $0.state = verdict } } catch {
+      // Aborted meanwhile, or tried again when something happens.
+      await examineLater(id)
+      throw error
+    }
+  }
+
+  private func examineLater(_ id: String) { unexamined.insert(id) }
+
+  private func examineAgain(_ id: String) async {
+    unexamined.remove(id)
+    guard (try? store.job(id))??.state == .submitted else { return }
+    do { try await examine(id) } catch { try? observe(.trouble(job: id, "\(error)")) }
   }
 
   /// Changes a job in the store, and tells those who watch.
@@ -313,19 +334,35 @@ public actor JobService {
 
   /// Carries a job out to its end, or until somebody ends it.
   private func carryOut(_ id: String) async {
+    while !Task.isCancelled {
+      let result = await untilStopped(id) { () async -> Result<Void, any Error> in
+        do { return .success(try await ServedJob(id, of: self).run()) } catch {
+          return .failure(error)
+        }
+      }
+      guard let reason = await end(id, result) else { break }
+      pause(id, because: reason)
+      // Nobody says when there is room on a disk.
+      let patience = settings.patience
+      _ = await untilStopped(id) { try? await ContinuousClock().sleep(for: patience) }
+    }
+    event.yield(.look)
+  }
+
+  /// Does something for a job until it is done or somebody ends the job.
+  ///
+  /// - Returns: What has come of it, also when it was ended; `nil` if nothing has.
+  private func untilStopped<Value: Sendable>(
+    _ id: String,
+    _ body: @escaping @Sendable () async -> Value
+  ) async -> Value? {
     let (stop, stopping) = AsyncStream<Never>.makeStream()
     stops[id] = stopping
+    defer { stops[id] = nil }
     // Aborted before it came here.
     if aborted[id] != nil { stopping.finish() }
-    let result: Result<JobState.Outcome, any Error>? = await withTaskGroup(
-      of: Result<JobState.Outcome, any Error>?.self
-    ) { group in
-      group.addTask {
-        do {
-          try await ServedJob(id, of: self).run()
-          return .success(.completed)
-        } catch { return .failure(error) }
-      }
+    return await withTaskGroup(of: Value?.self) { group in
+      group.addTask { await body() }
       group.addTask {
         for await _ in stop {}
         return nil
@@ -336,42 +373,69 @@ public actor JobService {
       let second = await group.next() ?? nil
       return first ?? second
     }
-    stops[id] = nil
-    end(id, result)
-    event.yield(.look)
   }
 
-  private func end(_ id: String, _ result: Result<JobState.Outcome, any Error>?) {
+  /// Notes how a job has ended, if it has.
+  ///
+  /// - Returns: Why it pauses, if the server cannot write.
+  private func end(_ id: String, _ result: Result<Void, any Error>?) async -> String? {
     // The job goes on with the next server, or with this one when it is started again.
-    guard fault.withLock({ $0 == nil }) else { return }
+    guard fault.withLock({ $0 == nil }) else { return nil }
     let outcome: JobState.Outcome
     switch result {
-    case .success(let done)?: outcome = done
-    case .failure(let error)? where !(error is CancellationError) && !Task.isCancelled:
+    case .success?: outcome = .completed
+    case .failure(let error)?
+    where !(error is CancellationError) && !Task.isCancelled && aborted[id] == nil:
+      if WriteFailure.isOne(error) { return "\(error)" }
       outcome = .failed(reason: "\(error)")
     default:
       // The server itself is stopped: the job goes on with the next one.
-      guard let by = aborted[id] else { return }
+      guard let by = aborted[id] else { return nil }
       outcome = .aborted(by: by)
+    }
+    do {
+      let job = try await noteEnd(of: id, outcome)
+      network.end(id, at: job.sites.map(\.name))
+    } catch {
+      if WriteFailure.isOne(error), fault.withLock({ $0 == nil }) { return "\(error)" }
+      try? observe(.trouble(job: id, "\(error)"))
     }
     aborted[id] = nil
     refusals[id] = nil
-    if outcome != .completed {
-      // What its rounds have come to can be had; without it the job is over all the same.
-      try? RunRecord.open(at: runFolder(of: id)).writeLastModel()
-      try? replicate(id)
+    goesOn(id)
+    return nil
+  }
+
+  private nonisolated func noteEnd(
+    of id: String,
+    _ outcome: JobState.Outcome
+  ) async throws -> JobRecord {
+    // What its rounds have come to can be had; without it the job is over all the same.
+    if outcome != .completed { try? RunRecord.open(at: runFolder(of: id)).writeLastModel() }
+    // Before the store says that it is over: what it has made is there then, whoever is asked.
+    try replicate(id)
+    return try change(id) {
+      $0.state = .finished(outcome)
+      $0.ended = Date()
     }
-    do {
-      // Before the store says that it is over: what it has made is there then, whoever is asked.
-      try replicate(id)
-      let job = try change(id) {
-        $0.state = .finished(outcome)
-        $0.ended = Date()
-      }
-      network.end(id, at: job.sites.map(\.name))
-    } catch {
-      try? observe(.trouble(job: id, "\(error)"))
+  }
+
+  /// Says that a job does not go on for a while.
+  private func pause(_ id: String, because reason: String) {
+    let words = "it pauses, and is tried again every \(settings.patience): \(reason)"
+    let isNew = pauses.withLock { pauses in
+      defer { pauses[id] = words }
+      return pauses[id] != words
     }
+    // It would be said each time.
+    if isNew { try? observe(.jobPaused(job: id, reason: reason)) }
+    watchers.tell(.waiting(reason: words), of: id)
+  }
+
+  /// Says that a job that has paused goes on.
+  nonisolated func goesOn(_ id: String) {
+    guard pauses.withLock({ $0.removeValue(forKey: id) }) != nil else { return }
+    try? observe(.jobGoesOn(job: id))
   }
 
   /// Notes that a site does not want a job.
@@ -399,6 +463,10 @@ public enum ServerEvent: Sendable {
   case roundFinished(job: String, JobEvent.RoundSummary)
   /// Somebody asked for something.
   case asked(String, by: Submitter, PolicyDecision)
+  /// A job does not go on, because the server cannot write; it is tried again.
+  case jobPaused(job: String, reason: String)
+  /// A job goes on that has paused, or it is over.
+  case jobGoesOn(job: String)
   /// Something went wrong that ends nothing.
   case trouble(job: String?, String)
 

@@ -180,16 +180,22 @@ struct ServedJob: Sendable {
       }
     }
     let (id, service, rounds, transfers) = (id, service, job.workflow.rounds, transfers)
-    defer { Self.writeReport(of: record) }
-    _ = try await deployed.run(
-      in: record,
-      over: service.network.transport(
+    let failure = FirstFailure()
+    let transport = KeepingTransport(
+      base: service.network.transport(
         of: id,
         to: sites,
         observer: transfers,
-        answers: deployed.plan.answerLimit()
-      )
+        answers: try deployed.plan.answerLimit()
+      ),
+      failure: failure
+    )
+    defer { Self.writeReport(of: record) }
+    _ = try await deployed.run(
+      in: record,
+      over: transport
     ) { event in
+      if case .asked = event { service.goesOn(id) }
       try? service.observe(.progress(job: id, event))
       if let shown = JobEvent(event) { service.watchers.tell(shown, of: id) }
     } resumed: { done in
@@ -203,6 +209,8 @@ struct ServedJob: Sendable {
       try service.observe(.roundFinished(job: id, summary))
       service.watchers.tell(.roundFinished(summary), of: id)
     } journal: { event in
+      // A round goes on without a site that has not answered, but not without what the server could not keep.
+      if case .answerRefused = event { try failure.check() }
       try transfers.note(event)
     } willSave: { round in
       try transfers.willSave(round: round)

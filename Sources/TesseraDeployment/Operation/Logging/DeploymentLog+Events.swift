@@ -39,6 +39,13 @@ extension DeploymentLog {
         "\(person.name) asks for '\(what)': \(decision.isAllowed ? "allowed" : "refused")",
         metadata: metadata
       )
+    case .jobPaused(let job, let reason):
+      logger.error(
+        "the job pauses: the server cannot write",
+        metadata: ["job": "\(job)", "reason": "\(reason)"]
+      )
+    case .jobGoesOn(let job):
+      logger.notice("the job has paused no longer", metadata: ["job": "\(job)"])
     case .trouble(let job, let text):
       logger.error("\(text)", metadata: job.map { ["job": "\($0)"] })
     }

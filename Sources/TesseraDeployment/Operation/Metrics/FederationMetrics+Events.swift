@@ -15,6 +15,8 @@ extension FederationMetrics {
       finishRound(after: round.seconds, of: job)
       openTasks.set(0, [job])
     case .jobChanged(let job): if job.state.isOver { openTasks.set(0, [job.id]) }
+    case .jobPaused(let job, _): pausedJobs.set(1, [job])
+    case .jobGoesOn(let job): pausedJobs.set(0, [job])
     case .tasksGiven, .answerAccepted, .answerRefused, .roundWillBeSaved, .asked, .trouble: break
     }
   }

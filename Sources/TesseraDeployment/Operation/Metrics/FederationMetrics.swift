@@ -17,6 +17,8 @@ public struct FederationMetrics: Sendable {
   public let refusedConnections: MetricsRegistry.Counter
   /// Jobs, by `state`.
   public let jobs: MetricsRegistry.Gauge
+  /// Whether a job pauses because the server cannot write, by `job`: 1 or 0.
+  public let pausedJobs: MetricsRegistry.Gauge
   /// Rounds that are done, by `job`.
   public let rounds: MetricsRegistry.Counter
   /// How long rounds take, by `job`.
@@ -50,6 +52,11 @@ public struct FederationMetrics: Sendable {
       "How often somebody was not let in, or what it sent was not taken."
     )
     jobs = registry.gauge("tessera_jobs", "Jobs, by their state.", labels: ["state"])
+    pausedJobs = registry.gauge(
+      "tessera_job_paused",
+      "Whether a job pauses because the server cannot write: 1 or 0.",
+      labels: ["job"]
+    )
     rounds = registry.counter("tessera_rounds_total", "Rounds that are done.", labels: ["job"])
     roundSeconds = registry.histogram(
       "tessera_round_seconds",

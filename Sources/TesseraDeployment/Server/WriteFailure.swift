@@ -1,0 +1,45 @@
+internal import Foundation
+internal import SystemPackage
+internal import TesseraCore
+internal import TesseraFederation
+internal import TesseraRun
+
+/// Tells what a job has done wrong from what it cannot do because its server cannot write.
+enum WriteFailure {
+  /// Whether an error says that this machine could not write a file: for want of room, as a rule. A job pauses then, and does not
+  /// fail: nothing is wrong with it.
+  static func isOne(_ error: any Error) -> Bool {
+    switch error {
+    case let error as RunError: error.code == .cannotWrite
+    case let error as DeploymentError: error.code == .cannotWrite
+    // Of files that cannot be read, too, which no waiting mends.
+    case let error as TensorError:
+      error.code == .fileSystem
+        && ["cannot write", "cannot make"].contains { error.message.hasPrefix($0) }
+    case let error as Errno:
+      [.noSpace, .diskQuotaExceeded, .fileTooLarge, .ioError].contains(error)
+    case let error as CocoaError:
+      [.fileWriteOutOfSpace, .fileWriteUnknown, .fileWriteNoPermission].contains(error.code)
+    default: false
+    }
+  }
+}
+
+/// Carries a job's tasks as another transport does, and remembers when an answer could not be kept: that is the server's failure,
+/// and not the site's.
+struct KeepingTransport: Transport {
+  let base: any Transport
+  let failure: FirstFailure
+
+  var sites: [Site] { base.sites }
+  var spool: FilePath? { base.spool }
+
+  func ask(_ tasks: [SiteTask], report: @escaping @Sendable (SiteEvent) -> Void) async {
+    await base.ask(tasks) { event in
+      if case .answered(_, .failure(let error)) = event, WriteFailure.isOne(error) {
+        failure.note(error)
+      }
+      report(event)
+    }
+  }
+}
