@@ -4,48 +4,60 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int start(
-    pid_t *id, const char *file, char *const arguments[], char *const environment[], const char *folder, int output,
-    posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes) {
-  int code = posix_spawn_file_actions_addchdir_np(actions, folder);
-  if (!code) code = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
-  if (!code) code = posix_spawn_file_actions_adddup2(actions, output, 1);
-  if (!code) code = posix_spawn_file_actions_adddup2(actions, output, 2);
-  // Connections of the site, and other programs' files, are none of its business.
-  if (!code) code = posix_spawn_file_actions_addclosefrom_np(actions, 3);
-  sigset_t none, all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  if (!code) code = posix_spawnattr_setsigmask(attributes, &none);
+// What the new process makes of itself, up to the program. Its memory is the site's until then: nothing here may allocate, lock or
+// return to it. Returns the error's number if it comes back.
+static int become(
+    pid_t parent, const char *file, char *const arguments[], char *const environment[], const char *folder, int output) {
   // What the site ignores, the program does not.
-  if (!code) code = posix_spawnattr_setsigdefault(attributes, &all);
-  if (!code) code = posix_spawnattr_setpgroup(attributes, 0);
-  if (!code) {
-    code = posix_spawnattr_setflags(
-        attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
+  if (setpgid(0, 0)) return errno;
+  // A trainer does not outlive its site, however that ends. The signal comes when the thread ends that has started it.
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL)) return errno;
+  if (getppid() != parent) return ESRCH;
+  if (chdir(folder)) return errno;
+  int nothing = open("/dev/null", O_RDONLY);
+  if (nothing < 0 || dup2(nothing, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0) return errno;
+  // Connections of the site, and other programs' files, are none of its business.
+  if (close_range(3, ~0U, 0)) {
+    long most = sysconf(_SC_OPEN_MAX);
+    for (int number = 3; number < (most > 0 ? most : 65536); number++) close(number);
   }
-  return code ? code : posix_spawn(id, file, actions, attributes, arguments, environment);
+  sigset_t none;
+  sigemptyset(&none);
+  if (sigprocmask(SIG_SETMASK, &none, NULL)) return errno;
+  execve(file, arguments, environment);
+  return errno;
 }
 
 int tessera_start_process(
     pid_t *id, const char *file, char *const arguments[], char *const environment[], const char *folder, int output) {
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  int code = posix_spawn_file_actions_init(&actions);
+  sigset_t all, before;
+  sigfillset(&all);
+  // No handler of the site's runs in the new process.
+  int code = pthread_sigmask(SIG_SETMASK, &all, &before);
   if (code) return code;
-  code = posix_spawnattr_init(&attributes);
-  if (!code) {
-    code = start(id, file, arguments, environment, folder, output, &actions, &attributes);
-    posix_spawnattr_destroy(&attributes);
+  pid_t parent = getpid();
+  volatile int failure = 0;
+  // posix_spawn has no way to tie a process to its parent's life. The parent waits until the program has begun, or failed to.
+  pid_t child = vfork();
+  if (!child) {
+    failure = become(parent, file, arguments, environment, folder, output);
+    _exit(127);
   }
-  posix_spawn_file_actions_destroy(&actions);
+  code = child < 0 ? errno : failure;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (code && child > 0) {
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
+    }
+  }
+  if (!code) *id = child;
   return code;
 }
 
@@ -81,6 +93,17 @@ int tessera_accept(int listener) {
   if (!getsockopt(accepted, SOL_SOCKET, SO_PEERCRED, &peer, &size) && peer.uid == geteuid()) return accepted;
   close(accepted);
   errno = EPERM;
+  return -1;
+}
+
+int tessera_output_pipe(int ends[2]) {
+  if (pipe2(ends, O_CLOEXEC)) return -1;
+  // Who reads does not wait; who writes does, as programs expect.
+  if (!fcntl(ends[0], F_SETFL, O_NONBLOCK)) return 0;
+  int code = errno;
+  close(ends[0]);
+  close(ends[1]);
+  errno = code;
   return -1;
 }
 

@@ -26,6 +26,59 @@ import Testing
   /// A job that lasts until somebody ends it.
   static let endless = job("endless", rounds: 10_000)
 
+  /// A farewell that went with a connection that was dying, as a site's kill can leave it.
+  @Test func whatASiteHasKeptOfAJobThatIsOverGoesWhenItComes() async throws {
+    let loopback = try LoopbackFederation(sites: 2, withData: true)
+    let left = loopback.folder.appending("kits/site-1/work/jobs/shapes-0a1b2c")
+    try FileManager.default.createDirectory(
+      atPath: left.appending("files").string,
+      withIntermediateDirectories: true
+    )
+    try await RunningFederation.run(loopback) { federation in
+      try await federation.console(as: "root") { console in
+        while try await console.sites().contains(where: { !$0.isConnected }) {}
+        while try await console.site("site-1").description?.jobs != [] {}
+        // One that goes on stays.
+        let job = try await console.submit(federation.folder("endless", Self.endless))
+        try await console.watch(job.id) { event in
+          guard case .roundFinished(let round) = event, round.round == 2 else { return }
+          #expect(try await console.site("site-1").description?.jobs == [job.id])
+          _ = try await console.abort(job.id)
+        }
+        while try await console.site("site-1").description?.jobs != [] {}
+      }
+    }
+    let rest = try FileManager.default.contentsOfDirectory(
+      atPath: left.removingLastComponent().string
+    )
+    #expect(rest.isEmpty, "\(rest)")
+  }
+
+  /// What a site remembers of rounds that are saved is not asked for again.
+  @Test func aSiteKeepsNoMoreOfItsMemoryThanARoundThatIsRepeatedNeeds() async throws {
+    let loopback = try LoopbackFederation(sites: 2, withData: true)
+    try await RunningFederation.run(loopback) { federation in
+      let text = Self.job(rounds: 8).replacingOccurrences(
+        of: "type: fedavg",
+        with: "type: scaffold"
+      ).replacingOccurrences(of: "epochs: 1", with: "epochs: 1, algorithm: scaffold")
+      let folder = try federation.folder("shapes", text)
+      try await federation.console { console in
+        let job = try await console.submit(folder)
+        let largest = Mutex(0)
+        let place = loopback.folder.appending("kits/site-1/work/jobs/\(job.id)/memory").string
+        try await console.watch(job.id) { event in
+          guard case .roundFinished = event else { return }
+          let count = try? FileManager.default.contentsOfDirectory(atPath: place).count
+          largest.withLock { $0 = max($0, count ?? 0) }
+        }
+        let end = try await console.show(job.id)
+        #expect(end.job.state == .finished(.completed), "\(end.job.state)")
+        #expect((1...3).contains(largest.withLock { $0 }), "\(largest.withLock { $0 })")
+      }
+    }
+  }
+
   @Test func aJobHasTheBitsOfItsSimulation() async throws {
     let digest = try await RunningFederation.run { federation in
       let folder = try federation.folder("shapes", Self.job())

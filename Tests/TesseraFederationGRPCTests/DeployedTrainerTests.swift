@@ -28,7 +28,8 @@ import Testing
   private static func folder(
     _ federation: RunningFederation,
     rounds: Int,
-    notes: FilePath
+    notes: FilePath,
+    script: String = script
   ) throws -> FilePath {
     let prefix = ProcessInfo.processInfo.environment["TESSERA_PREFIX"] ?? "/opt/tessera"
     var root = FilePath(#filePath)
@@ -202,6 +203,55 @@ import Testing
             try await Task.sleep(for: .milliseconds(20))
           }
         }
+      }
+    }
+  }
+
+  /// It has answered, and would have some seconds to save what it likes were the job over by itself.
+  @Test func anAbortEndsProgramsThatWaitForTheirNextTask() async throws {
+    let loopback = try Self.permissive()
+    let notes = loopback.folder.appending("notes")
+    let script = """
+      import os, signal, time
+      import numpy as np
+      import tessera_client
+      site = tessera_client.init()
+      with open(os.path.join(os.environ["NOTES"], site.name), "a") as file:
+          file.write(f"{os.getpid()}\\n")
+      signal.signal(signal.SIGTERM, signal.SIG_IGN)
+      def train(model):
+          if site.index == 0:
+              time.sleep(600)
+          return {"a": model.parameters["a"]}
+      try:
+          site.serve(train=train, initialize=lambda model: {"a": np.zeros(1)})
+      finally:
+          time.sleep(600)
+      """
+    try await RunningFederation.run(loopback) { federation in
+      let folder = try Self.folder(federation, rounds: 3, notes: notes, script: script)
+      try await federation.console { console in
+        let job = try await console.submit(folder)
+        let start = Mutex(ContinuousClock.now)
+        let isTraining = Mutex(false)
+        try await console.watch(job.id) { event in
+          switch event {
+          case .asked("train", _, _): isTraining.withLock { $0 = true }
+          case .answered("site-2", _) where isTraining.withLock { $0 }:
+            start.withLock { $0 = .now }
+            _ = try await console.abort(job.id)
+          default: break
+          }
+        }
+        for site in ["site-1", "site-2"] {
+          let processes = Self.processes(notes, site)
+          #expect(processes.count == 1)
+          while processes.contains(where: Self.isAlive) {
+            try await Task.sleep(for: .milliseconds(20))
+          }
+        }
+        // A second is the most there should be; 6 s it would take otherwise.
+        #expect(ContinuousClock.now - start.withLock { $0 } < .seconds(4))
       }
     }
   }

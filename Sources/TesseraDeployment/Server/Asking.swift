@@ -43,7 +43,8 @@ extension SiteNetwork {
         await transport.ask(tasks) { event in
           asked.state.withLock { state in
             switch event {
-            case .waiting(let site), .progressed(let site): state.last[site.index] = .now
+            case .waiting(let site), .progressed(let site):
+              if state.last[site.index] != nil { state.last[site.index] = .now }
             case .answered(let site, let result):
               state.last[site.index] = nil
               state.answers[site.index] = result

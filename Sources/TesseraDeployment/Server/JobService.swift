@@ -61,6 +61,7 @@ public actor JobService {
   private enum Event: Sendable {
     case look
     case start(job: String)
+    case holds(site: String, jobs: [String])
     case stop(any Error)
   }
   private let events: AsyncStream<Event>
@@ -97,6 +98,8 @@ public actor JobService {
     revocations = SharedRevocations(kit)
     self.folder = folder ?? kit.folder.appending("work").appending("jobs")
     (events, event) = AsyncStream.makeStream()
+    // Sites may come before ``run()`` looks.
+    network.whenSitesHold { [event] in event.yield(.holds(site: $0, jobs: $1)) }
     do {
       try FileManager.default.createDirectory(
         atPath: self.folder.string,
@@ -128,6 +131,8 @@ public actor JobService {
       for await event in events {
         switch event {
         case .stop(let error): throw error
+        case .holds(let site, let jobs):
+          group.addTask { await self.bidFarewell(to: site, of: jobs) }
         case .start(let job): group.addTask { await self.carryOut(job) }
         case .look:
           // One site that does not answer keeps nobody waiting.
@@ -205,6 +210,22 @@ public actor JobService {
       throw DeploymentError(code: .unavailable, message: "the site \(site) does not answer")
     }
     return try answer.get()
+  }
+
+  /// Tells a site which of the jobs that it keeps something of are over: what it was told before may have gone with a connection.
+  nonisolated private func bidFarewell(to site: String, of jobs: [String]) async {
+    for id in jobs where SiteJobs.isID(id) {
+      do {
+        let job = try store.job(id)
+        let isAborted = if case .finished(.aborted)? = job?.state { true } else { false }
+        // One that runs without the site is over for it.
+        let isWithout = job?.state == .running && job?.sites.contains { $0.name == site } == false
+        guard job?.state.isOver ?? true || isWithout else { continue }
+        network.end(id, at: [site], isAborted: isAborted)
+      } catch {
+        try? observe(.trouble(job: id, "\(error)"))
+      }
+    }
   }
 
   /// The sites, for the scheduler.
@@ -395,7 +416,7 @@ public actor JobService {
     }
     do {
       let job = try await noteEnd(of: id, outcome)
-      network.end(id, at: job.sites.map(\.name))
+      network.end(id, at: job.sites.map(\.name), isAborted: aborted[id] != nil)
     } catch {
       if WriteFailure.isOne(error), fault.withLock({ $0 == nil }) { return "\(error)" }
       try? observe(.trouble(job: id, "\(error)"))

@@ -35,6 +35,9 @@ struct ServedJob: Sendable {
     } else {
       roster = try await prepare(job, bundle, record)
     }
+    // Who has the job's folder, and takes no part in it.
+    let without = Set(record.sites.map(\.name)).subtracting(roster.sites.map(\.name))
+    service.network.end(id, at: without.sorted(), isAborted: false)
     try await runRounds(of: job, from: bundle, with: roster)
   }
 

@@ -21,7 +21,15 @@ public protocol SiteNetwork: Sendable {
   ) -> any Transport
 
   /// Tells sites that a job is over: those that are there, and the others when they come.
-  func end(_ job: String, at sites: [String])
+  ///
+  /// - Parameters:
+  ///   - job: The job's id.
+  ///   - sites: Who is told.
+  ///   - isAborted: Whether somebody has ended it before its time.
+  func end(_ job: String, at sites: [String], isAborted: Bool)
+
+  /// Calls somebody when a site that comes tells which jobs it keeps something of, from any thread; only the last one that asked.
+  func whenSitesHold(_ observer: @escaping @Sendable (_ site: String, _ jobs: [String]) -> Void)
 
   /// Ends a site's connection; the tasks that it has have failed.
   func remove(_ site: String, because reason: String)

@@ -6,8 +6,9 @@ internal import TesseraRun
 
 /// Tells what a job has done wrong from what it cannot do because its server cannot write.
 enum WriteFailure {
-  /// Whether an error says that this machine could not write a file: for want of room, as a rule. A job pauses then, and does not
-  /// fail: nothing is wrong with it.
+  /// Whether an error says that this machine could not write a file: for want of room, as a rule.
+  ///
+  /// A job pauses then, and does not fail: nothing is wrong with it.
   static func isOne(_ error: any Error) -> Bool {
     switch error {
     case let error as RunError: error.code == .cannotWrite

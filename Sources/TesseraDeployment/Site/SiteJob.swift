@@ -17,6 +17,9 @@ final class SiteJob: Sendable {
     var data: LocalData
     var roster: JobRoster?
     var worker: SiteWorker?
+    var memories: FolderSiteMemories?
+    /// The last round of which a task has come, to this process.
+    var round: Int?
   }
 
   /// The site's, all of whose jobs share it.
@@ -101,7 +104,7 @@ final class SiteJob: Sendable {
   func begin(_ roster: JobRoster) throws {
     try state.withLock { state in
       if state.roster == roster, state.worker != nil { return }
-      state.worker = try worker(for: state, roster)
+      (state.worker, state.memories) = try worker(for: state, roster)
       state.roster = roster
       try JSONFile.write(roster, to: rosterFile)
     }
@@ -116,9 +119,9 @@ final class SiteJob: Sendable {
       guard let roster = try JSONFile.read(JobRoster.self, from: rosterFile) else {
         throw DeploymentError(code: .notFound, message: "job \(id) has not begun here")
       }
-      let made = try worker(for: state, roster)
+      let (made, memories) = try worker(for: state, roster)
       state.roster = roster
-      state.worker = made
+      (state.worker, state.memories) = (made, memories)
       return made
     }
   }
@@ -139,15 +142,43 @@ final class SiteJob: Sendable {
     }
   }
 
+  /// Removes what of the site's memory no repetition of a task can ask for.
+  ///
+  /// A server that was killed does the round again that was under way, from the memory as of before it, whether answers of it were
+  /// taken or not: receipts settle nothing. It has saved a round when it asks for something in the next; what was kept before then
+  /// goes. FedBuff's tasks of earlier rounds are repeated beside those of later ones, and of such a job all stays until it is over.
+  func settle(before task: SiteTask) {
+    state.withLock { state in
+      guard !(state.job.workflow is FedBuff) else { return }
+      // A process that has just started does not know whether it is the first of its round.
+      if let round = state.round, task.round > round { state.memories?.settle(at: task.step - 1) }
+      state.round = max(state.round ?? task.round, task.round)
+    }
+  }
+
+  /// Ends the programs of a job that somebody has ended, and waits until they are gone.
+  func abort() async {
+    guard let worker = state.withLock({ $0.worker }) else { return }
+    await withTaskGroup(of: Void.self) { group in
+      // Those who are told so by a task that is cancelled make it short.
+      group.addTask { await worker.close() }
+      group.cancelAll()
+    }
+  }
+
   private var rosterFile: FilePath { folder.appending("roster.json") }
 
-  private func worker(for state: State, _ roster: JobRoster) throws -> SiteWorker {
+  private func worker(
+    for state: State,
+    _ roster: JobRoster
+  ) throws -> (SiteWorker, FolderSiteMemories) {
     let kit = place.kit
     guard let index = roster.members.firstIndex(where: { $0.name == kit.participant.name }) else {
       throw DeploymentError(code: .notAllowed, message: "the site is not among those of job \(id)")
     }
+    let memories = try FolderSiteMemories(in: folder.appending("memory"))
     var own = SitePlace(
-      memories: try FolderSiteMemories(in: folder.appending("memory")),
+      memories: memories,
       ledgers: place.ledgers,
       secrets: try .held(secret())
     )
@@ -163,7 +194,8 @@ final class SiteJob: Sendable {
     let (id, failed, decided) = (id, place.failed, place.decided)
     own.failed = { failed(id, $0, $1) }
     own.decided = { try decided(id, $0, $1) }
-    return try JobAtSite(state.job, data: state.data, index: index, roster: roster, at: own).worker
+    let site = try JobAtSite(state.job, data: state.data, index: index, roster: roster, at: own)
+    return (site.worker, memories)
   }
 
   /// What noise that protects comes from: kept, so that a task that is repeated is answered with the same bits.
@@ -186,9 +218,6 @@ final class SiteJob: Sendable {
       peers: peers
     )
   }
-
-  /// Removes all that the job has left.
-  func remove() { try? FileManager.default.removeItem(atPath: folder.string) }
 }
 
 extension ParticipantList {

@@ -41,7 +41,7 @@ public final class SiteJobs: SiteTaskHandler {
   private let settings: SiteSettings
   private let folder: FilePath
   private let surroundings: SiteJob.Surroundings
-  private let jobs = Mutex<[String: SiteJob]>([:])
+  private let known = Mutex<[String: SiteJob]>([:])
   private let taken: TakenJobs
   private let takenOperations: TakenOperations
   /// What somebody has asked the site to do, by the numbers of the tasks: it is done when the answer has arrived.
@@ -81,6 +81,11 @@ public final class SiteJobs: SiteTaskHandler {
       )
     } catch {
       throw DeploymentError(code: .cannotWrite, message: "the folder \(jobsFolder) cannot be made")
+    }
+    // What a kill has left.
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: jobsFolder.string)) ?? []
+    where name.hasPrefix(Self.gone) {
+      try? FileManager.default.removeItem(atPath: jobsFolder.appending(name).string)
     }
     taken = try TakenJobs(at: self.folder.appending("jobs-taken.txt"))
     takenOperations = try TakenOperations(at: self.folder.appending("operations-taken.json"))
@@ -122,6 +127,7 @@ public final class SiteJobs: SiteTaskHandler {
           let known = try site(job)
           let worker = try known.worker()
           try known.require(own: task)
+          known.settle(before: task)
           return worker
         }
         // It tells itself what keeps it from answering.
@@ -158,16 +164,31 @@ public final class SiteJobs: SiteTaskHandler {
     }
   }
 
-  /// Forgets a job: its folder goes.
-  public func forget(_ job: String) async {
-    let known = jobs.withLock { $0.removeValue(forKey: job) }
-    if let known {
-      known.remove()
-    } else if Self.isID(job) {
-      try? FileManager.default.removeItem(atPath: folder(of: job).string)
+  /// Forgets a job: its programs end, and its folder goes.
+  public func forget(_ job: String, isAborted: Bool) async -> (@Sendable () async -> Void)? {
+    let known = known.withLock { $0.removeValue(forKey: job) }
+    var gone: FilePath?
+    if Self.isID(job) {
+      // Out of the way at once: a job may come under the same name.
+      let place = folder.appending("jobs").appending("\(Self.gone)\(UUID().uuidString)")
+      if rename(folder(of: job).string, place.string) == 0 { gone = place }
     }
     try? observe(.forgotten(job: job))
+    return { [gone] in
+      if isAborted { await known?.abort() }
+      if let gone { try? FileManager.default.removeItem(atPath: gone.string) }
+    }
   }
+
+  /// The jobs of which there is a folder.
+  public var jobs: [String] {
+    let names =
+      (try? FileManager.default.contentsOfDirectory(atPath: folder.appending("jobs").string)) ?? []
+    return names.filter(Self.isID).sorted()
+  }
+
+  /// What the folders of jobs are called that are over, until they are removed.
+  private static let gone = ".gone-"
 
   // MARK: Jobs
 
@@ -206,11 +227,11 @@ public final class SiteJobs: SiteTaskHandler {
       try? FileManager.default.removeItem(atPath: folder(of: id).string)
       let job = try SiteJob(id, bundle, in: folder(of: id), at: surroundings)
       try observe(.accepted(job: id, by: job.submitter))
-      jobs.withLock { $0[id] = job }
+      known.withLock { $0[id] = job }
       return try Self.answer(job.offer(progress: progress))
     } catch is CancellationError {
       // Nobody waits for it; it is as if it had never come.
-      jobs.withLock { $0[id] = nil }
+      known.withLock { $0[id] = nil }
       try? FileManager.default.removeItem(atPath: folder(of: id).string)
       throw CancellationError()
     } catch {
@@ -235,10 +256,10 @@ public final class SiteJobs: SiteTaskHandler {
     guard Self.isID(id) else {
       throw DeploymentError(code: .invalidArgument, message: "a job cannot be called that")
     }
-    if let job = jobs.withLock({ $0[id] }) { return job }
+    if let job = known.withLock({ $0[id] }) { return job }
     // The site was killed in the meantime.
     let kept = try SiteJob(id, keptIn: folder(of: id), at: surroundings)
-    return jobs.withLock { jobs in
+    return known.withLock { jobs in
       if let job = jobs[id] { return job }
       jobs[id] = kept
       return kept
@@ -302,8 +323,6 @@ public final class SiteJobs: SiteTaskHandler {
   /// What the site says of itself.
   public func description() -> SiteDescription {
     let attributes = try? FileManager.default.attributesOfFileSystem(forPath: folder.string)
-    let names =
-      (try? FileManager.default.contentsOfDirectory(atPath: folder.appending("jobs").string)) ?? []
     return SiteDescription(
       name: kit.participant.name,
       organisation: kit.participant.organisation,
@@ -313,7 +332,7 @@ public final class SiteJobs: SiteTaskHandler {
         "images": settings.images.keys.sorted(), "tables": settings.tables.keys.sorted(),
         "folders": settings.folders.keys.sorted(),
       ].filter { !$0.value.isEmpty },
-      jobs: names.filter(Self.isID).sorted(),
+      jobs: jobs,
       freeDisk: (attributes?[.systemFreeSize] as? NSNumber)?.intValue ?? 0,
       started: started,
       certificateEnds: kit.expires,

@@ -9,8 +9,8 @@ public struct SiteDesk: Sendable {
     case assigned(TaskID, AnnouncedTask)
     /// A job does not wait for an answer any longer.
     case withdrawn(TaskID, reason: String)
-    /// A job is over.
-    case ended(job: String)
+    /// A job is over; somebody has ended it before its time, or it has come to its end.
+    case ended(job: String, isAborted: Bool)
     /// The site is to do nothing more of what it was given.
     case removed(reason: String)
     /// The site has opened a connection; what it had before, if anything, is closed.
@@ -29,6 +29,8 @@ public struct SiteDesk: Sendable {
     case send(ServerMessage)
     /// An answer has come whole; it is reported next.
     case arrived(TaskID, Site, Parcel)
+    /// The site keeps something of these jobs: it is to be told which of them are over.
+    case holds([String])
     /// Tell the job.
     case report(TaskID, SiteEvent)
     /// Close the connection: the site does not keep to the protocol.
@@ -47,8 +49,8 @@ public struct SiteDesk: Sendable {
   public let name: String
   private let patience: Duration
   private var assignments: [TaskID: Assignment] = [:]
-  /// The jobs whose end the site has not been told.
-  private var ended: Set<String> = []
+  /// The jobs whose end the site has not been told, and whether they were aborted.
+  private var ended: [String: Bool] = [:]
   /// Whether there is a connection, and whether the site has introduced itself on it.
   private enum Connection { case none, opened, greeted }
   private var connection = Connection.none
@@ -90,13 +92,13 @@ public struct SiteDesk: Sendable {
     case .withdrawn(let id, let reason):
       guard assignments.removeValue(forKey: id) != nil else { return [] }
       return connection == .greeted ? [.send(.withdrawal(id, reason: reason))] : []
-    case .ended(let job):
+    case .ended(let job, let isAborted):
       assignments = assignments.filter { $0.key.job != job }
       guard connection == .greeted else {
-        ended.insert(job)
+        ended[job] = isAborted
         return []
       }
-      return [.send(.farewell(job: job))]
+      return [.send(.farewell(job: job, isAborted: isAborted))]
     case .removed(let reason):
       let error = FederationError(code: .rejectedUpdate, message: reason)
       let given = assignments.sorted { ($0.key.job, $0.key.step) < ($1.key.job, $1.key.step) }
@@ -112,7 +114,7 @@ public struct SiteDesk: Sendable {
     case .disconnected:
       connection = .none
       return []
-    case .received(.greeting(let open)): return greeted(open)
+    case .received(.greeting(let open, let jobs)): return greeted(open, jobs)
     case .received(let message):
       guard connection == .greeted else {
         return [.close(reason: "\(name): it has not introduced itself")]
@@ -122,14 +124,19 @@ public struct SiteDesk: Sendable {
     }
   }
 
-  private mutating func greeted(_ open: [TaskID]) -> [Action] {
+  private mutating func greeted(_ open: [TaskID], _ jobs: [String]) -> [Action] {
     guard connection == .opened else {
       return [.close(reason: "\(name): it introduces itself twice")]
     }
     connection = .greeted
     var actions = [Action.send(.welcome(patience: patience))]
-    for job in ended.sorted() { actions.append(.send(.farewell(job: job))) }
-    ended = []
+    for (job, isAborted) in ended.sorted(by: { $0.key < $1.key }) {
+      actions.append(.send(.farewell(job: job, isAborted: isAborted)))
+    }
+    // A farewell may have gone with a connection that was dying: who knows what is over says it again.
+    let held = jobs.filter { ended[$0] == nil }
+    if !held.isEmpty { actions.append(.holds(held)) }
+    ended = [:]
     for id in open { assignments[id]?.isKnown = true }
     for (id, assignment) in assignments.sorted(by: {
       ($0.key.job, $0.key.step) < ($1.key.job, $1.key.step)

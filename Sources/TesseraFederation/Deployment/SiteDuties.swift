@@ -35,8 +35,8 @@ public struct SiteDuties: Sendable {
     case cancel(TaskID)
     /// The server has taken the answer to a task.
     case settle(TaskID)
-    /// Forget all of a job.
-    case forget(job: String)
+    /// Forget all of a job; somebody has ended it before its time, or it has come to its end.
+    case forget(job: String, isAborted: Bool)
     /// Close the connection: the server does not keep to the protocol.
     case close(reason: String)
   }
@@ -137,13 +137,13 @@ public struct SiteDuties: Sendable {
       guard case .done = stages[id] else { return [] }
       stages[id] = nil
       return [.settle(id)]
-    case .farewell(let job):
+    case .farewell(let job, let isAborted):
       let working = open.filter { id in
         guard id.job == job, case .working = stages[id] else { return false }
         return true
       }
       stages = stages.filter { $0.key.job != job }
-      return working.map { .cancel($0) } + [.forget(job: job)]
+      return working.map { .cancel($0) } + [.forget(job: job, isAborted: isAborted)]
     }
   }
 

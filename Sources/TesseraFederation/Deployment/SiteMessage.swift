@@ -1,7 +1,7 @@
 /// What a site says to its server.
 public enum SiteMessage: Sendable {
-  /// It is there, and has these tasks: is at work at them, or has answers to them.
-  case greeting(open: [TaskID])
+  /// It is there, and has these tasks: is at work at them, or has answers to them. It keeps something of these jobs.
+  case greeting(open: [TaskID], jobs: [String])
   /// It is at work.
   case progress(TaskID)
   /// It has an answer, whose chunks it will send when they are wanted.
@@ -22,6 +22,6 @@ public enum ServerMessage: Sendable {
   case wanted(TaskID, [Int])
   /// The answer was taken: the site can forget it.
   case receipt(TaskID)
-  /// The job is over: the site can forget all of it.
-  case farewell(job: String)
+  /// The job is over: the site can forget all of it. Its programs end at once if somebody has ended it before its time.
+  case farewell(job: String, isAborted: Bool)
 }

@@ -29,8 +29,16 @@ public protocol SiteTaskHandler: Sendable {
   /// The server has taken the answer to a task: what is to follow from it can follow now.
   func settle(_ task: TaskID) async
 
-  /// Forgets a job: it is over.
-  func forget(_ job: String) async
+  /// Forgets a job: it is over. Later tasks wait for that.
+  ///
+  /// - Parameters:
+  ///   - job: Which.
+  ///   - isAborted: Whether somebody has ended it before its time, so that its programs end at once.
+  /// - Returns: What is left to do, and takes its time: it is done beside later tasks.
+  func forget(_ job: String, isAborted: Bool) async -> (@Sendable () async -> Void)?
+
+  /// The jobs of which the site keeps something.
+  var jobs: [String] { get }
 
   /// Whether a task takes a compute lane: one that does not is answered at once, however busy the site is.
   func computes(_ task: SiteTask, of job: String) -> Bool
@@ -42,6 +50,9 @@ extension SiteTaskHandler {
 
   /// As a rule nothing follows.
   public func settle(_ task: TaskID) async {}
+
+  /// As a rule nothing is kept that outlives the process.
+  public var jobs: [String] { [] }
 
   /// As a rule it does.
   public func computes(_ task: SiteTask, of job: String) -> Bool { true }

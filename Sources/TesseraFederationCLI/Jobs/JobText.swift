@@ -23,7 +23,8 @@ enum JobText {
       [["JOB", "STATE", "BY", "SUBMITTED", "SITES", "TOOK"]]
         + jobs.map { job in
           [
-            job.id, job.state.name + (job.paused == nil ? "" : ", pauses"), job.submitter.name, time(job.submitted),
+            job.id, job.state.name + (job.paused == nil ? "" : ", pauses"), job.submitter.name,
+            time(job.submitted),
             job.sites.isEmpty ? "–" : "\(job.sites.count)", took(job) ?? "–",
           ]
         }

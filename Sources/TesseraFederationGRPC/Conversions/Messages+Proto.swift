@@ -35,10 +35,10 @@ extension SiteMessage {
   ) throws {
     switch proto.event {
     case .greeting(let greeting):
-      guard greeting.open.count <= limits.names else {
+      guard greeting.open.count <= limits.names, greeting.jobs.count <= limits.names else {
         throw FederationError.wire("too many tasks")
       }
-      self = .greeting(open: try greeting.open.map(TaskID.init))
+      self = .greeting(open: try greeting.open.map(TaskID.init), jobs: greeting.jobs)
     case .progress(let progress): self = .progress(try TaskID(progress.id))
     case .answer(let answer):
       let id = try TaskID(answer.id)
@@ -61,10 +61,11 @@ extension SiteMessage {
   func proto() throws -> Tessera_Federation_V1_FromSite {
     try .with {
       switch self {
-      case .greeting(let open):
+      case .greeting(let open, let jobs):
         $0.greeting = .with {
           $0.version = Wire.version
           $0.open = open.map(\.proto)
+          $0.jobs = jobs
         }
       case .progress(let id): $0.progress.id = id.proto
       case .failure(let id, let error):
@@ -134,7 +135,8 @@ extension ServerMessage {
     case .wanted(let wanted):
       self = .wanted(try TaskID(wanted.id), try wanted.chunks.map(Int.init(wire:)))
     case .receipt(let receipt): self = .receipt(try TaskID(receipt.id))
-    case .farewell(let farewell): self = .farewell(job: farewell.job)
+    case .farewell(let farewell):
+      self = .farewell(job: farewell.job, isAborted: farewell.isAborted)
     case nil: throw FederationError.wire("an empty message")
     }
   }
@@ -160,7 +162,11 @@ extension ServerMessage {
           $0.chunks = chunks.map(Int64.init)
         }
       case .receipt(let id): $0.receipt.id = id.proto
-      case .farewell(let job): $0.farewell.job = job
+      case .farewell(let job, let isAborted):
+        $0.farewell = .with {
+          $0.job = job
+          $0.isAborted = isAborted
+        }
       }
     }
   }

@@ -181,6 +181,9 @@ nonisolated struct Tessera_Federation_V1_Greeting: Sendable {
   /// The tasks that it is at work at, or has answers to.
   var `open`: [Tessera_Federation_V1_TaskID] = []
 
+  /// The jobs of which it keeps something, be there a task of them or not: it is told which of them are over.
+  var jobs: [String] = []
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -440,6 +443,9 @@ nonisolated struct Tessera_Federation_V1_Farewell: Sendable {
   // methods supported on all messages.
 
   var job: String = String()
+
+  /// Whether somebody has ended it before its time: its programs end at once.
+  var isAborted: Bool = false
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -795,7 +801,7 @@ nonisolated extension Tessera_Federation_V1_FromServer: SwiftProtobuf.Message, S
 
 nonisolated extension Tessera_Federation_V1_Greeting: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Greeting"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}open\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}open\0\u{2}\u{3}jobs\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -805,6 +811,7 @@ nonisolated extension Tessera_Federation_V1_Greeting: SwiftProtobuf.Message, Swi
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.version) }()
       case 2: try { try decoder.decodeRepeatedMessageField(value: &self.`open`) }()
+      case 5: try { try decoder.decodeRepeatedStringField(value: &self.jobs) }()
       default: break
       }
     }
@@ -817,12 +824,16 @@ nonisolated extension Tessera_Federation_V1_Greeting: SwiftProtobuf.Message, Swi
     if !self.`open`.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.`open`, fieldNumber: 2)
     }
+    if !self.jobs.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.jobs, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   static func ==(lhs: Tessera_Federation_V1_Greeting, rhs: Tessera_Federation_V1_Greeting) -> Bool {
     if lhs.version != rhs.version {return false}
     if lhs.`open` != rhs.`open` {return false}
+    if lhs.jobs != rhs.jobs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1233,7 +1244,7 @@ nonisolated extension Tessera_Federation_V1_Receipt: SwiftProtobuf.Message, Swif
 
 nonisolated extension Tessera_Federation_V1_Farewell: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Farewell"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}job\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}job\0\u{3}is_aborted\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1242,6 +1253,7 @@ nonisolated extension Tessera_Federation_V1_Farewell: SwiftProtobuf.Message, Swi
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.job) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.isAborted) }()
       default: break
       }
     }
@@ -1251,11 +1263,15 @@ nonisolated extension Tessera_Federation_V1_Farewell: SwiftProtobuf.Message, Swi
     if !self.job.isEmpty {
       try visitor.visitSingularStringField(value: self.job, fieldNumber: 1)
     }
+    if self.isAborted != false {
+      try visitor.visitSingularBoolField(value: self.isAborted, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   static func ==(lhs: Tessera_Federation_V1_Farewell, rhs: Tessera_Federation_V1_Farewell) -> Bool {
     if lhs.job != rhs.job {return false}
+    if lhs.isAborted != rhs.isAborted {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

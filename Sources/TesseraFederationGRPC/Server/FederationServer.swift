@@ -193,13 +193,20 @@ extension FederationServer: SiteNetwork {
   }
 
   /// Tells the sites that a job is over: those that are there, and the others when they come.
-  public func end(_ job: String, at sites: [String]) {
-    for site in sites { desks[site].handle(.ended(job: job)) }
+  public func end(_ job: String, at sites: [String], isAborted: Bool) {
+    for site in sites { desks[site].handle(.ended(job: job, isAborted: isAborted)) }
   }
 
   /// Ends a site's connection; the tasks that it has have failed.
   public func remove(_ site: String, because reason: String) {
     desks[site].handle(.removed(reason: reason))
+  }
+
+  /// Calls somebody when a site that comes tells which jobs it keeps something of.
+  public func whenSitesHold(
+    _ observer: @escaping @Sendable (_ site: String, _ jobs: [String]) -> Void
+  ) {
+    desks.whenSitesHold(observer)
   }
 
   /// Calls somebody whenever a site comes or goes.

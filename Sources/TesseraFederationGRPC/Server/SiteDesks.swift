@@ -8,6 +8,8 @@ final class SiteDesks: Sendable {
   private let patience: Duration
   /// Is told when a site comes or goes.
   private let observer = Mutex<@Sendable () -> Void>({})
+  /// Is told which jobs a site keeps something of.
+  private let holdings = Mutex<@Sendable (_ site: String, _ jobs: [String]) -> Void>({ _, _ in })
 
   init(patience: Duration) { self.patience = patience }
 
@@ -17,6 +19,8 @@ final class SiteDesks: Sendable {
       if let desk = desks[site] { return desk }
       let desk = Desk(SiteDesk(name: site, patience: patience)) { [weak self] in
         self?.observer.withLock { $0 }()
+      } holds: { [weak self] jobs in
+        self?.holdings.withLock { $0 }(site, jobs)
       }
       desks[site] = desk
       return desk
@@ -26,6 +30,11 @@ final class SiteDesks: Sendable {
   /// Calls somebody whenever a site comes or goes.
   func whenSitesChange(_ observer: @escaping @Sendable () -> Void) {
     self.observer.withLock { $0 = observer }
+  }
+
+  /// Calls somebody when a site tells which jobs it keeps something of.
+  func whenSitesHold(_ observer: @escaping @Sendable (_ site: String, _ jobs: [String]) -> Void) {
+    holdings.withLock { $0 = observer }
   }
 
   /// Ends all connections.
@@ -65,10 +74,16 @@ final class Desk: Sendable {
   private let state: Mutex<State>
 
   private let didChange: @Sendable () -> Void
+  private let holds: @Sendable ([String]) -> Void
 
-  init(_ machine: SiteDesk, didChange: @escaping @Sendable () -> Void) {
+  init(
+    _ machine: SiteDesk,
+    didChange: @escaping @Sendable () -> Void,
+    holds: @escaping @Sendable ([String]) -> Void
+  ) {
     state = Mutex(State(machine: machine))
     self.didChange = didChange
+    self.holds = holds
   }
 
   var isConnected: Bool { state.withLock { $0.machine.isConnected } }
@@ -191,6 +206,7 @@ final class Desk: Sendable {
         case .close(let reason):
           state.outbox?.finish(throwing: ConnectionClosed.violation(reason))
           state.outbox = nil
+        case .holds(let jobs): reports.append { self.holds(jobs) }
         case .report(let id, let event):
           guard let report = state.reports[id] else { continue }
           if case .answered = event {

@@ -23,7 +23,7 @@ struct SiteConnection: Sendable {
     let (number, errands) = work.connect()
     defer { work.disconnect(number) }
     let (outbox, out) = AsyncStream<Tessera_Federation_V1_FromSite>.makeStream()
-    out.yield(try SiteMessage.greeting(open: work.open).proto())
+    out.yield(try SiteMessage.greeting(open: work.open, jobs: work.jobs).proto())
     let (limits, spool, options) = (limits, spool, Self.options)
     let service = Tessera_Federation_V1_Work.Client(wrapping: client)
     try await withThrowingTaskGroup(of: Void.self) { group in

@@ -14,7 +14,7 @@ final class SiteWork: Sendable {
   private enum Operation: Sendable {
     case start(TaskID, SiteTask, number: Int, stop: AsyncStream<Never>)
     case settle(TaskID)
-    case forget(job: String)
+    case forget(job: String, isAborted: Bool)
   }
 
   private struct State: Sendable {
@@ -48,6 +48,9 @@ final class SiteWork: Sendable {
   /// The tasks that the site has.
   var open: [TaskID] { state.withLock { $0.duties.open } }
 
+  /// The jobs of which the site keeps something.
+  var jobs: [String] { handler.jobs }
+
   /// Works, until the task is cancelled.
   func run() async {
     await withDiscardingTaskGroup { group in
@@ -56,7 +59,11 @@ final class SiteWork: Sendable {
         case .start(let id, let task, let number, let stop):
           group.addTask { await self.work(id, task, number, until: stop) }
         case .settle(let id): await handler.settle(id)
-        case .forget(let job): await handler.forget(job)
+        case .forget(let job, let isAborted):
+          // A task may come under the same name later, but large folders keep no other job waiting.
+          if let rest = await handler.forget(job, isAborted: isAborted) {
+            group.addTask { await rest() }
+          }
         }
       }
       group.cancelAll()
@@ -99,7 +106,8 @@ final class SiteWork: Sendable {
           operation.yield(.start(id, task, number: state.starts, stop: stop))
         case .cancel(let id): state.stops.removeValue(forKey: id)?.stop.finish()
         case .settle(let id): operation.yield(.settle(id))
-        case .forget(let job): operation.yield(.forget(job: job))
+        case .forget(let job, let isAborted):
+          operation.yield(.forget(job: job, isAborted: isAborted))
         case .close(let reason):
           state.errands?.finish(throwing: FederationError.wire(reason))
           state.errands = nil

@@ -16,7 +16,10 @@ final class WorkerForEachJob: SiteTaskHandler {
     try await worker(for: job).answer(task, progress: progress)
   }
 
-  func forget(_ job: String) { workers.withLock { $0[job] = nil } }
+  func forget(_ job: String, isAborted: Bool) async -> (@Sendable () async -> Void)? {
+    workers.withLock { $0[job] = nil }
+    return nil
+  }
 
   private func worker(for job: String) async throws -> SiteWorker {
     if let worker = workers.withLock({ $0[job] }) { return worker }

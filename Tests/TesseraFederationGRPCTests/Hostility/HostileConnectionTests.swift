@@ -77,7 +77,7 @@ import Testing
     )
     return [
       Frames.settings, Frames.ping, Frames.headers(Frames.attend, stream: 1),
-      Frames.message(try bytes(SiteMessage.greeting(open: [id]).proto()), stream: 1),
+      Frames.message(try bytes(SiteMessage.greeting(open: [id], jobs: []).proto()), stream: 1),
       Frames.message(try bytes(SiteMessage.progress(id).proto()), stream: 1),
       Frames.message(try bytes(SiteMessage.announcement(id, parcel)), stream: 1),
       Frames.headers(Frames.deliver, stream: 3), Frames.message(chunk, stream: 3),
@@ -143,7 +143,7 @@ import Testing
     let id = TaskID(job: "job", step: 1)
     let messages = try [
       ServerMessage.welcome(patience: .seconds(9)), .receipt(id), .wanted(id, [0]),
-      .withdrawal(id, reason: "no"), .farewell(job: "job"),
+      .withdrawal(id, reason: "no"), .farewell(job: "job", isAborted: false),
     ].map { Frames.message(try bytes($0.proto()), stream: 1) }
     let good =
       [Frames.settings, Frames.ping, Frames.frame(4, flags: 1, stream: 0, [])] + messages
@@ -292,7 +292,9 @@ import Testing
         options.waitForReady = false
         try await Tessera_Federation_V1_Work.Client(wrapping: client).attend(
           options: options,
-          requestProducer: { try await $0.write(try SiteMessage.greeting(open: []).proto()) },
+          requestProducer: {
+            try await $0.write(try SiteMessage.greeting(open: [], jobs: []).proto())
+          },
           onResponse: { for try await _ in $0.messages {} }
         )
         return nil

@@ -57,7 +57,7 @@ import Testing
   private func desk(waitingFor answer: OutgoingParcel) throws -> SiteDesk {
     var desk = SiteDesk(name: "north", patience: .seconds(9))
     _ = desk.handle(.connected)
-    _ = desk.handle(.received(.greeting(open: [])))
+    _ = desk.handle(.received(.greeting(open: [], jobs: [])))
     let task = AnnouncedTask(
       name: .train,
       round: 3,
@@ -80,7 +80,8 @@ import Testing
     var wholeAnnouncement = try SiteMessage.announcement(id, try parcel(20, 3))
     wholeAnnouncement.answer.data.chunkSize = 1 << 20
     let messages = try [
-      bytes(SiteMessage.greeting(open: [id]).proto()), bytes(SiteMessage.progress(id).proto()),
+      bytes(SiteMessage.greeting(open: [id], jobs: []).proto()),
+      bytes(SiteMessage.progress(id).proto()),
       bytes(SiteMessage.failure(id, FederationError(code: .badTask, message: "no")).proto()),
       bytes(SiteMessage.announcement(id, answer)),
       bytes(SiteMessage.announcement(id, try OutgoingParcel(.metrics(["loss": 1])))),
@@ -163,7 +164,7 @@ import Testing
       bytes(task(whole).proto()), bytes(task(try OutgoingParcel(.metrics([:]))).proto()),
       bytes(ServerMessage.withdrawal(id, reason: "late").proto()),
       bytes(ServerMessage.wanted(id, [0, 1]).proto()), bytes(ServerMessage.receipt(id).proto()),
-      bytes(ServerMessage.farewell(job: "job").proto()),
+      bytes(ServerMessage.farewell(job: "job", isAborted: false).proto()),
     ]
     var mutator = Mutator(seed: 23)
     var (understood, closed) = (0, 0)

@@ -31,7 +31,7 @@ import Testing
   private func desk(open: [TaskID] = []) -> SiteDesk {
     var desk = SiteDesk(name: "north", patience: .seconds(9))
     _ = desk.handle(.connected)
-    _ = desk.handle(.received(.greeting(open: open)))
+    _ = desk.handle(.received(.greeting(open: open, jobs: [])))
     return desk
   }
 
@@ -52,7 +52,8 @@ import Testing
       case .send(.withdrawal(let id, _)): "withdrawal \(id)"
       case .send(.wanted(let id, let chunks)): "wanted \(id) \(chunks)"
       case .send(.receipt(let id)): "receipt \(id)"
-      case .send(.farewell(let job)): "farewell \(job)"
+      case .send(.farewell(let job, let isAborted)): "farewell \(job)\(isAborted ? " at once" : "")"
+      case .holds(let jobs): "holds \(jobs)"
       case .arrived(let id, let site, let parcel): "\(id) \(parcel.digests.count) of \(site.name)"
       case .report(let id, .waiting(let site)): "\(id) waiting \(site.name)"
       case .report(let id, .progressed(let site)): "\(id) progressed \(site.name)"
@@ -68,7 +69,7 @@ import Testing
     #expect(words(desk.handle(.assigned(id, try task()))) == [])
     #expect(words(desk.handle(.connected)) == [])
     #expect(!desk.isConnected)
-    let greeting = desk.handle(.received(.greeting(open: [])))
+    let greeting = desk.handle(.received(.greeting(open: [], jobs: [])))
     #expect(words(greeting) == ["welcome 9.0 seconds", "task job/4 train"])
     #expect(desk.isConnected)
     let next = TaskID(job: "job", step: 5)
@@ -113,7 +114,7 @@ import Testing
     #expect(!desk.isConnected)
     _ = desk.handle(.connected)
     // The site has the task: it is not sent again.
-    let greeting = desk.handle(.received(.greeting(open: [id])))
+    let greeting = desk.handle(.received(.greeting(open: [id], jobs: [])))
     #expect(words(greeting) == ["welcome 9.0 seconds"])
     let again = desk.handle(.received(.answer(id, try incoming(answer))))
     #expect(words(again) == ["job/4 progressed north", "wanted job/4 [0, 2]"])
@@ -127,7 +128,7 @@ import Testing
     _ = desk.handle(.assigned(id, try task()))
     _ = desk.handle(.disconnected)
     _ = desk.handle(.connected)
-    let greeting = desk.handle(.received(.greeting(open: [])))
+    let greeting = desk.handle(.received(.greeting(open: [], jobs: [])))
     #expect(words(greeting) == ["welcome 9.0 seconds", "task job/4 train"])
   }
 
@@ -154,13 +155,22 @@ import Testing
   @Test func theEndOfAJobIsToldAlsoToASiteThatComesLater() throws {
     var here = desk()
     _ = here.handle(.assigned(id, try task()))
-    #expect(words(here.handle(.ended(job: "job"))) == ["farewell job"])
+    #expect(words(here.handle(.ended(job: "job", isAborted: false))) == ["farewell job"])
     #expect(here.content(of: id) == nil)
     var away = SiteDesk(name: "north", patience: .seconds(9))
-    #expect(words(away.handle(.ended(job: "job"))) == [])
+    #expect(words(away.handle(.ended(job: "job", isAborted: true))) == [])
     _ = away.handle(.connected)
-    let greeting = away.handle(.received(.greeting(open: [id])))
-    #expect(words(greeting) == ["welcome 9.0 seconds", "farewell job"])
+    let greeting = away.handle(.received(.greeting(open: [id], jobs: [])))
+    #expect(words(greeting) == ["welcome 9.0 seconds", "farewell job at once"])
+  }
+
+  /// A farewell may have been lost with the connection that it was sent on.
+  @Test func whatASiteHoldsIsAskedAbout() throws {
+    var desk = SiteDesk(name: "north", patience: .seconds(9))
+    _ = desk.handle(.ended(job: "b", isAborted: false))
+    _ = desk.handle(.connected)
+    let greeting = desk.handle(.received(.greeting(open: [], jobs: ["a", "b", "c"])))
+    #expect(words(greeting) == ["welcome 9.0 seconds", "farewell b", #"holds ["a", "c"]"#])
   }
 
   @Test func whoDoesNotKeepToTheProtocolIsDisconnected() throws {
@@ -168,7 +178,7 @@ import Testing
     _ = early.handle(.connected)
     #expect(words(early.handle(.received(.progress(id)))) == ["close"])
     var twice = desk()
-    #expect(words(twice.handle(.received(.greeting(open: [])))) == ["close"])
+    #expect(words(twice.handle(.received(.greeting(open: [], jobs: [])))) == ["close"])
   }
 
   /// Asked for again, it would be as it was: the job goes on without it.
@@ -245,7 +255,7 @@ import Testing
     #expect(before.bytes == answer.byteCount(of: 2) && before.total == answer.byteCount)
     _ = desk.handle(.disconnected)
     _ = desk.handle(.connected)
-    _ = desk.handle(.received(.greeting(open: [id])))
+    _ = desk.handle(.received(.greeting(open: [id], jobs: [])))
     _ = desk.handle(.received(.answer(id, try incoming(answer))))
     #expect(try #require(desk.progress(of: id)).bytes == before.bytes)
     _ = desk.handle(.chunk(id, try chunk(0, of: answer, as: 0)))

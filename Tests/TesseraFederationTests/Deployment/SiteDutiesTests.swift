@@ -64,7 +64,7 @@ import Testing
       case .start(let id, let task): "start \(id) \(task.name) round \(task.round)"
       case .cancel(let id): "cancel \(id)"
       case .settle(let id): "settle \(id)"
-      case .forget(let job): "forget \(job)"
+      case .forget(let job, let isAborted): "forget \(job)\(isAborted ? " at once" : "")"
       case .close: "close"
       }
     }
@@ -188,9 +188,15 @@ import Testing
 
   @Test func theEndOfAJobEndsAllOfIt() throws {
     var duties = try working(try parcel(40))
-    #expect(words(duties.handle(.received(.farewell(job: "other")))) == ["forget other"])
     #expect(
-      words(duties.handle(.received(.farewell(job: "job")))) == ["cancel job/4", "forget job"]
+      words(duties.handle(.received(.farewell(job: "other", isAborted: true)))) == [
+        "forget other at once"
+      ]
+    )
+    #expect(
+      words(duties.handle(.received(.farewell(job: "job", isAborted: false)))) == [
+        "cancel job/4", "forget job",
+      ]
     )
     #expect(duties.open.isEmpty)
   }

@@ -54,15 +54,20 @@ final class TrainerLoop {
 
   /// Waits for whatever comes first, and takes what came through the socket.
   private func wait() {
-    var polled = [pollfd(fd: mailbox.descriptor, events: Int16(POLLIN), revents: 0)]
-    if socket.listener >= 0 {
-      polled.append(pollfd(fd: socket.listener, events: Int16(POLLIN), revents: 0))
-    } else if socket.connection >= 0 {
-      let events = POLLIN | (socket.hasOutgoing ? POLLOUT : 0)
-      polled.append(pollfd(fd: socket.connection, events: Int16(events), revents: 0))
-    }
-    guard poll(&polled, nfds_t(polled.count), milliseconds) > 0, polled.count > 1 else { return }
-    let happened = Int32(polled[1].revents)
+    let events = POLLIN | (socket.listener < 0 && socket.hasOutgoing ? POLLOUT : 0)
+    // What is not there is left out by its number, -1.
+    var polled = [
+      pollfd(fd: mailbox.descriptor, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: log?.source ?? -1, events: Int16(POLLIN), revents: 0),
+      pollfd(
+        fd: socket.listener >= 0 ? socket.listener : socket.connection,
+        events: Int16(events),
+        revents: 0
+      ),
+    ]
+    guard poll(&polled, nfds_t(polled.count), milliseconds) > 0 else { return }
+    if polled[1].revents != 0 { log?.listen() }
+    let happened = Int32(polled[2].revents)
     guard happened != 0 else { return }
     if socket.listener >= 0 {
       socket.accept()
@@ -128,8 +133,9 @@ final class TrainerLoop {
       var variables = ["TESSERA_SOCKET": folder.socket.string]
       if let data = welcome.data { variables["TESSERA_DATA"] = data }
       log.note("starts \(program.command.joined(separator: " "))")
-      log.begin()
-      let process = try TrainerProcess(program, variables: variables, log: log.output)
+      let process = try log.begin {
+        try TrainerProcess(program, variables: variables, log: $0)
+      }
       self.process = process
       let (id, mailbox) = (process.id, mailbox)
       // Who waits for a process can wait for nothing else.
@@ -153,6 +159,7 @@ final class TrainerLoop {
     // What it has said before it ended still counts; what its heirs say without end does not.
     var rest = 4 * TrainerMessage.longestLine >> 16
     while socket.connection >= 0, rest > 0, read() { rest -= 1 }
+    log?.listen()
     let exit = process.reap()
     self.process = nil
     socket.hangUp()

@@ -67,8 +67,9 @@ public struct TrainerProgram: Sendable, Hashable {
 
 /// A program that runs.
 ///
-/// By `posix_spawn` itself: Foundation's `Process` has neither process groups nor a way to leave other files closed, and
-/// swift-subprocess ends a program with the function that started it, while a trainer outlives many.
+/// By system calls: Foundation's `Process` has neither process groups nor a way to leave other files closed, swift-subprocess ends
+/// a program with the function that started it, while a trainer outlives many, and neither ends it with the site. It is killed when
+/// the thread ends that has made it.
 struct TrainerProcess {
   /// Its number, and that of the group of all that it starts.
   let id: pid_t

@@ -250,6 +250,33 @@ import Testing
     await testing.executor.close()
   }
 
+  @Test func aTrainerThatSaysMuchDoesNotFillTheDisk() async throws {
+    let testing = try TrainerTesting(
+      """
+      import tessera_client
+      site = tessera_client.init()
+      model = site.receive()
+      print("the beginning", flush=True)
+      for number in range(2500):
+          print("x" * 16383)
+      print("the end", flush=True)
+      site.send(model.parameters)
+      """
+    )
+    _ = try await testing.answer(testing.task())
+    await testing.executor.close()
+    let logs = testing.folder.path.appending("logs")
+    let (last, before) = try (
+      String(contentsOfFile: logs.appending("site-1.log").string, encoding: .utf8),
+      String(contentsOfFile: logs.appending("site-1.log.1").string, encoding: .utf8)
+    )
+    // 41 MB were written, of which the last 16 to 32 are there.
+    #expect(last.contains("the end\n") && !last.contains("the beginning"))
+    #expect(!before.contains("the beginning"))
+    #expect(last.utf8.count <= 16 << 20 && before.utf8.count <= 16 << 20)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: logs.string).count == 2)
+  }
+
   @Test func foldersOfProcessesThatWereKilledAreRemoved() async throws {
     let parent = FilePath(FileManager.default.temporaryDirectory.path)
     let left = parent.appending("tessera-trainer-left00")
