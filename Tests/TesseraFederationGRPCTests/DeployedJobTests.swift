@@ -26,6 +26,29 @@ import Testing
   /// A job that lasts until somebody ends it.
   static let endless = job("endless", rounds: 10_000)
 
+  @Test func jobsAreListedByPagesTheNewestFirst() async throws {
+    try await RunningFederation.run { federation in
+      let folder = try federation.folder("shapes", Self.job(rounds: 1))
+      try await federation.console { console in
+        var ids: [String] = []
+        for _ in 0..<3 {
+          ids.append(try await console.submit(folder).id)
+          _ = try await console.end(of: ids[ids.count - 1])
+        }
+        #expect(try await console.jobs().map(\.id) == ids.reversed())
+        #expect(try await console.jobs(limit: 2).map(\.id) == [ids[2], ids[1]])
+        #expect(try await console.jobs(limit: 2, before: ids[1]).map(\.id) == [ids[0]])
+        #expect(try await console.jobs(before: ids[0]).isEmpty)
+        #expect(try await console.jobs(submitter: "mia").isEmpty)
+        #expect(try await console.jobs(state: "completed", limit: 1).map(\.id) == [ids[2]])
+        await #expect(throws: DeploymentError.self) { try await console.jobs(before: "shapes-x") }
+        try await console.delete(ids[1])
+        #expect(try await console.jobs().map(\.id) == [ids[2], ids[0]])
+        await #expect(throws: DeploymentError.self) { try await console.show(ids[1]) }
+      }
+    }
+  }
+
   /// A farewell that went with a connection that was dying, as a site's kill can leave it.
   @Test func whatASiteHasKeptOfAJobThatIsOverGoesWhenItComes() async throws {
     let loopback = try LoopbackFederation(sites: 2, withData: true)

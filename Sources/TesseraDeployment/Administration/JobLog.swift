@@ -7,13 +7,13 @@ extension JobService {
   ///   - person: Who wants to see it.
   /// - Returns: Lines of JSON, some at a time.
   /// - Throws: ``DeploymentError`` if there is no such job, or the person may not see it.
-  public func log(
+  public nonisolated func log(
     of id: String,
     following follows: Bool,
     for person: Submitter
-  ) throws -> AsyncThrowingStream<[String], any Error> {
+  ) async throws -> AsyncThrowingStream<[String], any Error> {
     let path = try logFile(of: id, for: person)
-    let events = follows ? try watch(id, for: person) : nil
+    let events = follows ? try await watch(id, for: person) : nil
     return AsyncThrowingStream { continuation in
       let reading = Task {
         var follower = LogFollower(path)

@@ -15,7 +15,7 @@ extension JobService {
   ///   - original: The job that it is a copy of, if it is one.
   /// - Returns: The job, which is on disk.
   /// - Throws: ``DeploymentError`` if it is refused; `ConfigurationError` with all that is wrong with its `job.yml`.
-  public func submit(
+  public nonisolated func submit(
     _ bundle: JobBundle,
     by person: Submitter,
     cloning original: String? = nil
@@ -58,7 +58,7 @@ extension JobService {
       try replicate(id)
       try observe(.jobChanged(record))
       try noting { try store.add(record) }
-      current.insert(id)
+      _ = current.withLock { $0.insert(id) }
     } catch {
       try? FileManager.default.removeItem(atPath: place.string)
       throw error
@@ -80,7 +80,7 @@ extension JobService {
   }
 
   /// An id that no job has had here.
-  private func newID(for name: String) throws -> String {
+  private nonisolated func newID(for name: String) throws -> String {
     var id = ""
     repeat {
       let number = UInt32.random(in: 0..<1 << 24)
@@ -91,10 +91,41 @@ extension JobService {
     return id
   }
 
-  /// The jobs that a person may see, in the order in which they arrived.
-  public func jobs(for person: Submitter) throws -> [JobRecord] {
+  /// How many jobs are told at once, unless fewer are asked for.
+  public static let largestPage = 1000
+
+  /// The jobs that a person may see, the newest first.
+  ///
+  /// - Parameters:
+  ///   - person: Who asks.
+  ///   - submitter: Of this person alone, if given.
+  ///   - state: In this state alone, by its name, if given.
+  ///   - limit: How many; at most ``largestPage``.
+  ///   - last: Those that are older than this one, to go on with a list; from the newest on if `nil`.
+  /// - Returns: The jobs.
+  /// - Throws: ``DeploymentError``; with code ``DeploymentError/Code/notFound`` if there is no such last one.
+  public nonisolated func jobs(
+    for person: Submitter,
+    of submitter: String? = nil,
+    in state: String? = nil,
+    limit: Int = largestPage,
+    before last: String? = nil
+  ) async throws -> [JobRecord] {
+    let all = try store.jobs()
+    var rest = all.reversed()[...]
+    if let last {
+      // Who may not see a job is not told either whether there is one.
+      guard let place = rest.firstIndex(where: { $0.id == last }),
+        policy.decide(.view, by: person, on: rest[place]).isAllowed
+      else { throw DeploymentError.noJob(last) }
+      rest = rest[rest.index(after: place)...]
+    }
     let pauses = pauses.withLock { $0 }
-    return try store.jobs().filter { policy.decide(.view, by: person, on: $0).isAllowed }.map {
+    return rest.lazy.filter {
+      (submitter == nil || $0.submitter.name == submitter)
+        && (state == nil || $0.state.name == state)
+        && self.policy.decide(.view, by: person, on: $0).isAllowed
+    }.prefix(max(0, min(limit, Self.largestPage))).map {
       var job = $0
       job.paused = pauses[job.id]
       return job
@@ -102,18 +133,19 @@ extension JobService {
   }
 
   /// What is known of a job.
-  public func show(_ id: String, for person: Submitter) throws -> JobDetails {
+  public nonisolated func show(_ id: String, for person: Submitter) async throws -> JobDetails {
     let job = try job(id, for: .view, by: person, isNoted: false)
     var details = JobDetails(job: job)
     details.job.paused = pauses.withLock { $0[id] }
-    details.waiting = job.state == .approved ? waitingReasons[id] : details.job.paused
-    details.declined = refusals[id] ?? [:]
+    details.waiting =
+      job.state == .approved ? await waitingReasons[id] : details.job.paused
+    details.declined = await refusals[id] ?? [:]
     details.rounds = rounds(of: id)
     details.rights = Right.allCases.filter { policy.decide($0, by: person, on: job).isAllowed }
     return details
   }
 
-  private func rounds(of id: String) -> [JobEvent.RoundSummary] {
+  private nonisolated func rounds(of id: String) -> [JobEvent.RoundSummary] {
     guard (try? fetch(id)) != nil,
       let record = try? RunRecord.open(at: runFolder(of: id)),
       let manifest = try? record.manifest(), let training = manifest.trainings.first
@@ -129,10 +161,13 @@ extension JobService {
   /// What happens to a job, after what has happened.
   ///
   /// - Returns: Events, to the end of the job.
-  public func watch(_ id: String, for person: Submitter) throws -> AsyncStream<JobEvent> {
+  public nonisolated func watch(
+    _ id: String,
+    for person: Submitter
+  ) async throws -> AsyncStream<JobEvent> {
     let job = try job(id, for: .view, by: person, isNoted: false)
     var first = [JobEvent.changed(job)]
-    if job.state == .approved, let reason = waitingReasons[id] {
+    if job.state == .approved, let reason = await waitingReasons[id] {
       first.append(.waiting(reason: reason))
     }
     if let reason = pauses.withLock({ $0[id] }) { first.append(.waiting(reason: reason)) }
@@ -178,7 +213,7 @@ extension JobService {
   }
 
   /// Removes a job that is over, with all that it has made.
-  public func delete(_ id: String, by person: Submitter) throws {
+  public nonisolated func delete(_ id: String, by person: Submitter) async throws {
     let job = try job(id, for: .manage, by: person)
     guard job.state.isOver else {
       throw DeploymentError(
@@ -190,33 +225,39 @@ extension JobService {
       try store.remove(id)
       try replica?.remove(id)
     }
-    current.remove(id)
+    _ = current.withLock { $0.remove(id) }
+    try? observe(.jobDeleted(job: id))
     try? FileManager.default.removeItem(atPath: folder(of: id).string)
   }
 
   /// The signed folder of a job, for those who may clone it.
-  public func bundle(of id: String, for person: Submitter) throws -> JobBundle {
+  public nonisolated func bundle(of id: String, for person: Submitter) async throws -> JobBundle {
     _ = try job(id, for: .clone, by: person)
     try fetch(id)
     return try JobBundle(contentsOf: bundleFolder(of: id))
   }
 
   /// The files that a job has made.
-  public func files(of id: String, for person: Submitter) throws -> [JobFileEntry] {
+  public nonisolated func files(of id: String, for person: Submitter) async throws -> [JobFileEntry]
+  {
     let job = try job(id, for: .download, by: person)
     try fetch(id)
     return try JobResults(in: runFolder(of: job.id)).files()
   }
 
   /// Where a file lies that a job has made.
-  public func file(_ path: String, of id: String, for person: Submitter) throws -> FilePath {
+  public nonisolated func file(
+    _ path: String,
+    of id: String,
+    for person: Submitter
+  ) async throws -> FilePath {
     let job = try job(id, for: .download, by: person, isNoted: false)
     try fetch(id)
     return try JobResults(in: runFolder(of: job.id)).place(of: path)
   }
 
   /// Where a job's log lies.
-  public func logFile(of id: String, for person: Submitter) throws -> FilePath {
+  public nonisolated func logFile(of id: String, for person: Submitter) throws -> FilePath {
     let job = try job(id, for: .view, by: person, isNoted: false)
     return folder(of: job.id).appending(Self.logName)
   }
@@ -227,7 +268,7 @@ extension JobService {
   // MARK: Rights
 
   /// A job, if a person may do something with it.
-  private func job(
+  private nonisolated func job(
     _ id: String,
     for right: Right,
     by person: Submitter,
@@ -251,7 +292,7 @@ extension JobService {
   ///   - person: Who asks.
   ///   - site: The site that it is about, if it is about one.
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/notAllowed``, and what keeps it from being noted.
-  func require(
+  nonisolated func require(
     _ right: Right,
     _ what: String,
     by person: Submitter,
@@ -262,7 +303,7 @@ extension JobService {
     try decision.require()
   }
 
-  private func known(_ id: String) throws -> JobRecord {
+  private nonisolated func known(_ id: String) throws -> JobRecord {
     guard let job = try store.job(id) else {
       throw DeploymentError(code: .notFound, message: "there is no job \(id)")
     }

@@ -33,7 +33,7 @@ extension AuditLog {
     case .answerRefused(let task, let digest, let reason):
       try enqueue([.contributionRefused(task, digest: digest, reason: reason)])
     case .roundWillBeSaved: try settle()
-    case .progress, .roundFinished, .jobPaused, .jobGoesOn, .trouble: break
+    case .progress, .roundFinished, .jobPaused, .jobGoesOn, .jobDeleted, .trouble: break
     }
   }
 

@@ -62,8 +62,17 @@ extension JobService {
   /// Has a job's folder as it is in the copy, if there are copies and it was not fetched or made by this process before.
   ///
   /// - Throws: ``DeploymentError``.
-  func fetch(_ id: String) throws {
-    guard let replica, !current.contains(id) else { return }
+  nonisolated func fetch(_ id: String) throws {
+    guard let replica else { return }
+    // One at a time: two that ask for the same job would write into one folder.
+    try current.withLock { current in
+      guard !current.contains(id) else { return }
+      try restore(id, from: replica)
+      current.insert(id)
+    }
+  }
+
+  private nonisolated func restore(_ id: String, from replica: any JobReplica) throws {
     let manager = FileManager.default
     let (place, staged) = (folder(of: id), folder.appending(".\(id).fetched"))
     defer { try? manager.removeItem(atPath: staged.string) }
@@ -83,7 +92,6 @@ extension JobService {
       )
     }
     leaveMark(in: place)
-    current.insert(id)
   }
 
   /// Brings the copy of a job's folder up to date, if there are copies.

@@ -49,11 +49,12 @@ public actor JobService {
   var aborted: [String: String] = [:]
   var waitingReasons: [String: String] = [:]
   /// The jobs whose folders here are as new as their copies.
-  var current: Set<String> = []
+  nonisolated let current = Mutex<Set<String>>([])
   /// Why jobs pause: the server cannot write what they come to.
   nonisolated let pauses = Mutex<[String: String]>([:])
   /// Jobs that have arrived, and of which could not be noted what the server thinks of them.
   private var unexamined: Set<String> = []
+  private var troubles = RefusalTally()
   /// Why the server cannot go on: what another one would need to take over can be written no longer.
   nonisolated let fault = Mutex<(any Error)?>(nil)
   private var steps = 0
@@ -286,7 +287,7 @@ public actor JobService {
   private func examineAgain(_ id: String) async {
     unexamined.remove(id)
     guard (try? store.job(id))??.state == .submitted else { return }
-    do { try await examine(id) } catch { try? observe(.trouble(job: id, "\(error)")) }
+    do { try await examine(id) } catch { trouble(id, error) }
   }
 
   /// Changes a job in the store, and tells those who watch.
@@ -341,10 +342,16 @@ public actor JobService {
           waitingReasons[id] = nil
         }
       } catch {
-        try? observe(.trouble(job: id, "\(error)"))
+        trouble(id, error)
       }
     }
     return started
+  }
+
+  /// Says what went wrong; what goes wrong at each look, ever more rarely.
+  private func trouble(_ id: String, _ error: any Error) {
+    guard troubles.note("\(id) \(error)") != nil else { return }
+    try? observe(.trouble(job: id, "\(error)"))
   }
 
   private func wait(_ id: String, _ reason: String) {
@@ -488,6 +495,8 @@ public enum ServerEvent: Sendable {
   case jobPaused(job: String, reason: String)
   /// A job goes on that has paused, or it is over.
   case jobGoesOn(job: String)
+  /// A job was removed, with all that it has made.
+  case jobDeleted(job: String)
   /// Something went wrong that ends nothing.
   case trouble(job: String?, String)
 

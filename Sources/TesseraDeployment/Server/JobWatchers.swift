@@ -12,6 +12,8 @@ final class JobWatchers: Sendable {
   }
   private let state = Mutex(State())
 
+  /// How many events of a job are kept for who comes later: the last ones, and `show` knows all.
+  static let longestHistory = 1000
   /// How many events a watcher may be behind before it misses some: it sees less, and nobody waits for it.
   private static let backlog = 4096
 
@@ -20,7 +22,12 @@ final class JobWatchers: Sendable {
     state.withLock { state in
       // What a round was like is kept for who comes later; what led to it is not.
       switch event {
-      case .roundFinished, .declined: state.jobs[job, default: Watched()].history.append(event)
+      case .roundFinished, .declined:
+        state.jobs[job, default: Watched()].history.append(event)
+        // A quarter at a time: what is in front is moved for each that goes.
+        if let count = state.jobs[job]?.history.count, count > Self.longestHistory * 5 / 4 {
+          state.jobs[job]?.history.removeFirst(count - Self.longestHistory)
+        }
       default: break
       }
       for watcher in state.jobs[job]?.watchers.values.map({ $0 }) ?? [] { watcher.yield(event) }

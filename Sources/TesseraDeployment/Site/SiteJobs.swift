@@ -46,6 +46,7 @@ public final class SiteJobs: SiteTaskHandler {
   private let takenOperations: TakenOperations
   /// What somebody has asked the site to do, by the numbers of the tasks: it is done when the answer has arrived.
   private let operations = Mutex<[Int: SiteOperation]>([:])
+  private let refusals: Refusals
   private let started = Date()
   private let observe: @Sendable (Event) throws -> Void
   private let operate: @Sendable (SiteOperation) -> Void
@@ -72,6 +73,8 @@ public final class SiteJobs: SiteTaskHandler {
     self.folder = folder ?? kit.folder.appending("work")
     self.observe = observe
     self.operate = operate
+    let refusals = Refusals(observe)
+    self.refusals = refusals
     let jobsFolder = self.folder.appending("jobs")
     do {
       try FileManager.default.createDirectory(
@@ -97,7 +100,7 @@ public final class SiteJobs: SiteTaskHandler {
       components: components,
       ledgers: try FilePrivacyLedgers(at: self.folder.appending("privacy-ledger.jsonl"))
     ) { job, task, error in
-      try? observe(.failed(job: job, task, error))
+      refusals.say(.failed(job: job, task, error), "\(task.step) \(task.name)", of: job)
     } decided: { job, task, decision in
       try observe(.decided(job: job, task, decision))
     }
@@ -145,7 +148,7 @@ public final class SiteJobs: SiteTaskHandler {
     _ body: () throws -> Value
   ) throws -> Value {
     do { return try body() } catch {
-      try? observe(.failed(job: job, task, error))
+      refusals.say(.failed(job: job, task, error), "\(task.step) \(task.name)", of: job)
       throw error
     }
   }
@@ -173,6 +176,7 @@ public final class SiteJobs: SiteTaskHandler {
       let place = folder.appending("jobs").appending("\(Self.gone)\(UUID().uuidString)")
       if rename(folder(of: job).string, place.string) == 0 { gone = place }
     }
+    refusals.forget(job)
     try? observe(.forgotten(job: job))
     return { [gone] in
       if isAborted { await known?.abort() }
@@ -236,7 +240,7 @@ public final class SiteJobs: SiteTaskHandler {
       throw CancellationError()
     } catch {
       try? FileManager.default.removeItem(atPath: folder(of: id).string)
-      try? observe(.refused(job: id, reason: "\(error)"))
+      refusals.say(.refused(job: id, reason: "\(error)"), "\(error)")
       throw (error as? DeploymentError)
         ?? DeploymentError(code: .notAllowed, message: "\(error)")
     }
@@ -305,13 +309,13 @@ public final class SiteJobs: SiteTaskHandler {
         revocations: surroundings.revocations.list
       )
     } catch {
-      try? observe(.operationRefused(reason: "\(error)"))
+      refusals.say(.operationRefused(reason: "\(error)"), "operation")
       throw error
     }
     let decision = surroundings.policy.decide(.operate, by: person)
     if decision.isAllowed {
       do { try takenOperations.take(signed) } catch {
-        try? observe(.operationRefused(reason: "\(error)"))
+        refusals.say(.operationRefused(reason: "\(error)"), "operation")
         throw error
       }
     }

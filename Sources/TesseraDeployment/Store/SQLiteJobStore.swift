@@ -15,6 +15,7 @@ public final class SQLiteJobStore: JobStore {
   public let path: FilePath
   private let queue: DatabaseQueue
   private let lock: StoreLock
+  private let cache = RecordCache()
 
   /// Opens a store, or makes one.
   ///
@@ -106,6 +107,7 @@ public final class SQLiteJobStore: JobStore {
         guard let job = try job(id, database) else { throw DeploymentError.noJob(id) }
         try job.requireOver()
         try database.execute(sql: "DELETE FROM jobs WHERE id = ?", arguments: [id])
+        cache.forget(id)
       }
     }
   }
@@ -140,7 +142,7 @@ public final class SQLiteJobStore: JobStore {
     guard let id = String.fromDatabaseValue(row["id"]),
       let text = String.fromDatabaseValue(row["record"])
     else { throw Self.damaged(path, "a job's record is no text") }
-    return try JobRecord(stored: text, of: id, in: path.string)
+    return try cache.record(text, of: id, in: path.string)
   }
 
   private func reporting<Value>(_ body: () throws -> Value) throws -> Value {

@@ -1,6 +1,7 @@
 internal import Crypto
 internal import Foundation
 internal import TesseraCore
+internal import TesseraRun
 
 extension Parcel {
   /// The SHA-256 digest of all that is announced, hexadecimal: of the outline, and of the content by the digests of its chunks.
@@ -13,10 +14,7 @@ extension Parcel {
     hash.update(data: Data("tessera parcel 1\n\(chunkSize) \(digests.count)\n".utf8))
     for digest in digests { hash.update(data: digest.bytes) }
     outline.add(to: &hash)
-    return hash.finalize().map { byte in
-      let text = String(byte, radix: 16)
-      return byte < 16 ? "0" + text : text
-    }.joined()
+    return Digest.text(hash.finalize())
   }
 }
 

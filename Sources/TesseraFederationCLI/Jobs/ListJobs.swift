@@ -7,7 +7,7 @@ internal import TesseraFederationGRPC
 struct ListJobs: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "jobs",
-    abstract: "Lists the jobs that you may see."
+    abstract: "Lists the jobs that you may see, the newest first."
   )
 
   @Option(help: "Those of one person.")
@@ -21,13 +21,28 @@ struct ListJobs: AsyncParsableCommand {
   @Option(help: "Those in one state.")
   var state: State?
 
+  @Option(help: "How many.")
+  var limit: Int = 100
+
+  @Option(help: ArgumentHelp("Those that are older than this one.", valueName: "job"))
+  var before: String?
+
   @OptionGroup var console: ConsoleOptions
 
   func run() async throws {
     try await reportingErrors {
+      guard (1...JobService.largestPage).contains(limit) else {
+        throw ValidationError("--limit must be in 1...\(JobService.largestPage), not \(limit)")
+      }
       let (submitter, state, answer) = (submitter, state, console.answer)
+      let (limit, before) = (limit, before)
       try await console.connected { console in
-        let jobs = try await console.jobs(submitter: submitter, state: state?.rawValue)
+        let jobs = try await console.jobs(
+          submitter: submitter,
+          state: state?.rawValue,
+          limit: limit,
+          before: before
+        )
         try answer.say(jobs, jobs.isEmpty ? ["There are no jobs."] : JobText.table(of: jobs))
       }
     }

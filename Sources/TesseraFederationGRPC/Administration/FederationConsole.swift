@@ -151,13 +151,28 @@ public struct FederationConsole: Sendable {
     return try JSONText.value(JobRecord.self, of: document.json)
   }
 
-  /// The jobs that the user may see.
-  public func jobs(submitter: String? = nil, state: String? = nil) async throws -> [JobRecord] {
+  /// The jobs that the user may see, the newest first.
+  ///
+  /// - Parameters:
+  ///   - submitter: Of this person alone, if given.
+  ///   - state: In this state alone, by its name, if given.
+  ///   - limit: How many at most; as many as the server tells at once if `nil`.
+  ///   - last: Those that are older than this one, to go on with a list.
+  /// - Returns: The jobs.
+  /// - Throws: ``DeploymentError`` if the server refuses it.
+  public func jobs(
+    submitter: String? = nil,
+    state: String? = nil,
+    limit: Int? = nil,
+    before last: String? = nil
+  ) async throws -> [JobRecord] {
     try await ask(
       .with {
         $0.jobs = .with {
           $0.submitter = submitter ?? ""
           $0.state = state ?? ""
+          $0.limit = Int32(clamping: limit ?? 0)
+          $0.before = last ?? ""
         }
       }
     )

@@ -163,6 +163,12 @@ nonisolated struct Tessera_Federation_V1_Jobs: Sendable {
   /// In this state alone, if given.
   var state: String = String()
 
+  /// How many, the newest first; as many as the server tells at once if 0.
+  var limit: Int32 = 0
+
+  /// Those that are older than this one, if given.
+  var before: String = String()
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -620,7 +626,7 @@ nonisolated extension Tessera_Federation_V1_Request: SwiftProtobuf.Message, Swif
 
 nonisolated extension Tessera_Federation_V1_Jobs: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Jobs"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}submitter\0\u{1}state\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}submitter\0\u{1}state\0\u{1}limit\0\u{1}before\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -630,6 +636,8 @@ nonisolated extension Tessera_Federation_V1_Jobs: SwiftProtobuf.Message, SwiftPr
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.submitter) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.state) }()
+      case 3: try { try decoder.decodeSingularInt32Field(value: &self.limit) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.before) }()
       default: break
       }
     }
@@ -642,12 +650,20 @@ nonisolated extension Tessera_Federation_V1_Jobs: SwiftProtobuf.Message, SwiftPr
     if !self.state.isEmpty {
       try visitor.visitSingularStringField(value: self.state, fieldNumber: 2)
     }
+    if self.limit != 0 {
+      try visitor.visitSingularInt32Field(value: self.limit, fieldNumber: 3)
+    }
+    if !self.before.isEmpty {
+      try visitor.visitSingularStringField(value: self.before, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   static func ==(lhs: Tessera_Federation_V1_Jobs, rhs: Tessera_Federation_V1_Jobs) -> Bool {
     if lhs.submitter != rhs.submitter {return false}
     if lhs.state != rhs.state {return false}
+    if lhs.limit != rhs.limit {return false}
+    if lhs.before != rhs.before {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

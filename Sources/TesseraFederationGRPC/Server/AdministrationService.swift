@@ -59,10 +59,13 @@ struct AdministrationService: Tessera_Federation_V1_Administration.SimpleService
     return try await answering { () async throws -> any Encodable & Sendable in
       switch request.request {
       case .jobs(let wanted):
-        return try await jobs.jobs(for: person).filter {
-          (wanted.submitter.isEmpty || $0.submitter.name == wanted.submitter)
-            && (wanted.state.isEmpty || $0.state.name == wanted.state)
-        }
+        return try await jobs.jobs(
+          for: person,
+          of: wanted.submitter.isEmpty ? nil : wanted.submitter,
+          in: wanted.state.isEmpty ? nil : wanted.state,
+          limit: wanted.limit > 0 ? Int(wanted.limit) : JobService.largestPage,
+          before: wanted.before.isEmpty ? nil : wanted.before
+        )
       case .show(let name): return try await jobs.show(name.job, for: person)
       case .files(let name): return try await jobs.files(of: name.job, for: person)
       case .abort(let name): return try await jobs.abort(name.job, by: person)

@@ -11,6 +11,11 @@ enum CertificateFile {
     }
   }
 
+  /// Bytes as small hexadecimal digits.
+  static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+    bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+  }
+
   static func write(_ certificate: Certificate, to path: FilePath) throws {
     try KitFile.write(try certificate.serializeAsPEM().pemString + "\n", to: path)
   }
@@ -19,6 +24,6 @@ enum CertificateFile {
 extension Certificate {
   /// The serial number, as lists and people have it: hexadecimal.
   var serial: String {
-    serialNumber.bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+    CertificateFile.hexadecimal(serialNumber.bytes)
   }
 }

@@ -14,10 +14,7 @@ struct KitManifest: Codable, Hashable {
   var files: [String: String]
 
   static func digest(_ text: String) -> String {
-    SHA256.hash(data: Data(text.utf8)).map {
-      String($0 >> 4, radix: 16) + String($0 & 15, radix: 16)
-    }
-    .joined()
+    CertificateFile.hexadecimal(SHA256.hash(data: Data(text.utf8)))
   }
 
   /// Compares the files with the kit's.

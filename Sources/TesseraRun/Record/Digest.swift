@@ -81,8 +81,9 @@ public enum Digest {
     return text(hash.finalize())
   }
 
-  private static func text(_ digest: SHA256.Digest) -> String {
-    digest.map { byte in
+  /// Bytes as small hexadecimal digits.
+  package static func text(_ bytes: some Sequence<UInt8>) -> String {
+    bytes.map { byte in
       let hex = String(byte, radix: 16)
       return hex.count == 1 ? "0" + hex : hex
     }.joined()

@@ -91,6 +91,12 @@ import Testing
     for event in events.dropLast() { metrics.observe(.progress(job: "chest-1", event)) }
     #expect(metrics.registry.exposition().contains("tessera_open_tasks{job=\"chest-1\"} 1\n"))
     metrics.observe(.progress(job: "chest-1", events[6]))
+    // Another job, which goes with all that was counted.
+    metrics.observe(.progress(job: "chest-2", events[2]))
+    metrics.observe(.jobPaused(job: "chest-2", reason: "no room"))
+    #expect(metrics.registry.exposition().contains("tessera_job_paused{job=\"chest-2\"} 1\n"))
+    metrics.observe(.jobDeleted(job: "chest-2"))
+    #expect(!metrics.registry.exposition().contains("chest-2"))
     let text = metrics.registry.exposition()
     for line in [
       "tessera_open_tasks{job=\"chest-1\"} 0",

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import SystemPackage
 import TesseraCore
 import TesseraFederation
@@ -122,6 +123,40 @@ import Testing
       }
       #expect(refused.contains("is for another site"), "\(site): \(refused)")
     }
+  }
+
+  /// A server that does not stop asking must not fill the site's logs.
+  @Test func theSameRefusalIsToldEverMoreRarely() async throws {
+    let told = Mutex<[String]>([])
+    let site = try SiteJobs(kits.kit("north"), in: folder.path.appending("telling")) { event in
+      switch event {
+      case .failed(let job, let task, _): told.withLock { $0.append("\(job)/\(task.step)") }
+      case .refused(let job, _): told.withLock { $0.append("refused \(job)") }
+      case .operationRefused: told.withLock { $0.append("operation") }
+      default: break
+      }
+    }
+    func ask(_ name: TaskName, step: Int, _ job: String, headers: [String: String] = [:]) async {
+      let task = SiteTask(
+        step: step,
+        name: name,
+        round: 1,
+        site: own,
+        data: Exchange(.custom("x"), headers: headers),
+        key: RandomKey(seed: 1)
+      )
+      _ = await refusal { _ = try await site.answer(task, of: job) {} }
+    }
+    for _ in 0..<100 { await ask(.statistics, step: 1, "ages-1") }
+    #expect(told.withLock { $0 } == Array(repeating: "ages-1/1", count: 7))
+    // Each other task is told, whatever was told before.
+    told.withLock { $0 = [] }
+    for step in 2..<12 { await ask(.statistics, step: step, "ages-1") }
+    await ask(.statistics, step: 1, "ages-2")
+    #expect(told.withLock { $0 } == (2..<12).map { "ages-1/\($0)" } + ["ages-2/1"])
+    told.withLock { $0 = [] }
+    for step in 0..<100 { await ask(.operate, step: step, "tessera", headers: ["by": "\(step)"]) }
+    #expect(told.withLock { $0 }.count == 7)
   }
 
   @Test func anOperationIsDoneForWhoHasSignedItAndMayHaveItDone() async throws {

@@ -46,6 +46,7 @@ extension DeploymentLog {
       )
     case .jobGoesOn(let job):
       logger.notice("the job has paused no longer", metadata: ["job": "\(job)"])
+    case .jobDeleted(let job): logger.info("the job is deleted", metadata: ["job": "\(job)"])
     case .trouble(let job, let text):
       logger.error("\(text)", metadata: job.map { ["job": "\($0)"] })
     }

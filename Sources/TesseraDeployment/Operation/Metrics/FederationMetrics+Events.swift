@@ -17,6 +17,7 @@ extension FederationMetrics {
     case .jobChanged(let job): if job.state.isOver { openTasks.set(0, [job.id]) }
     case .jobPaused(let job, _): pausedJobs.set(1, [job])
     case .jobGoesOn(let job): pausedJobs.set(0, [job])
+    case .jobDeleted(let job): forget(job: job)
     case .tasksGiven, .answerAccepted, .answerRefused, .roundWillBeSaved, .asked, .trouble: break
     }
   }

@@ -12,6 +12,7 @@ internal import Synchronization
 public final class PostgreSQLJobStore: JobStore {
   private let epoch: Int?
   private let connection: Mutex<PostgreSQLConnection>
+  private let cache = RecordCache()
 
   /// Connects, and makes the tables if they are not there.
   ///
@@ -79,6 +80,7 @@ public final class PostgreSQLJobStore: JobStore {
       guard let job = try job(id, connection) else { throw DeploymentError.noJob(id) }
       try job.requireOver()
       try connection.query("DELETE FROM tessera_jobs WHERE id = $1::text", [.text(id)])
+      cache.forget(id)
     }
   }
 
@@ -119,7 +121,7 @@ public final class PostgreSQLJobStore: JobStore {
         message: "\(connection.name) is damaged: a job's record is no text"
       )
     }
-    return try JobRecord(stored: text, of: id, in: connection.name)
+    return try cache.record(text, of: id, in: connection.name)
   }
 
   private func read<Value: Sendable>(

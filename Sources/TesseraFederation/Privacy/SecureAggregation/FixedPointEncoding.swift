@@ -1,6 +1,7 @@
 internal import Crypto
 internal import Foundation
 public import TesseraCore
+internal import TesseraRun
 
 /// A model state as whole numbers modulo 2^64, so that sums of masked states are exact.
 ///
@@ -133,12 +134,10 @@ public struct FixedPointEncoding: Sendable, Hashable {
   /// ``SecureAggregationConfiguration/agreement``.
   public var fingerprint: String {
     let layout = entries.map { "\($0.name.utf8.count):\($0.name)\($0.shape)" }.joined()
-    let digest = SHA256.hash(data: Data(layout.utf8)).map {
-      String($0 >> 4, radix: 16) + String($0 & 15, radix: 16)
-    }
+    let digest = Digest.text(SHA256.hash(data: Data(layout.utf8)))
     return """
       fixed point, bound \(bound), weight \(largestWeight), sites \(sites), \
-      resolution \(resolution) and \(weightResolution), layout \(digest.joined())
+      resolution \(resolution) and \(weightResolution), layout \(digest)
       """
   }
 
