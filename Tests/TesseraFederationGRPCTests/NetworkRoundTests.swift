@@ -87,6 +87,47 @@ import Testing
     }
   }
 
+  /// Answers with far more than the model that it was sent.
+  private struct Swelling: Executor {
+    func execute(_ task: SiteTask, at site: SiteContext) async throws -> Exchange {
+      let model = try ModelState([(name: "weight", tensor: Tensor.zeros([1_000_000]))])
+      return .weights(model, samples: site.site.exampleCount)
+    }
+  }
+
+  @Test func anAnswerThatIsMuchLargerThanTheModelIsNotTaken() async throws {
+    let loopback = try LoopbackFederation(sites: 2)
+    let server = try loopback.server()
+    let start = try start(elements: 10)
+    var limit = AnswerLimit(model: 64)
+    limit.allowance = 1 << 20
+    let answers = limit
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await server.run() }
+      let port = try await server.port
+      let working = try loopback.site("site-1", port: port, Drawing())
+      let swelling = try loopback.site("site-2", port: port, Swelling())
+      group.addTask { try await working.run() }
+      group.addTask { try await swelling.run() }
+      let federation = Federation(
+        workflow: try FedAvg(rounds: 1),
+        transport: server.transport(of: "job", to: loopback.sites, answers: answers),
+        key: RandomKey(seed: 7)
+      )
+      _ = try await federation.run(from: start) { result in
+        #expect(result.contributions.map(\.site) == ["site-1"])
+        let reason = try #require(result.refusals.first?.reason)
+        #expect(
+          reason.contains(
+            "the answer of site-2 to the task 'train' of job job has 4000000 bytes; the limit is"
+          ),
+          "\(reason)"
+        )
+      }
+      group.cancelAll()
+    }
+  }
+
   @Test func aSiteOfAnotherFederationIsNotLetIn() async throws {
     let loopback = try LoopbackFederation(sites: 1)
     let foreign = try LoopbackFederation(sites: 1)

@@ -103,6 +103,7 @@ public struct FederationSite: Sendable {
     var (target, pause) = (0, Self.shortestPause)
     while !Task.isCancelled {
       let held = Mutex(false)
+      let start = ContinuousClock.now
       do {
         try await attend(servers[target], work) {
           if $0 == .connected { held.withLock { $0 = true } }
@@ -120,19 +121,22 @@ public struct FederationSite: Sendable {
       }
       // Who was taken in has found the server: it is tried again first.
       if held.withLock({ $0 }) {
-        try await ContinuousClock().sleep(for: Self.shortestPause)
-        pause = Self.shortestPause
+        // Whoever takes it in only to send it away fills the logs of both the faster, the faster it comes back.
+        let hasLasted = ContinuousClock.now - start >= Self.longestPause
+        pause = hasLasted ? Self.shortestPause : min(pause * 2, Self.longestPause)
+        try await ContinuousClock().sleep(for: pause)
         continue
       }
       target = (target + 1) % servers.count
       // All addresses first.
       guard target == 0 else { continue }
       try await ContinuousClock().sleep(for: pause * Double.random(in: 0.8...1.2))
-      pause = min(pause * 2, .seconds(1))
+      pause = min(pause * 2, Self.longestPause)
     }
   }
 
   private static let shortestPause = Duration.milliseconds(10)
+  private static let longestPause = Duration.seconds(1)
 
   private static func reason(of error: any Error) -> String {
     guard let error = error as? RPCError else { return "\(error)" }
