@@ -4,6 +4,7 @@
 
 #include <c10/core/CPUAllocator.h>
 
+#include <link.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -135,7 +136,27 @@ class Allocator final : public c10::Allocator {
   return true;
 }();
 
+/// Gives back what was read of a library's code and constants; what is used again is read again.
+int empty_code(dl_phdr_info *library, size_t, void *) {
+  for (size_t i = 0; i < library->dlpi_phnum; ++i) {
+    const ElfW(Phdr) &segment = library->dlpi_phdr[i];
+    // What can be written to has been: it exists in memory alone.
+    if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) != 0) continue;
+    const uintptr_t start = library->dlpi_addr + segment.p_vaddr;
+    const uintptr_t first = rounded_up(start, page);
+    const uintptr_t end = (start + segment.p_memsz) & ~(page - 1);
+    if (first < end) madvise(reinterpret_cast<void *>(first), end - first, MADV_DONTNEED);
+  }
+  return 0;
+}
+
 }  // namespace
+
+void tessera_keep_little(void) {
+  mallopt(M_ARENA_MAX, 4);
+  mallopt(M_TRIM_THRESHOLD, 4 << 20);
+  dl_iterate_phdr(empty_code, nullptr);
+}
 
 void *tessera_map(ptrdiff_t count) {
   const size_t wanted = rounded_up(static_cast<size_t>(count), page);

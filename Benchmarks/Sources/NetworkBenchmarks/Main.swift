@@ -1,5 +1,6 @@
 import Foundation
 import Measuring
+import TesseraCore
 
 /// What a federation costs between processes, over TCP on loopback and mutual TLS.
 ///
@@ -23,6 +24,8 @@ struct Main {
         exit(0)
       }
     }
+    // As the programs `server` and `site` do.
+    if ["serve", "work", "wait"].contains(arguments.first) { ProcessMemory.keepLittle() }
     switch arguments.first {
     case "small-round": try await NetworkRound.small(rounds: number(1, or: 300))
     case "large-round": try await NetworkRound.large(rounds: number(1, or: 9))

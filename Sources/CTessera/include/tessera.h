@@ -294,6 +294,8 @@ TESSERA_API TesseraCode tessera_scaled(TesseraList tensors, ptrdiff_t count, dou
 TESSERA_API void *_Nullable tessera_map(ptrdiff_t count);
 /// Gives back what was mapped, but for its first `kept` bytes; `count` is how much there is.
 TESSERA_API void tessera_unmap(void *bytes, ptrdiff_t kept, ptrdiff_t count);
+/// Has the C library give back at once what it would keep for later, and gives back the code that only the start has used.
+TESSERA_API void tessera_keep_little(void);
 /// Gives the pages that lie wholly in some mapped bytes back: they are zeros from now on.
 TESSERA_API void tessera_empty_pages(void *bytes, ptrdiff_t count);
 /// Adds `llrint(x · scale)` of every element of a contiguous CPU tensor to `sums`, or subtracts it. Nothing is added,

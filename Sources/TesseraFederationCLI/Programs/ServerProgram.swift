@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import SystemPackage
 internal import TesseraCommandLine
+internal import TesseraCore
 internal import TesseraDeployment
 internal import TesseraFederationGRPC
 internal import TesseraProvisioning
@@ -37,6 +38,7 @@ struct ServerProgram: AsyncParsableCommand {
   @OptionGroup var options: ProgramOptions
 
   func run() async throws {
+    ProcessMemory.keepLittle()
     try await reportingErrors {
       guard (0.1...86_400).contains(patience) else {
         throw ValidationError("--patience must be in 0.1...86400, not \(patience)")

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import SystemPackage
 internal import TesseraCommandLine
+internal import TesseraCore
 internal import TesseraDeployment
 internal import TesseraFederation
 internal import TesseraFederationGRPC
@@ -33,6 +34,7 @@ struct SiteProgram: AsyncParsableCommand {
   @OptionGroup var options: ProgramOptions
 
   func run() async throws {
+    ProcessMemory.keepLittle()
     try await reportingErrors {
       if let lanes, !(1...1024).contains(lanes) {
         throw ValidationError("--lanes must be in 1...1024, not \(lanes)")
