@@ -46,6 +46,9 @@ public struct Federation: Sendable {
   public var evaluate: (@Sendable (Exchange) async throws -> Evaluation)?
   /// Where rounds of many tasks keep how far they have come; nowhere if `nil`.
   public var progress: RoundProgressStore?
+  /// Is told what the server's filters and the job's budget decide, before anything follows from it, from any thread; throwing
+  /// ends the round.
+  public var decided: @Sendable (ServerDecision) throws -> Void = { _ in }
   /// Measures time; the system's if `nil`.
   public var clock: (any FederationClock)?
 

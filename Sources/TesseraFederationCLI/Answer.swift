@@ -9,7 +9,7 @@ struct AnswerOptions: ParsableArguments {
   /// Says it: `object` to programs, or `words` to people, line by line.
   func say(_ object: some Encodable, _ words: [String]) throws {
     guard json else {
-      for line in words { print(line) }
+      for line in words { print(TerminalText.paragraph(line)) }
       return
     }
     print(try JSONText.of(object))

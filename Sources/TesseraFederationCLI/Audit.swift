@@ -34,6 +34,11 @@ struct AuditOptions: ParsableArguments {
     isFolder(log) ? AuditLog.path(of: FilePath(log)) : FilePath(log)
   }
 
+  /// Whose log it must be: the kit's own, if it was named by its kit.
+  func owner() throws -> String? {
+    isKit ? try StartupKit(contentsOf: FilePath(log)).participant.name : nil
+  }
+
   /// The kit that knows who can have signed it.
   func kit(_ other: String?) throws -> StartupKit {
     guard let folder = other ?? (isKit ? log : nil) else {
@@ -85,6 +90,7 @@ struct AuditVerify: AsyncParsableCommand {
   private struct Found: Encodable {
     var isWhole: Bool
     var participant: String?
+    var origin: String?
     var lines: Int
     var first: String?
     var last: String?
@@ -104,7 +110,12 @@ struct AuditVerify: AsyncParsableCommand {
       }
       let whose = try audit.kit(kit)
       let keys = try AuditKeys(of: whose)
-      let report = try AuditLog.verify(at: audit.path, keys: keys, since: earlier)
+      let report = try AuditLog.verify(
+        at: audit.path,
+        keys: keys,
+        of: audit.owner(),
+        since: earlier
+      )
       var words = Self.words(for: report, of: audit.path)
       var isGood = report.isWhole
       var comparison: AuditComparison?
@@ -123,6 +134,7 @@ struct AuditVerify: AsyncParsableCommand {
         Found(
           isWhole: report.isWhole,
           participant: report.participant,
+          origin: report.origin,
           lines: report.lines,
           first: report.first?.ISO8601Format(),
           last: report.last?.ISO8601Format(),
@@ -172,6 +184,7 @@ struct AuditVerify: AsyncParsableCommand {
       "\(path) is whole: \(report.lines) lines of \(report.participant ?? "nobody"), "
         + times.joined(separator: " to ")
     )
+    if let origin = report.origin { words.append("Begins with: \(origin.prefix(12))…") }
     if let head = report.head { words.append("Head: \(head)") }
     return words
   }
@@ -251,7 +264,7 @@ struct AuditShow: AsyncParsableCommand {
       if let last { lines = lines.suffix(last) }
       try answer.say(
         Shown(lines: lines),
-        lines.map { "\($0.number)  \($0.time)  \($0.words)" }
+        lines.map { TerminalText.line("\($0.number)  \($0.time)  \($0.words)") }
       )
     }
   }

@@ -246,12 +246,20 @@ extension JobService {
   }
 
   /// Where a file lies that a job has made.
+  ///
+  /// - Parameters:
+  ///   - path: The file, from the job's record on.
+  ///   - id: The job.
+  ///   - person: Who wants to have it.
+  ///   - isRest: Whether this goes on with a download that was noted when it began.
+  /// - Throws: ``DeploymentError``.
   public nonisolated func file(
     _ path: String,
     of id: String,
-    for person: Submitter
+    for person: Submitter,
+    isRest: Bool = false
   ) async throws -> FilePath {
-    let job = try job(id, for: .download, by: person, isNoted: false)
+    let job = try job(id, for: .download, by: person, isNoted: !isRest, "\(id)/\(path)")
     try fetch(id)
     return try JobResults(in: runFolder(of: job.id)).place(of: path)
   }
@@ -272,14 +280,20 @@ extension JobService {
     _ id: String,
     for right: Right,
     by person: Submitter,
-    isNoted: Bool = true
+    isNoted: Bool = true,
+    _ target: String? = nil
   ) throws -> JobRecord {
-    // Who may not see a job is not told either whether there is one.
-    guard let job = try store.job(id), policy.decide(.view, by: person, on: job).isAllowed else {
+    let what = "\(right.rawValue) \(target ?? id)"
+    let found = try store.job(id)
+    // Who may not see a job is not told either whether there is one; the log is.
+    guard let job = found, policy.decide(.view, by: person, on: job).isAllowed else {
+      if let found {
+        try observe(.asked(what, by: person, policy.decide(.view, by: person, on: found)))
+      }
       throw DeploymentError(code: .notFound, message: "there is no job \(id)")
     }
     let decision = policy.decide(right, by: person, on: job)
-    if isNoted { try observe(.asked("\(right.rawValue) \(id)", by: person, decision)) }
+    if isNoted || !decision.isAllowed { try observe(.asked(what, by: person, decision)) }
     try decision.require()
     return job
   }

@@ -6,7 +6,7 @@ extension AuditEvent: CustomStringConvertible {
     switch self {
     case .opened(let participant, let project, let version):
       "\(participant) of \(project) opened the log, with version \(version)"
-    case .repaired(let reason): "set right: \(reason)"
+    case .repaired(let reason, _): "set right: \(reason)"
     case .taskGiven(let task, let digest): "\(task) was given, content \(short(digest))"
     case .contributionAccepted(let task, let digest, let weight):
       "\(task) was answered: \(short(digest)) accepted with weight \(weight)"
@@ -16,6 +16,10 @@ extension AuditEvent: CustomStringConvertible {
       "\(task): \(passage.map { "its \($0.rawValue)" } ?? "it") passed the filter '\(filter)' of the \(owner.rawValue)"
     case .budgetSpent(let task, let epsilon, let left, let delta):
       "\(task) was charged epsilon \(epsilon)\(delta.map { " at delta \($0)" } ?? ""); \(left) is left"
+    case .jobBudgetSpent(let job, let round, let purpose, let epsilon, let left, let delta):
+      "\(job), round \(round): the job's budget was charged for '\(purpose)': epsilon \(epsilon) at delta \(delta) is spent; \(left) is left"
+    case .jobBudgetRefused(let job, let round, let purpose, let reason):
+      "\(job), round \(round): the job's budget has refused '\(purpose)': \(reason)"
     case .budgetRefused(let task, let reason): "\(task) was kept back by the budget: \(reason)"
     case .jobChanged(let job, let state, let by):
       "job \(job) is \(state.name)\(state.reason.map { " (\($0))" } ?? ""), by \(by)"

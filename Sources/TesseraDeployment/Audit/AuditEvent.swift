@@ -8,7 +8,7 @@ public enum AuditEvent: Sendable, Hashable, Codable {
   /// The log was opened: by whom, a participant of which federation, with which version of Tessera.
   case opened(participant: String, project: String, version: String)
   /// Something was found when the log was opened, and set right, as after a kill.
-  case repaired(reason: String)
+  case repaired(reason: String, damage: Damage? = nil)
   /// A task was given to a site: sent, in the server's log, or taken, in the site's.
   case taskGiven(AuditedTask, digest: String)
   /// A site's answer became part of a result, in the server's log; may leave, in the site's, with the weight that it asks for.
@@ -20,6 +20,18 @@ public enum AuditEvent: Sendable, Hashable, Codable {
   /// An answer of a site was charged to its privacy budget, and may leave: so much ε for itself, at that δ, and so much is left of
   /// the budget after all that the site has released. An answer that left before is charged nothing when it leaves again.
   case budgetSpent(AuditedTask, epsilon: Double, left: Double, delta: Double? = nil)
+  /// What the server is about to release was charged to the job's privacy budget: ε of all releases with this one, at that δ, and
+  /// what is left.
+  case jobBudgetSpent(
+    job: String,
+    round: Int,
+    purpose: String,
+    epsilon: Double,
+    left: Double,
+    delta: Double
+  )
+  /// The job's privacy budget does not allow what the server was to release.
+  case jobBudgetRefused(job: String, round: Int, purpose: String, reason: String)
   /// An answer of a site may not leave, by its privacy budget.
   case budgetRefused(AuditedTask, reason: String)
   /// A job is in another state, and by whom.
@@ -35,12 +47,22 @@ public enum AuditEvent: Sendable, Hashable, Codable {
   /// Somebody was not let in.
   case connectionRefused(address: String, reason: String)
 
+  /// What was found when a log was opened.
+  public enum Damage: String, Sendable, Hashable, Codable {
+    /// A line that a kill has left unfinished.
+    case tornLine
+    /// Nothing says how long the log was: lines may have been removed.
+    case withoutHead
+  }
+
   /// Whose a filter is.
   public enum FilterOwner: String, Sendable, Hashable, Codable {
     /// The job's.
     case job
     /// The site's own, which no job can remove.
     case site
+    /// The server's, which the job names.
+    case server
   }
 
   /// What passes a filter.
@@ -66,7 +88,9 @@ public enum AuditEvent: Sendable, Hashable, Codable {
       .contributionRefused(let task, _, _), .filterApplied(let task, _, _, _),
       .budgetSpent(let task, _, _, _), .budgetRefused(let task, _):
       task.job
-    case .jobChanged(let job, _, _): job
+    case .jobChanged(let job, _, _), .jobBudgetSpent(let job, _, _, _, _, _),
+      .jobBudgetRefused(let job, _, _, _):
+      job
     case .administration(_, _, let target, _): target
     case .opened, .repaired, .operationRefused, .connected, .disconnected,
       .connectionRefused:

@@ -1,5 +1,4 @@
 internal import Crypto
-internal import Foundation
 internal import SystemPackage
 
 /// The file beside a log that says which line was the last one that was on the disk.
@@ -14,25 +13,21 @@ struct AuditHeadFile: Sendable {
     path = FilePath(log.string + ".head")
   }
 
-  /// What it says, if one of `keys` has signed it, and whether there is a file.
-  func read(
-    signedBy keys: [Curve25519.Signing.PublicKey]
-  ) throws -> (head: AuditHead?, isThere: Bool) {
-    let data: Data
+  /// What it holds; `nil` if there is none.
+  func contents() throws -> [UInt8]? {
     do {
       let file = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec])
-      data = try file.closeAfter {
-        // One byte more than there should be is enough to see that there is too much.
+      return try file.closeAfter {
+        // More than there should be is enough to see that there is too much.
         var bytes = [UInt8](repeating: 0, count: 1024)
         let count = try bytes.withUnsafeMutableBytes { try file.read(into: $0) }
-        return Data(bytes.prefix(count))
+        return Array(bytes.prefix(count))
       }
     } catch Errno.noSuchFileOrDirectory {
-      return (nil, false)
+      return nil
     } catch let error as Errno {
       throw DeploymentError(code: .cannotRead, message: "cannot read \(path): \(error)")
     }
-    return (AuditHead(signed: Array(data), by: keys), true)
   }
 
   func write(_ head: AuditHead, _ key: Curve25519.Signing.PrivateKey) throws {

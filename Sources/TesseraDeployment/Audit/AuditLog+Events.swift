@@ -4,7 +4,8 @@ extension AuditLog {
   /// Notes what happens at a server, before anything follows from it.
   ///
   /// The tasks of a round are with the system before the first of them is sent, in one write. What became of their answers is
-  /// signed and written in the background, and with the system before the round is saved. All of it is on the disk a second later;
+  /// signed and written in the background, and with the system before the round is saved; so is what filters and the job's budget
+  /// decide. All of it is on the disk a second later;
   /// states of jobs, and who asked for what, are when this returns.
   ///
   /// - Parameters:
@@ -32,6 +33,7 @@ extension AuditLog {
       try enqueue([.contributionAccepted(task, digest: digest, weight: weight)])
     case .answerRefused(let task, let digest, let reason):
       try enqueue([.contributionRefused(task, digest: digest, reason: reason)])
+    case .decided(let job, let decision): try enqueue([Self.event(of: decision, in: job)])
     case .roundWillBeSaved: try settle()
     case .progress, .roundFinished, .jobPaused, .jobGoesOn, .jobDeleted, .trouble: break
     }
@@ -102,6 +104,29 @@ extension AuditLog {
     case .charged(let epsilon, let delta, let left):
       .budgetSpent(task, epsilon: epsilon, left: left, delta: delta)
     case .keptBack(let reason): .budgetRefused(task, reason: reason)
+    }
+  }
+
+  private static func event(of decision: ServerDecision, in job: String) -> AuditEvent {
+    switch decision {
+    case .filtered(let direction, let filter, let step, let task, let round, let site):
+      .filterApplied(
+        AuditedTask(job: job, step: step, task: task.description, round: round, site: site.name),
+        filter: filter,
+        owner: .server,
+        passing: direction == .task ? .task : .answer
+      )
+    case .charged(let round, let purpose, let epsilon, let delta, let left):
+      .jobBudgetSpent(
+        job: job,
+        round: round,
+        purpose: purpose,
+        epsilon: epsilon,
+        left: left,
+        delta: delta
+      )
+    case .refused(let round, let purpose, let reason):
+      .jobBudgetRefused(job: job, round: round, purpose: purpose, reason: reason)
     }
   }
 

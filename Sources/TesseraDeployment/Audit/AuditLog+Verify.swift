@@ -11,12 +11,14 @@ extension AuditLog {
   /// - Parameters:
   ///   - path: The log.
   ///   - keys: Who can have signed it.
+  ///   - owner: Whose log it must be; anybody's of those if `nil`.
   ///   - head: A line that is known to have been the last at some time.
   /// - Returns: What was found.
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/cannotRead`` if there is no log.
   public static func verify(
     at path: FilePath,
     keys: AuditKeys,
+    of owner: String? = nil,
     since head: AuditHead? = nil
   ) throws -> AuditReport {
     try reporting(path, unless: .cannotRead) {
@@ -24,19 +26,25 @@ extension AuditLog {
       var wanted = [head].compactMap { $0?.number }
       let file = AuditHeadFile(of: path)
       // The log may grow meanwhile: a head that is read first is not ahead of it.
-      let own = try file.read(signedBy: keys.keys.values.flatMap { $0 })
-      wanted += [own.head?.number].compactMap { $0 }
+      let contents = try file.contents()
+      let anybodys = contents.flatMap { AuditHead(signed: $0, by: keys.keys.values.flatMap { $0 }) }
+      wanted += [anybodys?.number].compactMap { $0 }
       let reader = try ChainedLines.read(at: path, from: AuditScan()) { line, number in
         check.take(line, number, watching: wanted)
       }
-      if let own = own.head {
+      // Whose log it is, the lines have told: another participant's head would hide that lines are gone.
+      let writers = check.report.participant.flatMap { keys.keys[$0] } ?? []
+      if let own = contents.flatMap({ AuditHead(signed: $0, by: writers) }) {
         check.compare(own, as: "the head in \(file.path)")
       } else {
         check.report.add(
-          own.isThere
+          contents != nil
             ? "\(file.path) is not as it was written: lines may be missing at the end"
             : "\(file.path) is missing: lines may be missing at the end"
         )
+      }
+      if let owner, let found = check.report.participant, found != owner {
+        check.report.add("it is the log of \(found), and not of \(owner)")
       }
       if let head { check.compare(head, as: "the head that was given") }
       if !reader.tail.isEmpty {
@@ -72,8 +80,11 @@ private struct AuditCheck {
     }
     if numbers.contains(parts.number) { digests[parts.number] = digest }
     let expected = next
-    next = parts.number.addingReportingOverflow(1).partialValue
-    if !isSigned(parts) {
+    let isSigned = isSigned(parts)
+    // What nobody has signed may say any number.
+    next = (isSigned && parts.number < .max ? parts.number : expected) + 1
+    if report.lines == 1 { report.origin = digest }
+    if !isSigned {
       let owner = report.participant ?? "anybody whose key is known"
       report.add("was altered: its signature is not that of \(owner)", line: place)
     } else if parts.number > expected {
@@ -147,6 +158,9 @@ private struct AuditCheck {
       report.notes.append("line \(place): the clock was set back")
     }
     report.last = entry.time
+    if case .repaired(let reason, damage: .withoutHead) = entry.event {
+      report.add("it was opened without knowing how long it was: \(reason)", line: place)
+    }
     if case .opened(let participant, _, _) = entry.event, let owner = report.participant,
       participant != owner
     {

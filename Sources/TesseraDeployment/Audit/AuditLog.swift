@@ -13,7 +13,8 @@ internal import TesseraRun
 ///
 /// The file holds a line of JSON for each event: its number, the digest of the line before it, and the participant's signature.
 /// Beside it, in `.head`, lies which line was the last, signed too. So ``verify(at:keys:since:)`` finds every line that was
-/// altered, removed, added or moved, those at the end too.
+/// altered, removed, added or moved, those at the end too; after a kill, those at the end that were not yet durable could be
+/// removed unseen, as if the kill had come earlier.
 ///
 /// Whatever is in the log outlives a kill of the process from the moment at which ``append(contentsOf:isDurable:)`` or
 /// ``settle()`` returns. A power cut can take with it what was added in the last second without being durable: the tasks, filters,
@@ -92,18 +93,19 @@ public final class AuditLog: Sendable {
     guard let key = try? Curve25519.Signing.PrivateKey(rawRepresentation: signingKey) else {
       throw DeploymentError(code: .invalidArgument, message: "the key of \(path) is none")
     }
-    var repairs: [String] = []
+    var repairs: [AuditEvent] = []
     lines = try Self.reporting(path) {
       let file = AuditHeadFile(of: path)
-      let found = try file.read(signedBy: [key.publicKey])
+      let contents = try file.contents()
+      let found = contents.flatMap { AuditHead(signed: $0, by: [key.publicKey]) }
       let (lines, torn) = try ChainedLines.open(
         at: path,
-        from: AuditChain(key, watching: found.head?.number),
+        from: AuditChain(key, watching: found?.number),
         forEach: { _, _ in },
         didSynchronize: { try file.write(AuditHead(number: $0.count, digest: $0.digest), key) }
       )
       let chain = lines.chain
-      if let head = found.head {
+      if let head = found {
         guard head.number <= chain.count else {
           throw DeploymentError(
             code: .altered,
@@ -120,13 +122,22 @@ public final class AuditLog: Sendable {
           )
         }
       } else if chain.count > 0 {
-        let what = found.isThere ? "is not this participant's" : "is missing"
+        let what = contents != nil ? "is not this participant's" : "is missing"
         repairs.append(
-          "\(file.path) \(what): whether lines are missing after line \(chain.count) is unknown"
+          .repaired(
+            reason:
+              "\(file.path) \(what): whether lines are missing after line \(chain.count) is unknown",
+            damage: .withoutHead
+          )
         )
       }
       if torn > 0 {
-        repairs.append("\(torn) bytes of a line that was not finished were cut off")
+        repairs.append(
+          .repaired(
+            reason: "\(torn) bytes of a line that was not finished were cut off",
+            damage: .tornLine
+          )
+        )
       }
       return lines
     }
@@ -135,7 +146,7 @@ public final class AuditLog: Sendable {
       project: project,
       version: Versions.tessera
     )
-    try append(contentsOf: [opening] + repairs.map { .repaired(reason: $0) })
+    try append(contentsOf: [opening] + repairs)
   }
 
   deinit {

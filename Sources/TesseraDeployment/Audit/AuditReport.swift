@@ -15,6 +15,9 @@ public struct AuditReport: Sendable, Hashable, Codable {
 
   /// Whose log it is, as the signatures tell.
   public internal(set) var participant: String?
+  /// The digest of the first line, hexadecimal: two logs that were begun apart have different ones, also those of two machines
+  /// with the same kit.
+  public internal(set) var origin: String?
   /// How many lines it has.
   public internal(set) var lines = 0
   /// When the first event was written.

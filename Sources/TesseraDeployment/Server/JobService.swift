@@ -483,6 +483,8 @@ public enum ServerEvent: Sendable {
   case answerAccepted(AuditedTask, digest: String, weight: Double)
   /// A site's answer does not; there is no digest if none has arrived.
   case answerRefused(AuditedTask, digest: String?, reason: String)
+  /// The server's filters or the job's privacy budget have decided something.
+  case decided(job: String, ServerDecision)
   /// A round of a job is done, and saved when all that was told before is kept.
   case roundWillBeSaved(job: String, round: Int)
   /// Sites of a job, for those who follow it.

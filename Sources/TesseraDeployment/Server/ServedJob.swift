@@ -215,6 +215,8 @@ struct ServedJob: Sendable {
       // A round goes on without a site that has not answered, but not without what the server could not keep.
       if case .answerRefused = event { try failure.check() }
       try transfers.note(event)
+    } decided: { decision in
+      try service.observe(.decided(job: id, decision))
     } willSave: { round in
       try transfers.willSave(round: round)
     }

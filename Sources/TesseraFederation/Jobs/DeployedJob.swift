@@ -109,6 +109,8 @@ public struct DeployedJob: Sendable {
   ///     from it: when the run begins, within rounds of many tasks, and after each round; throwing ends the run.
   ///   - finishRound: Is called after each round, when it is saved; throwing ends the run.
   ///   - journal: Is told each event before anything follows from it, from any thread; throwing ends the run.
+  ///   - decided: Is told what the server's filters and the job's budget decide, before anything follows from it, from any thread;
+  ///     throwing ends the run.
   ///   - willSave: Is called when a round is done, before it is saved; throwing ends the run.
   /// - Returns: The finished manifest, which is saved too.
   /// - Throws: What keeps it from going on; `CancellationError` if the task was cancelled. The record then says so.
@@ -120,13 +122,14 @@ public struct DeployedJob: Sendable {
     didSave: @escaping @Sendable () throws -> Void = {},
     finishRound: (RunManifest.Round) throws -> Void = { _ in },
     journal: @escaping @Sendable (JournalEvent) throws -> Void = { _ in },
+    decided: @escaping @Sendable (ServerDecision) throws -> Void = { _ in },
     willSave: (_ round: Int) throws -> Void = { _ in }
   ) async throws -> RunManifest {
     let run = try OpenRun(record)
     resumed(run.manifest.trainings.first?.rounds ?? [])
     if run.manifest.status == .finished { return run.manifest }
     return try await run.finishing {
-      var training = try training(in: record, over: transport)
+      var training = try training(in: record, over: transport, decided)
       training.didSave = didSave
       let state = try await training.run(
         in: run,
@@ -151,11 +154,13 @@ public struct DeployedJob: Sendable {
 
   private func training(
     in record: RunRecord,
-    over transport: any Transport
+    over transport: any Transport,
+    _ decided: @escaping @Sendable (ServerDecision) throws -> Void
   ) throws -> RecordedTraining {
     let job = plan.job
     let secrets = try job.secrets(in: record, key: plan.key["secrets"])
     var federation = plan.federation(over: transport, secrets: secrets)
+    federation.decided = decided
     if job.workflow.isSecurelyAggregated {
       for site in plan.sites where signingKeys[site.index] == nil {
         throw FederationError(

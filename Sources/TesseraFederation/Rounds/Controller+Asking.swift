@@ -71,10 +71,25 @@ extension Controller {
       key: key["filters"],
       secrets: federation.secrets.derived("tasks \(step)")
     )
+    let decided = federation.decided
     let sent = try federation.filters.tasks.applied(
       to: federation.callbacks.willSend?(name, data, sites) ?? data,
       in: context
-    )
+    ) { _, _, _, _ in
+    } passed: { filter, _ in
+      for site in sites {
+        try decided(
+          .filtered(
+            .task,
+            filter: filter.shownName,
+            step: step,
+            task: purpose ?? name,
+            round: round,
+            site: site
+          )
+        )
+      }
+    }
     try federation.limits.check(sent)
     var bytes = 0
     let tasks = try sites.map { site in
@@ -221,6 +236,7 @@ extension Controller {
   private func open(_ sendings: [Sending]) -> @Sendable (Exchange, Site) throws -> Received {
     let filters = federation.filters.results
     let (limits, callbacks) = (federation.limits, federation.callbacks)
+    let decided = federation.decided
     let secrets = federation.secrets
     var positions: [Int: Int] = [:]
     if sendings.count > 1 {
@@ -248,8 +264,22 @@ extension Controller {
         secrets: secrets.derived("answers \(sending.step)/\(site.index)")
       )
       // A site that says why it has no answer is not asked to have one that filters can read.
-      let filtered =
-        answer.returnCode == .ok ? try filters.applied(to: answer, in: context) : answer
+      var filtered = answer
+      if answer.returnCode == .ok {
+        filtered = try filters.applied(to: answer, in: context) { _, _, _, _ in
+        } passed: { filter, _ in
+          try decided(
+            .filtered(
+              .result,
+              filter: filter.shownName,
+              step: sending.step,
+              task: sending.name,
+              round: context.round,
+              site: site
+            )
+          )
+        }
+      }
       let taken = callbacks.didReceive?(sending.name, filtered, site) ?? filtered
       traffic.upUnprocessed = taken.unprocessedByteCount
       return Received(answer: taken, traffic: traffic)

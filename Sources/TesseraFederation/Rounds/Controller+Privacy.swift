@@ -16,16 +16,33 @@ extension Controller {
   /// - Throws: ``FederationError`` with code ``FederationError/Code/budgetExhausted`` naming the round and the amounts if it would
   ///   overspend.
   public func charge(_ events: [PrivacyEvent], for purpose: String) throws {
-    try record.withLock { record in
-      let number = (record.ledger?.entries.count ?? 0) + 1
-      try record.ledger?.charge(
-        BudgetLedger.Entry(
-          id: "\(number)/\(round)/\(purpose)",
+    do {
+      let ledger = try record.withLock { record in
+        let number = (record.ledger?.entries.count ?? 0) + 1
+        try record.ledger?.charge(
+          BudgetLedger.Entry(
+            id: "\(number)/\(round)/\(purpose)",
+            round: round,
+            purpose: purpose,
+            events: events
+          )
+        )
+        return record.ledger
+      }
+      guard let ledger else { return }
+      let spent = try ledger.spent()
+      try federation.decided(
+        .charged(
           round: round,
           purpose: purpose,
-          events: events
+          epsilon: spent,
+          delta: ledger.budget.delta,
+          left: max(0, ledger.budget.epsilon - spent)
         )
       )
+    } catch let error as FederationError where error.code == .budgetExhausted {
+      try federation.decided(.refused(round: round, purpose: purpose, reason: error.message))
+      throw error
     }
   }
 

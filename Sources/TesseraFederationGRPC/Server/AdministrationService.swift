@@ -13,6 +13,8 @@ struct AdministrationService: Tessera_Federation_V1_Administration.SimpleService
 
   let jobs: JobService
   let security: MutualTLS
+  /// Is told who is not answered.
+  let observe: @Sendable (ServerConnectionEvent) -> Void
   /// Does what is asked of the server itself.
   let operate: @Sendable (SiteOperation) -> Void
 
@@ -24,6 +26,12 @@ struct AdministrationService: Tessera_Federation_V1_Administration.SimpleService
       let participant = try? security.certified(certificate), participant.kind == .user,
       let role = participant.role
     else {
+      observe(
+        .refused(
+          peer: WorkService.address(context),
+          reason: "its certificate is not that of a user, and it asks as one"
+        )
+      )
       throw RPCError(
         code: .permissionDenied,
         message: "only users of this federation are answered here"
@@ -187,7 +195,12 @@ struct AdministrationService: Tessera_Federation_V1_Administration.SimpleService
   ) async throws {
     let person = try person(context)
     try await refusing {
-      let place = try await jobs.file(request.path, of: request.job, for: person)
+      let place = try await jobs.file(
+        request.path,
+        of: request.job,
+        for: person,
+        isRest: request.offset > 0
+      )
       let file = try FileDescriptor.open(place, .readOnly, options: [.closeOnExec])
       defer { try? file.close() }
       var offset = request.offset

@@ -122,7 +122,9 @@ public final class FederationServer: Sendable {
   ) async throws {
     var services: [any RegistrableRPCService] = [service, ClockService()]
     if let jobs {
-      services.append(AdministrationService(jobs: jobs, security: security, operate: operate))
+      services.append(
+        AdministrationService(jobs: jobs, security: security, observe: observe, operate: operate)
+      )
     }
     let server = GRPCServer(transport: transport, services: services)
     // Not a child of the current task: a server that is cancelled while a stream arrives drops the stream unfinished, which NIO

@@ -56,7 +56,7 @@ struct WorkService: RegistrableRPCService {
   }
 
   /// The other end's address, of gRPC's `ipv4:127.0.0.1:49152`.
-  private static func address(_ context: ServerContext) -> String {
+  static func address(_ context: ServerContext) -> String {
     let parts = context.remotePeer.split(separator: ":")
     return parts.count > 2 ? parts[1..<parts.count - 1].joined(separator: ":") : context.remotePeer
   }

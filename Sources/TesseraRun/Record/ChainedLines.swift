@@ -135,6 +135,7 @@ package final class ChainedLines<Chain: LineChain>: Sendable {
       }
       return queue
     }
+    var isWritten = false
     do {
       var chain = log.chain
       var lines: [UInt8] = []
@@ -144,11 +145,12 @@ package final class ChainedLines<Chain: LineChain>: Sendable {
       }
       try log.file.append(lines, isDurable: batch.isDurable)
       log.chain = chain
+      isWritten = true
       if batch.isDurable { try didSynchronize(chain) }
     } catch {
       let failure = error as? RunError ?? RunError(code: .cannotWrite, message: "\(error)")
       for call in log.lastCall + 1...batch.lastCall { log.failures[call] = failure }
-      let kept = batch.lines.filter { !$0.isAwaited }
+      let kept = isWritten ? [] : batch.lines.filter { !$0.isAwaited }
       if !kept.isEmpty { queue.withLock { $0.lines.insert(contentsOf: kept, at: 0) } }
     }
     log.lastCall = batch.lastCall

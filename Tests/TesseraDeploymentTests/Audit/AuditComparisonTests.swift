@@ -170,7 +170,7 @@ struct AuditComparisonTests {
     try AuditLog.read(at: log.path) { _, entry in
       switch entry.event {
       case .taskGiven(let task, _): steps.append(task.step)
-      case .repaired(let reason): #expect(steps.last == Int(reason))
+      case .repaired(let reason, _): #expect(steps.last == Int(reason))
       default: break
       }
     }

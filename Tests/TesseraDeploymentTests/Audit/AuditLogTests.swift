@@ -6,6 +6,14 @@ import TesseraProvisioning
 import TesseraTesting
 import Testing
 
+private enum Hash {
+  static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+    bytes.map { String(format: "%02x", $0) }.joined()
+  }
+
+  static func text(_ bytes: some DataProtocol) -> String { hexadecimal(SHA256.hash(data: bytes)) }
+}
+
 @Suite("The audit log")
 struct AuditLogTests {
   let folder: TemporaryFolder
@@ -36,6 +44,9 @@ struct AuditLogTests {
     .disconnected(name: "north", reason: "the connection was lost"),
     .filterApplied(task, filter: "top-k", owner: .job, passing: .answer),
     .budgetSpent(task, epsilon: 0.125, left: 2, delta: 1e-6),
+    .filterApplied(task, filter: "quantize", owner: .server, passing: .task),
+    .jobBudgetSpent(job: "job-1", round: 2, purpose: "train", epsilon: 1, left: 2, delta: 1e-6),
+    .jobBudgetRefused(job: "job-1", round: 3, purpose: "train", reason: "it would be 9 of 8"),
   ]
 
   static var keys: AuditKeys {
@@ -212,8 +223,8 @@ struct AuditLogTests {
       ]
     )
     #expect(
-      try problems(lines[..<13]) == [
-        "2 lines are missing at the end, by the head in \(headPath)"
+      try problems(lines[..<12]) == [
+        "6 lines are missing at the end, by the head in \(headPath)"
       ]
     )
     let text = String(decoding: lines[5], as: UTF8.self)
@@ -285,7 +296,8 @@ struct AuditLogTests {
       #expect(
         events[4]
           == .repaired(
-            reason: "\(end - whole.count) bytes of a line that was not finished were cut off"
+            reason: "\(end - whole.count) bytes of a line that was not finished were cut off",
+            damage: .tornLine
           )
       )
       #expect(try verify().isWhole)
@@ -315,12 +327,59 @@ struct AuditLogTests {
     try written()
     try FileManager.default.removeItem(atPath: headPath.string)
     try written([])
-    #expect(try verify().isWhole)
-    guard case .repaired(let reason) = try read().last else {
+    let report = try verify()
+    #expect(report.problems.map(\.line) == [report.lines])
+    #expect(report.problems.first?.message.contains("\(headPath) is missing") == true)
+    guard case .repaired(let reason, .withoutHead) = try read().last else {
       Issue.record("\(try read())")
       return
     }
     #expect(reason.contains("\(headPath) is missing"))
+  }
+
+  @Test("another participant's head does not hide that lines are gone")
+  func foreignHead() throws {
+    try written()
+    let whole = try folder.bytes(of: path)
+    let lines = whole.split(separator: UInt8(ascii: "\n")).map { Array($0) + [UInt8(ascii: "\n")] }
+    // A member of the federation writes a log of its own, as long as what is left, to have a head for it.
+    let member = Curve25519.Signing.PrivateKey()
+    var keys = Self.keys
+    keys.add(Data(member.publicKey.rawRepresentation).base64EncodedString(), of: "ada")
+    _ = try folder.file("audit.jsonl", lines.dropLast(3).flatMap { $0 })
+    let digest = Hash.text(lines[lines.count - 4].dropLast())
+    let text =
+      #"{"number":\#(String(repeating: " ", count: 17))\#(lines.count - 3),"digest":"\#(digest)""#
+    let signature = try member.signature(for: Data("tessera audit head 1\n\(text)".utf8))
+    _ = try folder.file(
+      "audit.jsonl.head",
+      Array("\(text),\"signature\":\"\(Hash.hexadecimal(signature))\"}\n".utf8)
+    )
+    let report = try AuditLog.verify(at: path, keys: keys)
+    #expect(
+      report.problems.map(\.message) == [
+        "\(headPath) is not as it was written: lines may be missing at the end"
+      ]
+    )
+  }
+
+  @Test("a line of any number is found, and stops nobody")
+  func largestNumber() throws {
+    try written()
+    let line =
+      #"{"number":9223372036854775807,"previous":"\#(String(repeating: "0", count: 64))","#
+      + #""entry":{},"signature":"\#(String(repeating: "0", count: 128))"}"# + "\n"
+    _ = try folder.file("audit.jsonl", Array(line.utf8) + (try folder.bytes(of: path)))
+    #expect(try verify().problems.first?.line == 1)
+  }
+
+  @Test("a log in another participant's place is found")
+  func owner() throws {
+    try written()
+    #expect(try AuditLog.verify(at: path, keys: Self.keys, of: "server").isWhole)
+    let report = try AuditLog.verify(at: path, keys: Self.keys, of: "north")
+    #expect(report.problems.map(\.message) == ["it is the log of server, and not of north"])
+    #expect(report.origin?.count == 64)
   }
 
   @Test("one at a time opens it, and anybody can read it meanwhile")

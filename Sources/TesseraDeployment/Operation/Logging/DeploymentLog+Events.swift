@@ -19,7 +19,23 @@ extension DeploymentLog {
         metadata: metadata
       )
     case .progress(let job, let event): note(event, of: job, by: logger)
-    case .tasksGiven, .answerAccepted, .answerRefused, .roundWillBeSaved: break
+    case .tasksGiven, .answerAccepted, .answerRefused, .roundWillBeSaved, .decided(_, .filtered):
+      break
+    case .decided(let job, .charged(let round, let purpose, let epsilon, let delta, let left)):
+      logger.debug(
+        "the job's privacy budget is charged",
+        metadata: [
+          "job": "\(job)", "purpose": "\(purpose)", "round": "\(round)", "epsilon": "\(epsilon)",
+          "delta": "\(delta)", "left": "\(left)",
+        ]
+      )
+    case .decided(let job, .refused(let round, let purpose, let reason)):
+      logger.warning(
+        "the job's privacy budget refuses a release",
+        metadata: [
+          "job": "\(job)", "purpose": "\(purpose)", "round": "\(round)", "reason": "\(reason)",
+        ]
+      )
     case .roundFinished(let job, let round):
       var metadata: Logger.Metadata = [
         "job": "\(job)", "round": "\(round.round)", "rounds": "\(round.rounds)",

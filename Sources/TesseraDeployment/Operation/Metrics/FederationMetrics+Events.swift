@@ -18,7 +18,9 @@ extension FederationMetrics {
     case .jobPaused(let job, _): pausedJobs.set(1, [job])
     case .jobGoesOn(let job): pausedJobs.set(0, [job])
     case .jobDeleted(let job): forget(job: job)
-    case .tasksGiven, .answerAccepted, .answerRefused, .roundWillBeSaved, .asked, .trouble: break
+    case .tasksGiven, .answerAccepted, .answerRefused, .decided, .roundWillBeSaved, .asked,
+      .trouble:
+      break
     }
   }
 
