@@ -252,6 +252,7 @@ extension JobService {
   ///   - id: The job.
   ///   - person: Who wants to have it.
   ///   - isRest: Whether this goes on with a download that was noted when it began.
+  /// - Returns: Its place on the disk.
   /// - Throws: ``DeploymentError``.
   public nonisolated func file(
     _ path: String,
