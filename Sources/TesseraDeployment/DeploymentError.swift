@@ -21,6 +21,7 @@ public struct DeploymentError: Error, Sendable, Hashable, CustomStringConvertibl
     private enum Kind: String {
       case notFound
       case notAllowed
+      case notActive
       case alreadyThere
       case invalidArgument
       case altered
@@ -46,6 +47,8 @@ public struct DeploymentError: Error, Sendable, Hashable, CustomStringConvertibl
     public static var notFound: Self { Self(kind: .notFound) }
     /// A policy forbids it, or it makes no sense in the state in which things are.
     public static var notAllowed: Self { Self(kind: .notAllowed) }
+    /// This server is not the active one of those that share a database.
+    public static var notActive: Self { Self(kind: .notActive) }
     /// It is there already.
     public static var alreadyThere: Self { Self(kind: .alreadyThere) }
     /// What was asked for cannot be understood.

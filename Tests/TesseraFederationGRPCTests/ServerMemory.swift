@@ -82,10 +82,24 @@ struct MortalReplica: JobReplica {
   }
 
   func remove(_ job: String) throws {
-    try life.write { try FileManager.default.removeItem(atPath: copies.appending(job).string) }
+    try life.write {
+      let place = copies.appending(job).string
+      try FileManager.default.moveItem(atPath: place, toPath: "\(place)\(Self.removed)")
+    }
   }
 
-  func jobs() throws -> Set<String> {
+  func jobs() throws -> Set<String> { try names().filter { !$0.hasSuffix(Self.removed) } }
+
+  func removedJobs() throws -> Set<String> {
+    Set(
+      try names().filter { $0.hasSuffix(Self.removed) }
+        .map { String($0.dropLast(Self.removed.count)) }
+    )
+  }
+
+  private func names() throws -> Set<String> {
     Set(try FileManager.default.contentsOfDirectory(atPath: copies.string))
   }
+
+  private static let removed = ".removed"
 }

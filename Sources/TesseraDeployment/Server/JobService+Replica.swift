@@ -22,41 +22,37 @@ extension JobService {
   static let rosterName = "roster.json"
   /// What of a job's folder is copied.
   private static let copied = ["bundle", rosterName, "run"]
-  /// Says of a job's folder that there is, or was, a copy of it.
-  private static let mark = ".copied"
 
-  /// Brings this server to where the one before it was: the folders of all jobs that are not over are as in their copies
-  /// afterwards, and what is left of jobs that are gone is removed.
+  /// Brings this server to where the one before it was: what is left of jobs that were removed is removed here, too.
   ///
-  /// To be called once, before ``run()`` and before anybody is answered. Folders of jobs that are over are fetched when they are
-  /// asked for first. A job whose copy is damaged is over.
+  /// To be called once, before ``run()`` and before anybody is answered. The folder of a job is fetched when it goes on, or, if it
+  /// is over, when somebody asks for it first: sites and people do not wait for the folders of all. A job whose copy is damaged is
+  /// over.
   ///
   /// - Returns: How many jobs go on.
-  /// - Throws: ``DeploymentError`` if the store or the copies cannot be reached, or a folder cannot be written.
+  /// - Throws: ``DeploymentError`` if the store or the copies cannot be reached.
   @discardableResult
   public func takeOver() throws -> Int {
     guard let replica else { return 0 }
     let jobs = try store.jobs()
     let known = Set(jobs.map(\.id))
     for id in try replica.jobs().subtracting(known) { try replica.remove(id) }
-    removeFolders(except: known)
-    var count = 0
-    for job in jobs where !job.state.isOver {
-      do {
-        try fetch(job.id)
-        count += 1
-      } catch let error as DeploymentError where error.code == .notFound || error.code == .altered {
-        try change(job.id) {
-          switch $0.state {
-          case .submitted, .approved: $0.state = .abandoned(reason: "\(error)")
-          default:
-            $0.state = .finished(.failed(reason: "\(error)"))
-            $0.ended = Date()
-          }
-        }
-      }
+    // Of those alone that somebody has removed: a database that is new, or was put back, knows less than the folders do.
+    for id in try replica.removedJobs().subtracting(known)
+    where FilePath.Component(id) != nil && FilePath(id).components.count == 1 {
+      try? FileManager.default.removeItem(atPath: folder.appending(id).string)
     }
-    return count
+    return jobs.count { !$0.state.isOver }
+  }
+
+  /// Has the folder of a job that goes on here; if the copies cannot be reached, the server ends.
+  ///
+  /// - Throws: ``DeploymentError``; ``DeploymentError/Code/notFound`` or ``DeploymentError/Code/altered`` if the copy is no good.
+  nonisolated func bring(_ id: String) throws { try noting { try fetch(id) } }
+
+  /// Whether the folder of a job is as new as its copy, if there are copies.
+  nonisolated func isHere(_ id: String) -> Bool {
+    replica == nil || current.withLock { $0.contains(id) }
   }
 
   /// Has a job's folder as it is in the copy, if there are copies and it was not fetched or made by this process before.
@@ -91,7 +87,6 @@ extension JobService {
         message: "the folder \(place) cannot be written: \(error)"
       )
     }
-    leaveMark(in: place)
   }
 
   /// Brings the copy of a job's folder up to date, if there are copies.
@@ -99,20 +94,18 @@ extension JobService {
   /// - Throws: ``DeploymentError``; the server then ends.
   nonisolated func replicate(_ id: String) throws {
     guard let replica else { return }
-    let place = folder(of: id)
     do {
-      try replica.store(place, of: id, only: Self.copied)
+      try replica.store(folder(of: id), of: id, only: Self.copied)
     } catch {
       give(up: error)
       throw error
     }
-    leaveMark(in: place)
   }
 
   /// Writes what another server would need to take over; if that cannot be, this one ends, and leaves its jobs to the next.
   nonisolated func noting<Value>(_ body: () throws -> Value) throws -> Value {
     do { return try body() } catch let error as DeploymentError
-      where replica != nil && (error.code == .unavailable || error.code == .cannotWrite)
+      where replica != nil && [.unavailable, .cannotWrite, .notActive].contains(error.code)
     {
       give(up: error)
       throw error
@@ -122,23 +115,5 @@ extension JobService {
   private nonisolated func give(up error: any Error) {
     fault.withLock { $0 = $0 ?? error }
     stop(because: error)
-  }
-
-  private nonisolated func leaveMark(in place: FilePath) {
-    // Without it, a folder stays when its job has gone: harmless.
-    _ = FileManager.default.createFile(atPath: place.appending(Self.mark).string, contents: nil)
-  }
-
-  /// Removes the folders of jobs that were removed at another server.
-  ///
-  /// Folders that were never copied belong to jobs of a store of this machine's own, and stay.
-  private func removeFolders(except known: Set<String>) {
-    let manager = FileManager.default
-    for name in (try? manager.contentsOfDirectory(atPath: folder.string)) ?? []
-    where !known.contains(name)
-      && manager.fileExists(atPath: folder.appending(name).appending(Self.mark).string)
-    {
-      try? manager.removeItem(atPath: folder.appending(name).string)
-    }
   }
 }

@@ -260,6 +260,7 @@ public actor JobService {
   nonisolated func examine(_ id: String) async throws {
     let verdict: JobState
     do {
+      try bring(id)
       let bundle = try JobBundle(contentsOf: bundleFolder(of: id))
       let submitter = try bundle.verify(
         knowing: kit.participants,
@@ -273,6 +274,8 @@ public actor JobService {
       if job.executor.runsPrograms { try policy.decide(.runExternal, by: submitter).require() }
       verdict = .approved
     } catch {
+      // What keeps this server from noting anything is no fault of the job.
+      if let fault = fault.withLock({ $0 }) { throw fault }
       verdict = .abandoned(reason: "\(error)")
     }
     do { try change(id) { $0.state = verdict } } catch {
@@ -440,8 +443,9 @@ public actor JobService {
   ) async throws -> JobRecord {
     // What its rounds have come to can be had; without it the job is over all the same.
     if outcome != .completed { try? RunRecord.open(at: runFolder(of: id)).writeLastModel() }
-    // Before the store says that it is over: what it has made is there then, whoever is asked.
-    try replicate(id)
+    // Before the store says that it is over: what it has made is there then, whoever is asked. A job whose copy could not be
+    // fetched is left as it is there.
+    if isHere(id) { try replicate(id) }
     return try change(id) {
       $0.state = .finished(outcome)
       $0.ended = Date()

@@ -13,7 +13,7 @@ public protocol JobReplica: Sendable {
   ///   - folder: The job's folder.
   ///   - job: The job's id.
   ///   - items: The files and folders in it that are copied; all if `nil`.
-  /// - Throws: ``DeploymentError``; with code ``DeploymentError/Code/notAllowed`` if another server is the active one.
+  /// - Throws: ``DeploymentError``; with code ``DeploymentError/Code/notActive`` if another server is the active one.
   func store(_ folder: FilePath, of job: String, only items: [String]?) throws
   /// Writes a job's folder from its copy; the folder is not there.
   ///
@@ -23,6 +23,8 @@ public protocol JobReplica: Sendable {
   func remove(_ job: String) throws
   /// The jobs of which there is a copy.
   func jobs() throws -> Set<String>
+  /// The jobs whose copies were removed, ever.
+  func removedJobs() throws -> Set<String>
 }
 
 extension JobReplica {

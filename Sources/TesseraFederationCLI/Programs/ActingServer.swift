@@ -2,6 +2,7 @@ internal import Foundation
 internal import TesseraDeployment
 internal import TesseraFederationGRPC
 internal import TesseraProvisioning
+internal import TesseraRun
 
 /// A server's program while it is the one that acts, and while it waits to be.
 ///
@@ -29,7 +30,13 @@ struct ActingServer: Sendable {
       at: database,
       as: "\(kit.participant.name) at \(Self.machine)",
       of: kit.project
-    )
+    ) { [log, kit] reason in
+      Ending.now {
+        log.failure(
+          "\(kit.participant.name) is not the active server any longer, and ends: \(reason)"
+        )
+      }
+    }
     // Given up when all that is done with it is done.
     defer { lease.release() }
     log.becomesActive(
@@ -37,18 +44,7 @@ struct ActingServer: Sendable {
     )
     let store = try PostgreSQLJobStore(at: database, epoch: lease.epoch)
     let replica = try RecordReplica(at: database, epoch: lease.epoch)
-    try await withThrowingTaskGroup { group in
-      group.addTask {
-        let reason = try await lease.lost()
-        log.failure(
-          "\(kit.participant.name) is not the active server any longer, and ends: \(reason)"
-        )
-        Ending.now()
-      }
-      group.addTask { try await serve(from: store, replica: replica) }
-      defer { group.cancelAll() }
-      try await group.next()
-    }
+    try await serve(from: store, replica: replica)
   }
 
   /// Acts.
@@ -73,10 +69,10 @@ struct ActingServer: Sendable {
       log.note($0)
     }
     if replica != nil {
-      let start = ContinuousClock.now
       let count = try await jobs.takeOver()
-      let seconds = String(format: "%.2f", (ContinuousClock.now - start) / .seconds(1))
-      log.line("\(count) jobs go on from their copies, which took \(seconds) s")
+      log.line(
+        "\(counted(count, "job")) \(count == 1 ? "goes" : "go") on from \(count == 1 ? "its copy" : "their copies")"
+      )
     }
     try await withThrowingTaskGroup { group in
       group.addTask { try await server.run(administering: jobs) { ending.end($0, log) } }

@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import Foundation
 internal import Synchronization
 internal import TesseraCommandLine
@@ -42,7 +43,17 @@ final class Ending: Sendable {
   }
 
   /// Ends the program at once: whatever it did to end in order could only be refused, and hold up who takes over.
-  static func now() -> Never { _exit(1) }
+  ///
+  /// - Parameter say: Says why; nobody waits for it longer than a moment, as whoever reads what is said may have stopped.
+  static func now(_ say: @escaping @Sendable () -> Void) -> Never {
+    let isSaid = DispatchSemaphore(value: 0)
+    Thread.detachNewThread {
+      say()
+      isSaid.signal()
+    }
+    _ = isSaid.wait(timeout: .now() + .milliseconds(200))
+    _exit(1)
+  }
 
   private func stop() {
     let stop = state.withLock { state in
@@ -56,6 +67,14 @@ final class Ending: Sendable {
   private static func beginAnew() {
     var arguments: [UnsafeMutablePointer<CChar>?] = CommandLine.arguments.map { strdup($0) }
     arguments.append(nil)
+    // By its name: an update may have put another file there, and this is the moment for it.
+    if let program = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") {
+      let deleted = " (deleted)"
+      execv(
+        program.hasSuffix(deleted) ? String(program.dropLast(deleted.count)) : program,
+        &arguments
+      )
+    }
     execv("/proc/self/exe", &arguments)
     // Only if the system refuses; then the service manager starts it.
   }

@@ -35,6 +35,13 @@ struct ServerProgram: AsyncParsableCommand {
   var connections: Int = FederationServer.usualConnections
 
   @OptionGroup var database: DatabaseOptions
+
+  @Flag(
+    help:
+      "Act without a database, though the federation has a second server: that one must not run."
+  )
+  var alone = false
+
   @OptionGroup var options: ProgramOptions
 
   func run() async throws {
@@ -48,6 +55,15 @@ struct ServerProgram: AsyncParsableCommand {
       }
       let kit = try StartupKit(contentsOf: FilePath(kit))
       let (database, patience) = (database.address, patience)
+      let servers = kit.participants.entries.count { $0.participant.kind == .server }
+      guard servers < 2 || database != nil || alone else {
+        throw ValidationError(
+          """
+          the federation has two servers, and without --database or $TESSERA_DATABASE both would act; --alone if the other one \
+          does not run
+          """
+        )
+      }
       let log = try ProgramLog(kit, options, standsBy: database != nil)
       let audit = try AuditLog(of: kit)
       let work = kit.folder.appending("work")

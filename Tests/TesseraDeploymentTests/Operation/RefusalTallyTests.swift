@@ -10,6 +10,17 @@ import Testing
     #expect(tally.note("10.0.0.10") == 1)
   }
 
+  @Test func anHourLaterItIsTheFirstTimeAgain() {
+    var tally = RefusalTally(peers: 2)
+    let start = ContinuousClock.now
+    for peer in 1...100 { _ = tally.note("peer \(peer)", at: start) }
+    #expect(tally.note("new", at: start + .seconds(3599)) == nil)
+    #expect(tally.note("new", at: start + .seconds(3600)) == 1)
+    #expect(tally.note("peer 1", at: start + .seconds(3601)) == 1)
+    #expect(tally.note("peer 1", at: start + .seconds(3602)) == 2)
+    #expect(tally.note("peer 1", at: start + .seconds(3603)) == nil)
+  }
+
   @Test func manyPeersAreCountedTogether() {
     var tally = RefusalTally(peers: 4)
     let told = (1...1000).compactMap { tally.note("peer \($0)") }

@@ -1,10 +1,13 @@
-/// Which refusals are worth a line: of each peer the first, the second, the fourth, the eighth, and so on.
+/// Which refusals are worth a line: of each peer the first, the second, the fourth, the eighth, and so on, anew each hour.
 ///
 /// Whoever is refused a million times over must not fill logs that are never cut, nor drive everything else out of those that are.
+/// Nor must strangers of long ago keep somebody's first refusal from being told.
 public struct RefusalTally: Sendable {
   private let largest: Int
   private var counts: [String: Int] = [:]
   private var others = 0
+  private var begin: ContinuousClock.Instant?
+  private static let period = Duration.seconds(3600)
 
   /// Nobody was refused yet.
   ///
@@ -13,9 +16,16 @@ public struct RefusalTally: Sendable {
 
   /// Counts a refusal.
   ///
-  /// - Parameter peer: Who was refused.
-  /// - Returns: How often this peer was by now, if it is worth a line.
-  public mutating func note(_ peer: String) -> Int? {
+  /// - Parameters:
+  ///   - peer: Who was refused.
+  ///   - time: When.
+  /// - Returns: How often this peer was in this hour by now, if it is worth a line.
+  public mutating func note(_ peer: String, at time: ContinuousClock.Instant = .now) -> Int? {
+    if let begin, time - begin < Self.period {
+    } else {
+      (counts, others) = ([:], 0)
+      begin = time
+    }
     let count: Int
     if let known = counts[peer] {
       count = known + 1

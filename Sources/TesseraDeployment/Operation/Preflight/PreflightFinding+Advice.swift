@@ -51,6 +51,10 @@ extension PreflightFinding.Code {
     case .dataNone: "Say in local/data.yml where this site's data are, by the names that jobs use."
     case .dataUnreadable:
       "Put right the path in local/data.yml, or let the user that starts the program read it."
+    case .databaseMissing:
+      "Set $TESSERA_DATABASE for this program, too; sudo and units do not pass it on by themselves."
+    case .databaseInTheClear:
+      "Add sslmode=verify-full to the address, and sslrootcert with the database's authority."
     case .databaseUnreachable:
       "The end of the message says why: look at host, port, user and password of the address, and at pg_hba.conf of the database."
     case .databaseNewer: "Update this server: another one of a newer version has been here."

@@ -83,6 +83,8 @@ public struct PreflightFinding: Sendable, Hashable, Codable {
     case pythonGood = "python-good"
     case pythonMissing = "python-missing"
     case databaseGood = "database-good"
+    case databaseMissing = "database-missing"
+    case databaseInTheClear = "database-in-the-clear"
     case databaseUnreachable = "database-unreachable"
     case databaseNewer = "database-newer"
     case databaseRefused = "database-refused"
@@ -96,12 +98,14 @@ public struct PreflightFinding: Sendable, Hashable, Codable {
         .pythonGood, .databaseGood:
         .good
       case .certificateEndsSoon, .authorityEndsSoon, .keysReadable, .clockBehind, .clockApart,
-        .serverNotListening, .serverOtherName, .diskLow, .filesFew, .dataNone, .pythonMissing:
+        .serverNotListening, .serverOtherName, .diskLow, .filesFew, .dataNone, .pythonMissing,
+        .databaseInTheClear:
         .warning
       case .kitUnreadable, .kitAltered, .kitUntrusted, .certificateOutOfTime, .certificateRevoked,
         .clockDiffers, .nameUnresolved, .serverUnreachable, .serverWithoutTLS, .serverUntrusted,
         .serverRefuses, .portTaken, .portNotAllowed, .diskFull, .folderReadOnly, .policyWrong,
-        .dataWrong, .dataUnreadable, .databaseUnreachable, .databaseNewer, .databaseRefused:
+        .dataWrong, .dataUnreadable, .databaseMissing, .databaseUnreachable, .databaseNewer,
+        .databaseRefused:
         .failure
       }
     }

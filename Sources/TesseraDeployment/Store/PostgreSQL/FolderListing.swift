@@ -21,7 +21,7 @@ enum FolderListing {
       } catch {
         throw DeploymentError(code: .cannotRead, message: "the folder \(path) cannot be read")
       }
-      for name in names where !name.hasSuffix(".partial") {
+      for name in names where !(name.hasPrefix(".") && name.hasSuffix(".partial")) {
         if let items, prefix.isEmpty, !items.contains(name) { continue }
         let relative = prefix.isEmpty ? name : "\(prefix)/\(name)"
         switch try attributes(of: folder.appending(relative))[.type] as? FileAttributeType {

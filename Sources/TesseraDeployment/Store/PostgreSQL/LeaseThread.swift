@@ -2,7 +2,7 @@ internal import Foundation
 internal import Synchronization
 internal import SystemPackage
 
-/// The thread that holds a lease: it waits for the lock, then for the end of its connection, and does nothing else.
+/// The thread that holds a lease: it waits for the lock, then looks each second whether it is still its own, and does nothing else.
 final class LeaseThread: Sendable {
   private enum Phase {
     case waiting
@@ -21,11 +21,19 @@ final class LeaseThread: Sendable {
   private let state = Mutex(State())
   /// A byte in it wakes the thread.
   private let bell: (readEnd: FileDescriptor, writeEnd: FileDescriptor)
+  /// Is called on the thread, before anybody else is told.
+  private let onLoss: @Sendable (any Error) -> Void
 
   /// Starts to wait.
   ///
   /// The thread keeps this alive until it ends.
-  init(_ address: String, _ holder: String, _ federation: String?) throws {
+  init(
+    _ address: String,
+    _ holder: String,
+    _ federation: String?,
+    onLoss: @escaping @Sendable (any Error) -> Void
+  ) throws {
+    self.onLoss = onLoss
     do {
       bell = try FileDescriptor.pipe()
     } catch {
@@ -96,10 +104,12 @@ final class LeaseThread: Sendable {
 
   private func hold(_ address: String, _ holder: String, _ federation: String?) throws {
     let connection = try PostgreSQLConnection(address)
-    try PostgreSQLSchema.prepare(connection)
+    guard try !connection.isPooled() else { throw PostgreSQLSchema.pooled(connection) }
     try PostgreSQLSchema.require(federation, connection)
     let (locks, lease) = (PostgreSQLSchema.locks, PostgreSQLSchema.lease)
     _ = try ask("SELECT pg_advisory_lock(\(locks), \(lease))", [], connection)
+    // Not before: the active server may be of an older version.
+    try PostgreSQLSchema.prepare(connection)
     // Another federation's server may have come first.
     try PostgreSQLSchema.require(federation, connection)
     let row = try ask(
@@ -122,22 +132,52 @@ final class LeaseThread: Sendable {
       return state.hopeful
     }
     for continuation in hopeful { continuation.resume(returning: epoch) }
-    // Nobody asks anything here any more: what comes is the end.
+    // The connection's end is the lease's. A connection that stays, while the database behind it is another one, is noticed by
+    // what it says.
     while true {
-      try wait(for: connection)
-      try connection.receive()
+      if try wait(for: connection, Self.interval) {
+        try connection.receive()
+      } else {
+        try requireOwn(epoch, connection)
+      }
     }
   }
 
-  /// Carries out a statement that may take for ever.
+  /// How often the lease is looked at, and how long the answer may take, in milliseconds.
+  private static let interval: Int32 = 1000
+  private static let patience: Int32 = 5000
+
+  /// Asks the database whose the lease is.
+  private func requireOwn(_ epoch: Int, _ connection: PostgreSQLConnection) throws {
+    let rows = try ask(
+      "SELECT epoch FROM tessera_lease",
+      [],
+      connection,
+      within: Self.patience
+    )
+    guard rows.first?.first?.integer == epoch else {
+      throw DeploymentError(
+        code: .notActive,
+        message: "\(connection.name) has given the lease to another server"
+      )
+    }
+  }
+
+  /// Carries out a statement that may take for ever, or so many milliseconds from one sign of the database to the next.
   private func ask(
     _ statement: String,
     _ values: [PostgreSQLConnection.Value],
-    _ connection: PostgreSQLConnection
+    _ connection: PostgreSQLConnection,
+    within limit: Int32 = -1
   ) throws -> [[PostgreSQLConnection.Cell]] {
     try connection.send(statement, values)
     while connection.isBusy {
-      try wait(for: connection)
+      guard try wait(for: connection, limit) else {
+        throw DeploymentError(
+          code: .unavailable,
+          message: "\(connection.name) does not answer"
+        )
+      }
       try connection.receive()
     }
     return try connection.answer()
@@ -145,13 +185,17 @@ final class LeaseThread: Sendable {
 
   /// Waits until the server says something, or is gone.
   ///
+  /// - Parameters:
+  ///   - connection: To the server.
+  ///   - limit: How many milliseconds; without end if it is negative.
+  /// - Returns: Whether it says something.
   /// - Throws: `CancellationError` if the thread is to end.
-  private func wait(for connection: PostgreSQLConnection) throws {
+  private func wait(for connection: PostgreSQLConnection, _ limit: Int32) throws -> Bool {
     var descriptors = [
       pollfd(fd: connection.socket, events: Int16(POLLIN), revents: 0),
       pollfd(fd: bell.readEnd.rawValue, events: Int16(POLLIN), revents: 0),
     ]
-    while poll(&descriptors, nfds_t(descriptors.count), -1) < 0 {
+    while poll(&descriptors, nfds_t(descriptors.count), limit) < 0 {
       guard errno == EINTR else {
         throw DeploymentError(
           code: .unavailable,
@@ -160,12 +204,18 @@ final class LeaseThread: Sendable {
       }
     }
     if descriptors[1].revents != 0 { throw CancellationError() }
+    return descriptors[0].revents != 0
   }
 
   /// Tells all that wait.
   ///
   /// The connection is closed by then, so that nobody holds the lease any longer.
   private func finish(with error: any Error) {
+    if state.withLock({ if case .holding = $0.phase { true } else { false } }),
+      !(error is CancellationError)
+    {
+      onLoss(error)
+    }
     let (hopeful, watchers) = state.withLock { state in
       state.phase = .over(error)
       defer { (state.hopeful, state.watchers) = ([], [:]) }

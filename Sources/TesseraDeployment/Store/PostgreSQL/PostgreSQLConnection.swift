@@ -28,8 +28,11 @@ final class PostgreSQLConnection: @unchecked Sendable {
   /// - Parameter address: As libpq takes it: `host=db.example.org dbname=tessera user=tessera`, or
   ///   `postgresql://tessera@db.example.org/tessera`. What it does not say has to do with how soon a server that is gone is
   ///   noticed: within seconds.
-  /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/unavailable``.
+  /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/unavailable``; with code
+  ///   ``DeploymentError/Code/invalidArgument`` if the address cannot be understood, of which nothing is said, as it may hold a
+  ///   password.
   init(_ address: String) throws {
+    try Self.check(address)
     let settings: KeyValuePairs = [
       "connect_timeout": "5", "keepalives_idle": "1", "keepalives_interval": "1",
       "keepalives_count": "2", "tcp_user_timeout": "3000", "application_name": "tessera",
@@ -51,6 +54,51 @@ final class PostgreSQLConnection: @unchecked Sendable {
     guard PQstatus(connection) == CONNECTION_OK else { throw lost() }
     // The answers to these statements are of no interest, and notices belong to nobody.
     PQsetNoticeProcessor(connection, { _, _ in }, nil)
+    try prepare()
+  }
+
+  /// Refuses an address that libpq would take apart in another way than it was meant, and then repeat in parts: a password with
+  /// `@` or `/` in a URL.
+  private static func check(_ address: String) throws {
+    let unclear = DeploymentError(
+      code: .invalidArgument,
+      message: """
+        the database's address cannot be understood; in a URL, characters such as @ and / of a password are written as %40 \
+        and %2F
+        """
+    )
+    guard let options = PQconninfoParse(address, nil) else { throw unclear }
+    PQconninfoFree(options)
+    for scheme in ["postgresql://", "postgres://"] where address.hasPrefix(scheme) {
+      let rest = address.dropFirst(scheme.count)
+      let authority = rest.prefix { $0 != "/" && $0 != "?" }
+      let path = rest.dropFirst(authority.count).prefix { $0 != "?" }
+      guard authority.count(where: { $0 == "@" }) <= 1, !path.contains("@") else { throw unclear }
+    }
+  }
+
+  /// Whether what travels is encrypted, or does not leave the machine.
+  var isProtected: Bool {
+    PQsslInUse(connection) == 1
+      || PQhost(connection).map { String(cString: $0).hasPrefix("/") } ?? false
+  }
+
+  /// Whether something between here and the database hands its connections to several at once: a lock would be everybody's.
+  func isPooled() throws -> Bool {
+    let process = try query("SELECT pg_backend_pid()").first?.first ?? nil
+    return process.integer != Int(PQbackendPID(connection))
+  }
+
+  /// Has a session that nothing but the end of the connection ends, whatever the database has set for others, and that is told
+  /// what is durable.
+  private func prepare() throws {
+    try execute("SET statement_timeout = 0; SET lock_timeout = 0; SET synchronous_commit = on")
+    for setting in [
+      "idle_session_timeout", "idle_in_transaction_session_timeout", "transaction_timeout",
+    ] {
+      // Not every version knows them all.
+      try? execute("SET \(setting) = 0")
+    }
     try haveLossNoticed()
   }
 
@@ -77,7 +125,7 @@ final class PostgreSQLConnection: @unchecked Sendable {
     guard !isAlive else { return }
     PQreset(connection)
     guard isAlive else { throw lost() }
-    try haveLossNoticed()
+    try prepare()
   }
 
   /// Takes in what the server has said without being asked.

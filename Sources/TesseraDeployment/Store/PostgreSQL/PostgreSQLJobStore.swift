@@ -129,7 +129,12 @@ public final class PostgreSQLJobStore: JobStore {
   ) throws -> Value {
     try connection.withLock { connection in
       try connection.reconnect()
-      return try body(connection)
+      do { return try body(connection) } catch {
+        // That a connection was lost while it was idle is noticed here first.
+        guard !connection.isAlive else { throw error }
+        try connection.reconnect()
+        return try body(connection)
+      }
     }
   }
 

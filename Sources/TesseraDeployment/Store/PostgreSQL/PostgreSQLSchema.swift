@@ -1,7 +1,7 @@
 /// The tables that servers keep their state in.
 enum PostgreSQLSchema {
   /// The version that this one reads and writes.
-  private static let version = 1
+  private static let version = 2
   /// What tells our locks from others' in the same database: `Tess`, in ASCII.
   static let locks = 0x5465_7373
   /// The lock of who makes tables.
@@ -23,6 +23,7 @@ enum PostgreSQLSchema {
       let version = (found ?? nil).integer ?? 0
       guard version <= Self.version else { throw newer(connection) }
       if version < 1 { try connection.execute(first) }
+      if version < 2 { try connection.execute(second) }
     }
   }
 
@@ -31,15 +32,17 @@ enum PostgreSQLSchema {
   /// - Parameters:
   ///   - address: The database, as of ``PostgreSQLJobStore/init(at:epoch:)``.
   ///   - federation: The name of the federation whose server wants to use it.
-  /// - Returns: What messages call it, and the version of its tables; `nil` if there are none.
+  /// - Returns: What messages call it; the version of its tables, `nil` if there are none; and whether what travels there is
+  ///   encrypted, or does not leave the machine.
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/unavailable`` if it is not there, with code
   ///   ``DeploymentError/Code/cannotRead`` if its tables are of a newer version, and with code
   ///   ``DeploymentError/Code/notAllowed`` if there are none, and the user may not make them, or if they are another federation's.
   static func look(
     at address: String,
     for federation: String
-  ) throws -> (name: String, version: Int?) {
+  ) throws -> (name: String, version: Int?, isProtected: Bool) {
     let connection = try PostgreSQLConnection(address)
+    guard try !connection.isPooled() else { throw pooled(connection) }
     let table = try connection.query("SELECT to_regclass('tessera_version')::text").first?.first
     guard (table ?? nil) != nil else {
       let right = try connection.query(
@@ -51,22 +54,24 @@ enum PostgreSQLSchema {
           message: "\(connection.name) has no tables of Tessera, and its user may not make them"
         )
       }
-      return (connection.name, nil)
+      return (connection.name, nil, connection.isProtected)
     }
     let found = try connection.query("SELECT max(version) FROM tessera_version").first?.first
     let version = (found ?? nil).integer ?? 0
     guard version <= Self.version else { throw newer(connection) }
     try require(federation, connection)
-    return (connection.name, version)
+    return (connection.name, version, connection.isProtected)
   }
 
   /// Refuses a database in which another federation keeps its state.
   ///
   /// - Parameters:
   ///   - federation: The name of one's own; any will do if `nil`.
-  ///   - connection: To a database that has tables.
+  ///   - connection: To the database; one without tables is nobody's.
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/notAllowed``.
   static func require(_ federation: String?, _ connection: PostgreSQLConnection) throws {
+    let table = try connection.query("SELECT to_regclass('tessera_lease')::text").first?.first
+    guard (table ?? nil) != nil else { return }
     let found = try connection.query("SELECT federation FROM tessera_lease").first?.first
     guard let federation, let other = (found ?? nil).text, other != federation else { return }
     throw DeploymentError(
@@ -74,6 +79,15 @@ enum PostgreSQLSchema {
       message: """
         \(connection.name) has the jobs of the federation '\(other)', and this is a server of '\(federation)'
         """
+    )
+  }
+
+  /// A lease that is taken through a pool of connections has no holder.
+  static func pooled(_ connection: PostgreSQLConnection) -> DeploymentError {
+    DeploymentError(
+      code: .notAllowed,
+      message:
+        "\(connection.name) is reached through a pool of connections: name the database itself"
     )
   }
 
@@ -92,7 +106,7 @@ enum PostgreSQLSchema {
     guard let current = row.first?.integer, current == epoch else {
       let holder = row.dropFirst().first?.text.map { ", \($0)," } ?? ""
       throw DeploymentError(
-        code: .notAllowed,
+        code: .notActive,
         message: """
           this server is not the active one any longer: another\(holder) has taken over, and nothing was written
           """
@@ -134,5 +148,11 @@ enum PostgreSQLSchema {
     -- Models do not get smaller, and packing them takes time.
     ALTER TABLE tessera_chunks ALTER COLUMN content SET STORAGE EXTERNAL;
     INSERT INTO tessera_version (version) VALUES (1);
+    """
+
+  /// Which jobs were removed: a folder whose job the database does not know may be all that is left of it.
+  private static let second = """
+    CREATE TABLE tessera_removed_jobs (id text PRIMARY KEY);
+    INSERT INTO tessera_version (version) VALUES (2);
     """
 }

@@ -49,13 +49,13 @@ public final class RecordReplica: JobReplica {
 
   /// Brings the database's copy of a folder up to date: it has the same files afterwards, in the same state.
   ///
-  /// Links, and files that are not finished (`.partial`), are left out.
+  /// Links, and files that are not finished (`.NAME.partial`), are left out.
   ///
   /// - Parameters:
   ///   - folder: Does not change meanwhile, but for files that grow.
   ///   - job: The job.
   ///   - items: The files and folders in it that are copied; all if `nil`.
-  /// - Throws: ``DeploymentError``; the copy is then as before. With code ``DeploymentError/Code/notAllowed`` the server is not the
+  /// - Throws: ``DeploymentError``; the copy is then as before. With code ``DeploymentError/Code/notActive`` the server is not the
   ///   active one any longer.
   public func store(_ folder: FilePath, of job: String, only items: [String]?) throws {
     let files = try FolderListing.files(in: folder, only: items)
@@ -65,7 +65,8 @@ public final class RecordReplica: JobReplica {
       try state.connection.transaction { connection in
         try PostgreSQLSchema.requireLease(epoch ?? -1, connection)
         let copy = ReplicaFolder(connection, job)
-        for name in try copy.paths() where !files.contains(name) {
+        let isThere = Set(files)
+        for name in try copy.paths() where !isThere.contains(name) {
           try copy.remove(name)
           known[copy.key(name)] = nil
         }
@@ -110,6 +111,10 @@ public final class RecordReplica: JobReplica {
       try state.connection.transaction { connection in
         try PostgreSQLSchema.requireLease(epoch ?? -1, connection)
         try connection.query("DELETE FROM tessera_files WHERE job = $1::text", [.text(job)])
+        try connection.query(
+          "INSERT INTO tessera_removed_jobs (id) VALUES ($1::text) ON CONFLICT DO NOTHING",
+          [.text(job)]
+        )
       }
       state.known = state.known.filter { !$0.key.hasPrefix("\(job)/") }
     }
@@ -122,6 +127,17 @@ public final class RecordReplica: JobReplica {
     try state.withLock { state in
       try state.connection.reconnect()
       let rows = try state.connection.query("SELECT DISTINCT job FROM tessera_files")
+      return Set(rows.compactMap { $0.first?.text })
+    }
+  }
+
+  /// The jobs that were removed, since there is the database.
+  ///
+  /// - Throws: ``DeploymentError``.
+  public func removedJobs() throws -> Set<String> {
+    try state.withLock { state in
+      try state.connection.reconnect()
+      let rows = try state.connection.query("SELECT id FROM tessera_removed_jobs")
       return Set(rows.compactMap { $0.first?.text })
     }
   }

@@ -10,7 +10,8 @@ internal import Synchronization
 /// The lease is a lock that a connection to the database holds: when the active server, its machine or its network dies, the
 /// connection falls, and the lock with it, and the standby, which waits for nothing else, has it. Each holder has an
 /// ``epoch``, which counts up; whatever writes into the database looks at it, so a holder that has not noticed yet that it is
-/// none any longer writes nothing. A machine that is gone without a word is noticed after some three seconds.
+/// none any longer writes nothing. A machine that is gone without a word is noticed after some three seconds. The holder looks each
+/// second whether the lease is still its own: behind a connection that stays there may be another database than before.
 public final class ServerLease: Sendable {
   /// The number of this lease; each one that follows has a larger.
   public let epoch: Int
@@ -30,6 +31,8 @@ public final class ServerLease: Sendable {
   ///   - address: The database, as of ``PostgreSQLJobStore/init(at:epoch:)``.
   ///   - holder: The server's name, for messages.
   ///   - federation: The name of its federation, which the database is for from the first time on; not looked at if `nil`.
+  ///   - onLoss: Is called when the lease is lost, with the reason, on a thread of its own that waits for nothing: the place to
+  ///     end a process that must not act any longer. Not if the lease was given up.
   /// - Returns: The lease, which is given up when it is kept no longer.
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/unavailable`` if the database is not there, also later while
   ///   waiting, and with code ``DeploymentError/Code/notAllowed`` if it is another federation's; `CancellationError` if the task is
@@ -37,9 +40,10 @@ public final class ServerLease: Sendable {
   public static func acquire(
     at address: String,
     as holder: String,
-    of federation: String? = nil
+    of federation: String? = nil,
+    onLoss: @escaping @Sendable (any Error) -> Void = { _ in }
   ) async throws -> ServerLease {
-    let thread = try LeaseThread(address, holder, federation)
+    let thread = try LeaseThread(address, holder, federation, onLoss: onLoss)
     return try await withTaskCancellationHandler {
       ServerLease(epoch: try await thread.epoch(), thread: thread)
     } onCancel: {

@@ -36,13 +36,32 @@ struct PostgreSQLTests {
       _ = try await ServerLease.acquire(at: nowhere, as: "one")
     }
     #expect(failure { _ = try PostgreSQLJobStore(at: "host=", epoch: nil) }?.code == .unavailable)
-    #expect(failure { _ = try RecordReplica(at: "???", epoch: nil) }?.code == .unavailable)
+    for unclear in [
+      "???", "postgresql://tessera:secret@word@db.invalid/jobs",
+      "postgresql://tessera:secret/word@db.invalid/jobs", "host='secret",
+    ] {
+      let error = try #require(failure { _ = try RecordReplica(at: unclear, epoch: nil) })
+      #expect(error.code == .invalidArgument)
+      #expect(!error.message.contains("secret") && !error.message.contains("word@"))
+    }
+  }
+
+  @Test("a lease that the database has given to another is lost, though its connection stays")
+  func exchanged() async throws {
+    let told = Mutex<[DeploymentError.Code?]>([])
+    let lease = try await ServerLease.acquire(at: address, as: "one") { error in
+      told.withLock { $0.append((error as? DeploymentError)?.code) }
+    }
+    // As when another database, in which another server acts, is behind the same address.
+    try server.psql("UPDATE tessera_lease SET epoch = epoch + 1", in: address)
+    #expect(try await lease.lost().code == .notActive)
+    #expect(told.withLock { $0 } == [.notActive])
   }
 
   @Test("tables of a newer version are not touched")
   func newer() throws {
     _ = try PostgreSQLJobStore(at: address, epoch: nil)
-    try server.psql("INSERT INTO tessera_version VALUES (2)", in: address)
+    try server.psql("INSERT INTO tessera_version VALUES (3)", in: address)
     let error = try #require(failure { _ = try PostgreSQLJobStore(at: address, epoch: nil) })
     #expect(error.code == .cannotRead)
     #expect(error.message.contains("newer version of Tessera"))
@@ -87,8 +106,8 @@ struct PostgreSQLTests {
   @Test("without the lease nothing is written")
   func noLease() throws {
     let store = try PostgreSQLJobStore(at: address, epoch: nil)
-    #expect(failure { try store.add(JobStoreLaws.job("a")) }?.code == .notAllowed)
-    #expect(failure { try store.setSite("north", isDisabled: true) }?.code == .notAllowed)
+    #expect(failure { try store.add(JobStoreLaws.job("a")) }?.code == .notActive)
+    #expect(failure { try store.setSite("north", isDisabled: true) }?.code == .notActive)
     #expect(try store.jobs() == [])
     #expect(try store.disabledSites() == [])
   }
@@ -116,11 +135,11 @@ struct PostgreSQLTests {
     #expect(try new.job("a")?.state == .approved)
     try new.update("a") { $0.state = .dispatched }
     let error = try #require(failure { try old.update("a") { $0.state = .dispatched } })
-    #expect(error.code == .notAllowed)
+    #expect(error.code == .notActive)
     #expect(error.message.contains("two"))
-    #expect(failure { try old.add(JobStoreLaws.job("b")) }?.code == .notAllowed)
-    #expect(failure { try old.remove("a") }?.code == .notAllowed)
-    #expect(failure { try replica.remove("a") }?.code == .notAllowed)
+    #expect(failure { try old.add(JobStoreLaws.job("b")) }?.code == .notActive)
+    #expect(failure { try old.remove("a") }?.code == .notActive)
+    #expect(failure { try replica.remove("a") }?.code == .notActive)
     #expect(try old.jobs() == new.jobs())
     #expect(try new.jobs().count == 1)
   }
