@@ -230,9 +230,11 @@ public actor JobService {
   }
 
   /// The sites, for the scheduler.
-  func scheduledSites() -> [ScheduledSite] {
+  ///
+  /// - Throws: ``DeploymentError`` if the store cannot say which are disabled.
+  func scheduledSites() throws -> [ScheduledSite] {
     let connected = network.connectedSites
-    let disabled = (try? store.disabledSites()) ?? []
+    let disabled = try store.disabledSites()
     return siteNames.map {
       ScheduledSite(
         name: $0,
@@ -315,12 +317,12 @@ public actor JobService {
 
   /// Starts what can start.
   private func schedule() -> [String] {
-    guard let jobs = try? store.jobs() else { return [] }
+    guard let jobs = try? store.jobs(), let sites = try? scheduledSites() else { return [] }
     var running = jobs.count { $0.state == .dispatched || $0.state == .running }
     var started: [String] = []
     let decisions = JobScheduler.decide(
       jobs: jobs,
-      sites: scheduledSites(),
+      sites: sites,
       refusals: refusals
     )
     for decision in decisions {

@@ -248,6 +248,46 @@ import Testing
     }
   }
 
+  private static func waitForNothing() { DispatchSemaphore(value: 0).wait() }
+
+  @Test func aProgramWhoseTasksAreStuckIsNotHealthy() async throws {
+    // In a process of its own: the tasks of other tests need the threads.
+    await #expect(processExitsWith: .success) {
+      let endpoint = OperationsEndpoint(
+        port: 0,
+        name: "server",
+        metrics: MetricsRegistry(),
+        limits: .init(time: .seconds(1))
+      )
+      let (ports, port) = AsyncStream<Int>.makeStream()
+      let serving = Task { try await endpoint.run { port.yield($0) } }
+      for await port in ports {
+        // Each thread of the tasks waits for something that does not come.
+        for _ in 0..<2 * ProcessInfo.processInfo.activeProcessorCount {
+          Task.detached { Self.waitForNothing() }
+        }
+        Thread.detachNewThread {
+          let script = """
+            import json, sys, urllib.error, urllib.request
+            try:
+                urllib.request.urlopen("http://127.0.0.1:\(port)/health", timeout=60)
+                sys.exit(1)
+            except urllib.error.HTTPError as error:
+                sys.exit(0 if error.code == 503 and json.load(error)["status"] == "stuck" else 2)
+            """
+          let python = Process()
+          python.executableURL = URL(filePath: "/usr/bin/env")
+          python.arguments = ["python3", "-c", script]
+          try? python.run()
+          python.waitUntilExit()
+          exit(python.terminationStatus)
+        }
+        break
+      }
+      _ = try await serving.value
+    }
+  }
+
   @Test func aPortThatIsTakenIsSaid() async throws {
     try await serving { port in
       let other = OperationsEndpoint(port: port, name: "other", metrics: MetricsRegistry())

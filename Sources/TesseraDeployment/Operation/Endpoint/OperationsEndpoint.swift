@@ -8,7 +8,7 @@ internal import TesseraRun
 ///
 /// | path | what |
 /// |---|---|
-/// | `/health` | 200 as long as the program runs |
+/// | `/health` | 200 as long as the program runs, 503 if none of its tasks has run for some seconds |
 /// | `/ready` | 200 if it is of use, 503 with the reasons if not |
 /// | `/metrics` | Prometheus' text format, version 0.0.4 |
 ///
@@ -42,6 +42,7 @@ public final class OperationsEndpoint: Sendable {
   private let checks: [ReadinessCheck]
   private let limits: Limits
   private let start = ContinuousClock.now
+  private let pulse = TaskPulse()
 
   /// An endpoint that does not listen yet.
   ///
@@ -92,7 +93,12 @@ public final class OperationsEndpoint: Sendable {
     listening(server.localAddress?.port ?? port)
     try await withTaskCancellationHandler {
       defer { open.close() }
-      try await server.closeFuture.get()
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { await self.pulse.run() }
+        group.addTask { try await server.closeFuture.get() }
+        defer { group.cancelAll() }
+        try await group.next()
+      }
     } onCancel: {
       server.close(promise: nil)
     }
@@ -137,11 +143,13 @@ public final class OperationsEndpoint: Sendable {
         Readiness(name: name, ready: problems.isEmpty, problems: problems)
       )
     default:
+      // Before the connection's own time is over.
+      let runs = pulse.isThere(within: limits.time * 4 / 5)
       return Self.answer(
-        .ok,
+        runs ? .ok : .serviceUnavailable,
         Health(
           name: name,
-          status: "running",
+          status: runs ? "running" : "stuck",
           version: Versions.tessera,
           seconds: ((ContinuousClock.now - start) / .seconds(1)).rounded(.down)
         )
