@@ -210,6 +210,7 @@ let package = Package(
         "TesseraProvisioning", "TesseraRun", "TesseraTesting", system,
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict
@@ -218,6 +219,7 @@ let package = Package(
       name: "TesseraFederationGRPC",
       dependencies: [
         "TesseraCore", "TesseraDeployment", "TesseraFederation", "TesseraProvisioning", system,
+        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
         .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),

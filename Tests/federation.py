@@ -93,20 +93,25 @@ class Federation:
             env=self.environment(user))
         if process.returncode != code:
             raise RuntimeError(f"{words}: exit {process.returncode}: {process.stdout}{process.stderr}")
-        if not as_json or code != 0:
+        if not as_json:
             return process.stdout + process.stderr
+        if code != 0:
+            return json.loads(process.stderr)["error"]
         return [json.loads(line) for line in process.stdout.splitlines()]
 
     def watch(self, job, moment):
-        """The events of a job, until one of a kind has come."""
+        """The events of a job, until one of a kind has come; all that came."""
+        events = []
         process = subprocess.Popen(
             [tessera, "federation", "watch", job, "--json"], stdout=subprocess.PIPE, text=True,
             env=self.environment("ada"))
         for line in process.stdout:
-            if moment(json.loads(line)):
+            events.append(json.loads(line))
+            if moment(events[-1]):
                 break
         process.kill()
         process.wait()
+        return events
 
     def job(self, name, text):
         folder = self.folder / "jobs" / name
@@ -125,4 +130,4 @@ minimum_sites: {sites}
 
 
 def finished_round(number):
-    return lambda event: event.get("roundFinished", {}).get("_0", {}).get("round", 0) >= number
+    return lambda event: event["event"] == "round finished" and event["round"]["round"] >= number

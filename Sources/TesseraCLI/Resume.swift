@@ -19,7 +19,7 @@ struct Resume: AsyncParsableCommand {
   var acrossVersions = false
 
   func run() async throws {
-    try await reportingErrors {
+    try await reportingErrors(asJSON: recorded.json) {
       let record = try recorded.record()
       let manifest = try record.manifest()
       let session = Session(json: recorded.json)

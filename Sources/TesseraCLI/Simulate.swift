@@ -56,7 +56,7 @@ struct Simulate: AsyncParsableCommand {
   }
 
   func run() async throws {
-    try await reportingErrors {
+    try await reportingErrors(asJSON: json) {
       let session = Session(json: json)
       if let output, !check { try RunRecord.checkIsFree(FilePath(output)) }
       let (job, run) = try read(session)

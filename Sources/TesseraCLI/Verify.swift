@@ -28,7 +28,7 @@ struct Verify: AsyncParsableCommand {
   @OptionGroup var recorded: RecordedRun
 
   func run() async throws {
-    try await reportingErrors {
+    try await reportingErrors(asJSON: recorded.json) {
       let record = try recorded.record()
       let manifest = try record.manifest()
       let session = Session(json: recorded.json)

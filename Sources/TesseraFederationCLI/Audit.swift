@@ -101,7 +101,7 @@ struct AuditVerify: AsyncParsableCommand {
   }
 
   func run() async throws {
-    try await reportingErrors {
+    try await reportingErrors(asJSON: answer.json) {
       let earlier = try since.map { text in
         guard let head = AuditHead(text) else {
           throw ValidationError("The value '\(text)' is invalid for '--since <number:digest>'")
@@ -246,7 +246,7 @@ struct AuditShow: AsyncParsableCommand {
   }
 
   func run() async throws {
-    try await reportingErrors {
+    try await reportingErrors(asJSON: answer.json) {
       var lines: [Line] = []
       try AuditLog.read(at: audit.path) { number, entry in
         guard job == nil || entry.event.job == job else { return }

@@ -5,7 +5,7 @@ internal import X509
 
 /// The folder from which a federation is provisioned: the authority's key, its lists, and the kits.
 ///
-///     FOLDER/authority/   root.key, root.crt, participants.json, revoked.json
+///     FOLDER/authority/   root.key, root.crt, participants.json, revoked.json, settings.json
 ///     FOLDER/kits/NAME/   a start-up kit for each participant
 ///     FOLDER/renewed/NAME/   what takes the place of files in a kit whose certificate was renewed
 ///
@@ -19,7 +19,7 @@ public struct AuthorityFolder {
   /// The certificates that are good no longer.
   public private(set) var revocations: RevocationList
 
-  private var files: FilePath { folder.appending("authority") }
+  var files: FilePath { folder.appending("authority") }
 
   /// What provisioning did.
   public struct Outcome: Sendable, Hashable {
@@ -27,8 +27,23 @@ public struct AuthorityFolder {
     public var kits: [String: FilePath] = [:]
     /// Those whose kits are as before.
     public var unchanged: [String] = []
-    /// Those who have certificates and are no longer in the project.
+    /// Those who are in the project with another role, organisation, address or port than before, and where the files lie that
+    /// take the place of theirs.
+    public var changed: [String: Change] = [:]
+    /// Those who were in the project, have certificates, and are in it no longer.
     public var absent: [String] = []
+    /// Those who are not in the project because they came by a request that was approved.
+    public var requested: [String] = []
+
+    /// A participant that is something else than before.
+    public struct Change: Sendable, Hashable {
+      /// What is to be copied over the participant's kit, whose keys and settings stay.
+      public var files: FilePath
+      /// What is different, in words.
+      public var what: String
+      /// Whether the certificates of before are revoked: they say what is true no longer of a person, or of whose a site is.
+      public var isRevoked: Bool
+    }
   }
 
   /// Opens the folder of a federation that was provisioned before.
@@ -72,8 +87,12 @@ public struct AuthorityFolder {
   ///   - folder: Where the authority lies, or shall lie.
   ///   - now: When certificates begin.
   /// - Returns: The authority, and what was done.
+  /// Whoever is in the project with another role, organisation, address or port gets a certificate that says so, for the key that
+  /// it has. With another role or organisation, the certificates of before are revoked.
+  ///
   /// - Throws: ``ProvisioningError`` with code ``ProvisioningError/Code/notAllowed`` if the folder is another federation's, or a
-  ///   participant is now something else.
+  ///   participant is now of another kind, as a site that was a user; with code ``ProvisioningError/Code/revoked`` if it was
+  ///   revoked. Nothing was done then.
   public static func provision(
     _ project: Project,
     in folder: FilePath,
@@ -91,26 +110,23 @@ public struct AuthorityFolder {
       )
     }
     var outcome = Outcome()
-    for participant in project.participants {
-      guard let known = authority.participants[participant.name] else { continue }
-      guard known.participant == participant else {
-        throw ProvisioningError(
-          code: .notAllowed,
-          message: """
-            \(participant.name) has a certificate for something else: revoke it, and choose another name
-            """
-        )
+    let changed = try authority.changed(in: project)
+    let names = Set(project.participants.map { $0.name.lowercased() })
+    for entry in authority.participants.entries
+    where !names.contains(entry.participant.name.lowercased())
+      && authority.revocations.entry(for: entry.serial) == nil
+    {
+      if authority.isRequested(entry) {
+        outcome.requested.append(entry.participant.name)
+      } else {
+        outcome.absent.append(entry.participant.name)
       }
     }
-    let names = Set(project.participants.map { $0.name.lowercased() })
-    outcome.absent = authority.participants.entries.filter { entry in
-      !names.contains(entry.participant.name.lowercased())
-        && authority.revocations.entry(for: entry.serial) == nil
-    }.map(\.participant.name)
+    try authority.keep(certificateDays: project.certificateDays)
     var contents: [KitContents] = []
     for participant in project.participants {
       if authority.participants[participant.name] != nil {
-        outcome.unchanged.append(participant.name)
+        if !changed.contains(participant.name) { outcome.unchanged.append(participant.name) }
         continue
       }
       let keys = ParticipantKeys()
@@ -129,16 +145,27 @@ public struct AuthorityFolder {
     try authority.saveLists()
     for kit in contents { outcome.kits[kit.participant.name] = try authority.write(kit) }
     if !contents.isEmpty { try authority.refreshKits() }
+    for participant in project.participants where changed.contains(participant.name) {
+      outcome.changed[participant.name] = try authority.change(
+        to: participant,
+        days: project.certificateDays,
+        at: now
+      )
+    }
     return (authority, outcome)
   }
 
   /// Signs a request, and writes a kit without keys: its files belong beside the keys that the requester kept.
   ///
+  /// - Parameters:
+  ///   - request: What was asked for.
+  ///   - days: How long the certificate is good for; as long as the project's file says if `nil`.
+  ///   - now: When it begins.
   /// - Returns: Where the kit lies.
   /// - Throws: ``ProvisioningError`` with code ``ProvisioningError/Code/alreadyThere`` if there is such a participant.
   public mutating func approve(
     _ request: CertificateRequest,
-    days: Int = 730,
+    days: Int? = nil,
     at now: Date = Date()
   ) throws -> FilePath {
     guard participants[request.participant.name] == nil else {
@@ -152,7 +179,7 @@ public struct AuthorityFolder {
       publicKey: request.publicKey(),
       signingKey: request.signingKey,
       keys: nil,
-      days: days,
+      days: days ?? certificateDays,
       at: now
     )
     try saveLists()
@@ -165,19 +192,34 @@ public struct AuthorityFolder {
   ///
   /// The old certificate stays good until its own end.
   ///
+  /// - Parameters:
+  ///   - name: The participant's.
+  ///   - days: How long the certificate is good for; as long as the project's file says if `nil`.
+  ///   - now: When it begins.
   /// - Returns: A folder with what is to be copied over the participant's kit, whose keys and settings stay.
+  /// - Throws: ``ProvisioningError`` with code ``ProvisioningError/Code/revoked`` if its certificate was revoked, and with code
+  ///   ``ProvisioningError/Code/notAllowed`` if there is no such participant.
   public mutating func renew(
     _ name: String,
-    days: Int = 730,
+    days: Int? = nil,
     at now: Date = Date()
   ) throws -> FilePath {
-    let position = try position(of: name)
-    let participant = participants.entries[position].participant
+    let participant = participants.entries[try position(of: name)].participant
+    return try reissue(participant, days: days ?? certificateDays, at: now)
+  }
+
+  /// Gives a participant a certificate that says what it is, for the key that it has.
+  mutating func reissue(
+    _ participant: Participant,
+    days: Int,
+    at now: Date
+  ) throws -> FilePath {
+    let position = try position(of: participant.name)
     let kit = kitFolder(of: participant)
     let old = try CertificateFile.read(
       kit.pushing(StartupKit.startup).appending("own.crt")
     )
-    guard revocations.entry(for: old.serial) == nil else {
+    guard revocations.entry(for: participants.entries[position].serial) == nil else {
       throw ProvisioningError(
         code: .revoked,
         message: "\(participant.name)'s certificate was revoked, and is not renewed"
@@ -191,6 +233,7 @@ public struct AuthorityFolder {
     let entry = participants.entries[position]
     participants.entries[position].earlierSerials = (entry.earlierSerials ?? []) + [entry.serial]
     participants.entries[position].serial = certificate.serial
+    participants.entries[position].participant = participant
     try saveLists()
     let contents = KitContents(
       project: participants.project,
@@ -216,17 +259,27 @@ public struct AuthorityFolder {
     at now: Date = Date()
   ) throws {
     let entry = participants.entries[try position(of: name)]
+    let name = entry.participant.name
     guard revocations.entry(for: entry.serial) == nil else {
       throw ProvisioningError(code: .alreadyThere, message: "\(name)'s certificate is revoked")
     }
-    revocations.number += 1
     // Those before a renewal are for the same key, and good until their own end.
-    for serial in Set([entry.serial] + (entry.earlierSerials ?? [])).sorted()
-    where revocations.entry(for: serial) == nil {
+    try revoke([entry.serial] + (entry.earlierSerials ?? []), of: name, because: reason, at: now)
+  }
+
+  /// Ends certificates.
+  mutating func revoke(
+    _ serials: [String],
+    of name: String,
+    because reason: String,
+    at now: Date
+  ) throws {
+    revocations.number += 1
+    for serial in Set(serials).sorted() where revocations.entry(for: serial) == nil {
       revocations.entries.append(
         RevocationList.Entry(
           serial: serial,
-          name: entry.participant.name,
+          name: name,
           date: now.ISO8601Format(),
           reason: reason
         )
@@ -294,13 +347,13 @@ public struct AuthorityFolder {
       at: now
     )
     participants.number += 1
-    participants.entries.append(
-      ParticipantList.Entry(
-        participant: participant,
-        serial: certificate.serial,
-        signingKey: signingKey
-      )
+    var entry = ParticipantList.Entry(
+      participant: participant,
+      serial: certificate.serial,
+      signingKey: signingKey
     )
+    entry.isRequested = keys == nil
+    participants.entries.append(entry)
     return KitContents(
       project: participants.project,
       participant: participant,

@@ -221,12 +221,11 @@ import Testing
       let folder = try federation.folder("large", text)
       return try await federation.console { console in
         let job = try await console.submit(folder)
-        let seen = Mutex<[[JobEvent.Transfer]]>([])
+        var pictures: [[JobEvent.Transfer]] = []
         let start = ContinuousClock.now
-        try await console.watch(job.id) { event in
-          if case .transferring(let transfers) = event { seen.withLock { $0.append(transfers) } }
+        for try await news in console.watch(job.id) {
+          if case .transferring(let transfers) = news.event { pictures.append(transfers) }
         }
-        let pictures = seen.withLock { $0 }
         // Four a second, the end of what was seen, and one at the beginning.
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         #expect(Double(pictures.count) <= seconds * 4 + 6)

@@ -40,7 +40,7 @@ import Testing
         #expect(try await console.jobs(limit: 2, before: ids[1]).map(\.id) == [ids[0]])
         #expect(try await console.jobs(before: ids[0]).isEmpty)
         #expect(try await console.jobs(submitter: "mia").isEmpty)
-        #expect(try await console.jobs(state: "completed", limit: 1).map(\.id) == [ids[2]])
+        #expect(try await console.jobs(state: .completed, limit: 1).map(\.id) == [ids[2]])
         await #expect(throws: DeploymentError.self) { try await console.jobs(before: "shapes-x") }
         try await console.delete(ids[1])
         #expect(try await console.jobs().map(\.id) == [ids[2], ids[0]])
@@ -63,8 +63,9 @@ import Testing
         while try await console.site("site-1").description?.jobs != [] {}
         // One that goes on stays.
         let job = try await console.submit(federation.folder("endless", Self.endless))
-        try await console.watch(job.id) { event in
-          guard case .roundFinished(let round) = event, round.round == 2 else { return }
+        for try await news in console.watch(job.id) {
+          let event = news.event
+          guard case .roundFinished(let round) = event, round.round == 2 else { continue }
           #expect(try await console.site("site-1").description?.jobs == [job.id])
           _ = try await console.abort(job.id)
         }
@@ -90,8 +91,9 @@ import Testing
         let job = try await console.submit(folder)
         let largest = Mutex(0)
         let place = loopback.folder.appending("kits/site-1/work/jobs/\(job.id)/memory").string
-        try await console.watch(job.id) { event in
-          guard case .roundFinished = event else { return }
+        for try await news in console.watch(job.id) {
+          let event = news.event
+          guard case .roundFinished = event else { continue }
           let count = try? FileManager.default.contentsOfDirectory(atPath: place).count
           largest.withLock { $0 = max($0, count ?? 0) }
         }
@@ -110,8 +112,8 @@ import Testing
         #expect(job.submitter.name == "ada" && job.submitter.role == .lead)
         let rounds = Mutex<[Int]>([])
         let states = Mutex<[String]>([])
-        try await console.watch(job.id) { event in
-          switch event {
+        for try await news in console.watch(job.id) {
+          switch news.event {
           case .roundFinished(let round): rounds.withLock { $0.append(round.round) }
           case .changed(let job): states.withLock { $0.append(job.state.name) }
           default: break
@@ -163,8 +165,8 @@ import Testing
       let folder = try federation.folder("endless", Self.endless)
       try await federation.console { console in
         let job = try await console.submit(folder)
-        try await console.watch(job.id) { event in
-          guard case .roundFinished(let round) = event, round.round == 2 else { return }
+        for try await news in console.watch(job.id) {
+          guard case .roundFinished(let round) = news.event, round.round == 2 else { continue }
           let ended = try await console.abort(job.id)
           #expect(ended.state == .finished(.aborted(by: "ada")))
         }
@@ -247,8 +249,9 @@ import Testing
       try await federation.console(as: "root") { console in
         try await console.set("site-2", isDisabled: true)
         let job = try await console.submit(folder)
-        try await console.watch(job.id) { event in
-          guard case .waiting(let reason) = event else { return }
+        #expect(job.waiting?.contains("site-2") == true)
+        for try await news in console.watch(job.id) {
+          guard case .waiting(let reason, _) = news.event else { continue }
           #expect(reason.contains("site-2"))
           try await console.set("site-2", isDisabled: false)
         }
@@ -270,9 +273,8 @@ import Testing
       let folder = try federation.folder("endless", Self.job("long", rounds: 40))
       return try await federation.console { console in
         let job = try await console.submit(folder)
-        try? await console.watch(job.id) { event in
-          guard case .roundFinished(let round) = event, round.round == 3 else { return }
-          throw CancellationError()
+        for try await news in console.watch(job.id) {
+          if case .roundFinished(let round) = news.event, round.round == 3 { break }
         }
         return job.id
       }

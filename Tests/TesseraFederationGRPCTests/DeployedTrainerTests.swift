@@ -192,8 +192,8 @@ import Testing
       let folder = try Self.folder(federation, rounds: 10_000, notes: notes)
       try await federation.console { console in
         let job = try await console.submit(folder)
-        try await console.watch(job.id) { event in
-          guard case .roundFinished(let round) = event, round.round == 3 else { return }
+        for try await news in console.watch(job.id) {
+          guard case .roundFinished(let round) = news.event, round.round == 3 else { continue }
           _ = try await console.abort(job.id)
         }
         for site in ["site-1", "site-2"] {
@@ -234,7 +234,8 @@ import Testing
         let job = try await console.submit(folder)
         let start = Mutex(ContinuousClock.now)
         let isTraining = Mutex(false)
-        try await console.watch(job.id) { event in
+        for try await news in console.watch(job.id) {
+          let event = news.event
           switch event {
           case .asked("train", _, _): isTraining.withLock { $0 = true }
           case .answered("site-2", _) where isTraining.withLock { $0 }:

@@ -103,7 +103,7 @@ struct RunningFederation: Sendable {
 extension FederationConsole {
   /// What a job is when it is over.
   func end(of id: String) async throws -> JobRecord {
-    try await watch(id) { _ in }
+    for try await _ in watch(id) {}
     return try await show(id).job
   }
 }

@@ -40,7 +40,7 @@ import Testing
         return try await federation.console { console in
           let job = try await console.submit(folder)
           // It ends with the job, or with the server.
-          try? await console.watch(job.id) { _ in }
+          for try await _ in console.watch(job.id) {}
           return try await console.show(job.id)
         }
       }

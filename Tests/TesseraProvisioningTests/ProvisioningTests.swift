@@ -1,4 +1,5 @@
 import Foundation
+import SwiftASN1
 import SystemPackage
 import TesseraProvisioning
 import Testing
@@ -62,19 +63,103 @@ import X509
     #expect(policy == "mine")
   }
 
-  @Test func anotherProjectOrAnotherRoleUnderTheSameNameIsRefused() throws {
+  @Test func anotherProjectOrAnotherKindUnderTheSameNameIsRefused() throws {
     _ = try provision()
     var other = try Chest.project()
     other.name = "brain"
     #expect(throws: ProvisioningError.self) {
       try AuthorityFolder.provision(other, in: folder.path)
     }
+    var turned = try Chest.project()
+    turned.participants[4] = try Participant(name: "bo@north", kind: .site, organisation: "north")
+    let error = #expect(throws: ProvisioningError.self) {
+      try AuthorityFolder.provision(turned, in: folder.path)
+    }
+    #expect(error?.message.hasPrefix("bo@north") == true)
+  }
+
+  @Test func anotherRoleIsCertifiedForTheSameKeyAndTheOldCertificateRevoked() throws {
+    _ = try provision()
+    let before = try StartupKit(contentsOf: kits.appending("bo@north"))
+    var promoted = try Chest.project()
+    promoted.participants[4].role = .projectAdmin
+    let (authority, outcome) = try AuthorityFolder.provision(promoted, in: folder.path)
+    let change = try #require(outcome.changed["bo@north"])
+    #expect(change.what == "role project-admin" && change.isRevoked)
+    #expect(outcome.kits.isEmpty && outcome.absent.isEmpty)
+    #expect(!outcome.unchanged.contains("bo@north") && outcome.unchanged.count == 4)
+    let now = try StartupKit(contentsOf: kits.appending("bo@north"))
+    let certified = try CertifiedParticipant(now.certificate, root: now.root, at: Date())
+    #expect(certified.role == .projectAdmin)
+    #expect(now.certificate.publicKey == before.certificate.publicKey)
+    #expect(try now.signingKey() == before.signingKey())
+    #expect(now.participants["bo@north"]?.participant.role == .projectAdmin)
+    let old = try #require(before.participants["bo@north"]?.serial)
+    #expect(authority.revocations.entry(for: old) != nil)
+    #expect(authority.revocations.entry(for: certified.serial) == nil)
+    // Everybody's kit knows, and what is to be copied has neither keys nor settings.
+    #expect(try StartupKit(contentsOf: kits.appending("north")).revocations.entry(for: old) != nil)
+    #expect(
+      !FileManager.default.fileExists(atPath: change.files.appending("startup/own.key").string)
+    )
+    // Once more changes nothing.
+    let (again, nothing) = try AuthorityFolder.provision(promoted, in: folder.path)
+    #expect(nothing.changed.isEmpty && nothing.unchanged.count == 5)
+    #expect(again.revocations.entries.count == authority.revocations.entries.count)
+  }
+
+  @Test func aServerThatMovesKeepsItsOldCertificateUntilItHasTheNew() throws {
+    _ = try provision()
+    var moved = try Chest.project()
+    moved.participants[0].addresses = ["fl2.example.org"]
+    moved.participants[0].port = 7444
+    let (authority, outcome) = try AuthorityFolder.provision(moved, in: folder.path)
+    let change = try #require(outcome.changed["server"])
+    #expect(change.what == "address fl2.example.org, port 7444" && !change.isRevoked)
+    #expect(authority.revocations.entries.isEmpty)
+    let site = try StartupKit(contentsOf: kits.appending("north"))
+    #expect(site.participants.servers.map(\.addresses) == [["fl2.example.org"]])
+    #expect(site.participants.servers.map(\.port) == [7444])
+    #expect(try StartupKit(contentsOf: kits.appending("server")).participant.port == 7444)
+  }
+
+  @Test func whoWasRevokedIsNotCertifiedAnew() throws {
+    var authority = try provision()
+    try authority.revoke("bo@north", because: "left")
     var promoted = try Chest.project()
     promoted.participants[4].role = .projectAdmin
     let error = #expect(throws: ProvisioningError.self) {
       try AuthorityFolder.provision(promoted, in: folder.path)
     }
-    #expect(error?.message.hasPrefix("bo@north") == true)
+    #expect(error?.code == .revoked)
+  }
+
+  @Test func whoCameByARequestIsNotMissedAndHasTheProjectsDays() throws {
+    var project = try Chest.project()
+    project.certificateDays = 30
+    var authority = try AuthorityFolder.provision(project, in: folder.path).0
+    let west = try Participant(name: "west", kind: .site, organisation: "west-hospital")
+    let file = try CertificateRequest.make(for: west, in: folder.path.appending("west"))
+    let kit = try authority.approve(CertificateRequest(contentsOf: file))
+    func days(of certificate: Certificate) -> Double {
+      certificate.notValidAfter.timeIntervalSinceNow / 86_400
+    }
+    let certificate = try Certificate(
+      pemEncoded: String(
+        contentsOfFile: kit.appending("startup/own.crt").string,
+        encoding: .utf8
+      )
+    )
+    #expect((29...30.1).contains(days(of: certificate)))
+    let outcome = try AuthorityFolder.provision(project, in: folder.path).1
+    #expect(outcome.absent.isEmpty && outcome.requested == ["west"])
+    var opened = try AuthorityFolder(contentsOf: folder.path)
+    #expect(opened.certificateDays == 30)
+    _ = try opened.renew("north")
+    let renewed = try StartupKit(contentsOf: kits.appending("north"))
+    #expect((29...30.1).contains(days(of: renewed.certificate)))
+    _ = try opened.renew("north", days: 90)
+    #expect(try days(of: StartupKit(contentsOf: kits.appending("north")).certificate) > 89)
   }
 
   @Test(arguments: [

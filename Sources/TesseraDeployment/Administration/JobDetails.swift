@@ -4,6 +4,8 @@ public struct JobDetails: Sendable, Codable {
   public var job: JobRecord
   /// Why it waits, if it does.
   public var waiting: String?
+  /// The sites that it waits for because they are not connected.
+  public var away: [JobEvent.AwaySite] = []
   /// Sites that do not take part, and why.
   public var declined: [String: String] = [:]
   /// The rounds that are done.
@@ -20,6 +22,8 @@ public struct JobFileEntry: Sendable, Hashable, Codable {
   public var path: String
   /// How large it is.
   public var bytes: Int
+  /// The SHA-256 digest of so many bytes of it, hexadecimal.
+  public var digest: String
 }
 
 /// What a server tells of a site.

@@ -2,25 +2,44 @@ internal import Foundation
 internal import SystemPackage
 
 /// The files that a job has made, as they can be had.
-struct JobResults {
+public struct JobResults: Sendable {
   private let folder: FilePath
 
   init(in folder: FilePath) { self.folder = folder }
 
-  /// What can be had: all but secrets and what only a run that goes on needs.
-  func files() throws -> [JobFileEntry] {
+  /// What can be had, with digests: all but secrets and what only a run that goes on needs.
+  ///
+  /// All of it is read for that, which takes its time.
+  ///
+  /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/cannotRead``.
+  public func files() throws -> [JobFileEntry] {
+    try sizes().compactMap { path, bytes in
+      let place = folder.pushing(FilePath(path))
+      do {
+        return JobFileEntry(
+          path: path,
+          bytes: bytes,
+          digest: try FileDigest.of(place, first: bytes)
+        )
+      } catch {
+        // A job that goes on has replaced it meanwhile, or removed it.
+        guard FileManager.default.fileExists(atPath: place.string) else { return nil }
+        throw error
+      }
+    }
+  }
+
+  private func sizes() throws -> [(path: String, bytes: Int)] {
     let manager = FileManager.default
     guard let names = manager.enumerator(atPath: folder.string) else { return [] }
-    var found: [JobFileEntry] = []
+    var found: [(path: String, bytes: Int)] = []
     while let name = names.nextObject() as? String {
       guard Self.isResult(name),
         let attributes = try? manager.attributesOfItem(
           atPath: folder.pushing(FilePath(name)).string
         ), attributes[.type] as? FileAttributeType == .typeRegular
       else { continue }
-      found.append(
-        JobFileEntry(path: name, bytes: (attributes[.size] as? NSNumber)?.intValue ?? 0)
-      )
+      found.append((name, (attributes[.size] as? NSNumber)?.intValue ?? 0))
     }
     return found.sorted { $0.path < $1.path }
   }
@@ -29,7 +48,7 @@ struct JobResults {
   ///
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/notFound`` if it is none of them.
   func place(of path: String) throws -> FilePath {
-    guard try files().contains(where: { $0.path == path }) else {
+    guard try sizes().contains(where: { $0.path == path }) else {
       throw DeploymentError(code: .notFound, message: "the job has made no file of that name")
     }
     return folder.pushing(FilePath(path))

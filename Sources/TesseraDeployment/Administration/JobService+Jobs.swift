@@ -13,13 +13,13 @@ extension JobService {
   ///   - bundle: Its folder, signed by the one who hands it in.
   ///   - person: Who hands it in, by the certificate.
   ///   - original: The job that it is a copy of, if it is one.
-  /// - Returns: The job, which is on disk.
+  /// - Returns: The job, which is on disk, with what it waits for.
   /// - Throws: ``DeploymentError`` if it is refused; `ConfigurationError` with all that is wrong with its `job.yml`.
   public nonisolated func submit(
     _ bundle: JobBundle,
     by person: Submitter,
     cloning original: String? = nil
-  ) async throws -> JobRecord {
+  ) async throws -> ListedJob {
     if let original {
       _ = try job(original, for: .clone, by: person)
     } else {
@@ -65,7 +65,7 @@ extension JobService {
     }
     try await examine(id)
     lookAgain()
-    return try known(id)
+    return await listed(try known(id))
   }
 
   /// Refuses who can hand in neither jobs nor copies of any, before anything is read of what they send.
@@ -110,7 +110,7 @@ extension JobService {
     in state: String? = nil,
     limit: Int = largestPage,
     before last: String? = nil
-  ) async throws -> [JobRecord] {
+  ) async throws -> [ListedJob] {
     let all = try store.jobs()
     var rest = all.reversed()[...]
     if let last {
@@ -120,25 +120,20 @@ extension JobService {
       else { throw DeploymentError.noJob(last) }
       rest = rest[rest.index(after: place)...]
     }
-    let pauses = pauses.withLock { $0 }
-    return rest.lazy.filter {
+    let page = rest.lazy.filter {
       (submitter == nil || $0.submitter.name == submitter)
         && (state == nil || $0.state.name == state)
         && self.policy.decide(.view, by: person, on: $0).isAllowed
-    }.prefix(max(0, min(limit, Self.largestPage))).map {
-      var job = $0
-      job.paused = pauses[job.id]
-      return job
-    }
+    }.prefix(max(0, min(limit, Self.largestPage)))
+    return await listed(Array(page))
   }
 
   /// What is known of a job.
   public nonisolated func show(_ id: String, for person: Submitter) async throws -> JobDetails {
     let job = try job(id, for: .view, by: person, isNoted: false)
     var details = JobDetails(job: job)
-    details.job.paused = pauses.withLock { $0[id] }
-    details.waiting =
-      job.state == .approved ? await waitingReasons[id] : details.job.paused
+    let listed = await listed(job)
+    (details.job, details.waiting, details.away) = (listed.job, listed.waiting, listed.away)
     details.declined = await refusals[id] ?? [:]
     details.rounds = rounds(of: id)
     details.rights = Right.allCases.filter { policy.decide($0, by: person, on: job).isAllowed }
@@ -164,17 +159,18 @@ extension JobService {
   public nonisolated func watch(
     _ id: String,
     for person: Submitter
-  ) async throws -> AsyncStream<JobEvent> {
+  ) async throws -> AsyncStream<JobNews> {
     let job = try job(id, for: .view, by: person, isNoted: false)
     var first = [JobEvent.changed(job)]
-    if job.state == .approved, let reason = await waitingReasons[id] {
-      first.append(.waiting(reason: reason))
+    let listed = await listed(job)
+    if job.state == .approved, let reason = listed.waiting {
+      first.append(.waiting(reason: reason, away: listed.away))
     }
-    if let reason = pauses.withLock({ $0[id] }) { first.append(.waiting(reason: reason)) }
+    if let reason = pauses.withLock({ $0[id] }) { first.append(.waiting(reason: reason, away: [])) }
     guard job.state.isOver else { return watchers.watch(id, after: first) }
     let events = rounds(of: id).map { JobEvent.roundFinished($0) } + first
     return AsyncStream { continuation in
-      for event in events { continuation.yield(event) }
+      for event in events { continuation.yield(JobNews(event, at: job.ended ?? Date())) }
       continuation.finish()
     }
   }
@@ -202,7 +198,7 @@ extension JobService {
     stops[id]?.finish()
     for await event in events {
       // It is stopped, and that it is over cannot be written down.
-      guard case .waiting = event, let reason = pauses.withLock({ $0[id] }) else { continue }
+      guard case .waiting = event.event, let reason = pauses.withLock({ $0[id] }) else { continue }
       throw DeploymentError(
         code: .cannotWrite,
         message:
@@ -237,12 +233,14 @@ extension JobService {
     return try JobBundle(contentsOf: bundleFolder(of: id))
   }
 
-  /// The files that a job has made.
-  public nonisolated func files(of id: String, for person: Submitter) async throws -> [JobFileEntry]
-  {
+  /// What a job has made: reading it holds nobody up who asks for something else.
+  public nonisolated func results(
+    of id: String,
+    for person: Submitter
+  ) async throws -> JobResults {
     let job = try job(id, for: .download, by: person)
     try fetch(id)
-    return try JobResults(in: runFolder(of: job.id)).files()
+    return JobResults(in: runFolder(of: job.id))
   }
 
   /// Where a file lies that a job has made.

@@ -35,7 +35,10 @@ extension AuditLog {
       try enqueue([.contributionRefused(task, digest: digest, reason: reason)])
     case .decided(let job, let decision): try enqueue([Self.event(of: decision, in: job)])
     case .roundWillBeSaved: try settle()
-    case .progress, .roundFinished, .jobPaused, .jobGoesOn, .jobDeleted, .trouble: break
+    case .progress, .roundFinished, .jobPaused, .jobGoesOn, .jobDeleted, .jobWaits, .siteLeft,
+      .siteReturned,
+      .trouble:
+      break
     }
   }
 

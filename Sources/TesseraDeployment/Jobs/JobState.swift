@@ -16,7 +16,7 @@ public enum JobState: Sendable, Hashable, Codable {
   case abandoned(reason: String)
 
   /// How a job ended.
-  public enum Outcome: Sendable, Hashable, Codable {
+  public enum Outcome: Sendable, Hashable {
     /// As it should.
     case completed
     /// Somebody ended it.
@@ -48,19 +48,27 @@ public enum JobState: Sendable, Hashable, Codable {
     }
   }
 
-  /// The state in a word: `running`, `completed`, `aborted`, ….
-  public var name: String {
+  /// A state in a word; of a job that is finished, its outcome.
+  public enum Word: String, Sendable, Hashable, Codable, CaseIterable {
+    case submitted, approved, dispatched, running, completed, aborted, failed, abandoned
+  }
+
+  /// The state in a word.
+  public var word: Word {
     switch self {
-    case .submitted: "submitted"
-    case .approved: "approved"
-    case .dispatched: "dispatched"
-    case .running: "running"
-    case .finished(.completed): "completed"
-    case .finished(.aborted): "aborted"
-    case .finished(.failed): "failed"
-    case .abandoned: "abandoned"
+    case .submitted: .submitted
+    case .approved: .approved
+    case .dispatched: .dispatched
+    case .running: .running
+    case .finished(.completed): .completed
+    case .finished(.aborted): .aborted
+    case .finished(.failed): .failed
+    case .abandoned: .abandoned
     }
   }
+
+  /// The state in a word: `running`, `completed`, `aborted`, ….
+  public var name: String { word.rawValue }
 
   /// Why it ended, if there is more to say than that it did.
   public var reason: String? {

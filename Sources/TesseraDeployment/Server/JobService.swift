@@ -48,6 +48,8 @@ public actor JobService {
   /// Who aborts it.
   var aborted: [String: String] = [:]
   var waitingReasons: [String: String] = [:]
+  /// Which sites are away, and since when.
+  var presence = SitePresence(since: Date())
   /// The jobs whose folders here are as new as their copies.
   nonisolated let current = Mutex<Set<String>>([])
   /// Why jobs pause: the server cannot write what they come to.
@@ -129,6 +131,13 @@ public actor JobService {
     event.yield(.look)
     defer { watchers.endAll() }
     try await withThrowingDiscardingTaskGroup { group in
+      // Sites find a server that has just started within moments; who has not come by then is away.
+      group.addTask {
+        guard (try? await ContinuousClock().sleep(for: .seconds(SitePresence.grace))) != nil else {
+          return
+        }
+        event.yield(.look)
+      }
       for await event in events {
         switch event {
         case .stop(let error): throw error
@@ -136,6 +145,7 @@ public actor JobService {
           group.addTask { await self.bidFarewell(to: site, of: jobs) }
         case .start(let job): group.addTask { await self.carryOut(job) }
         case .look:
+          notePresence()
           // One site that does not answer keeps nobody waiting.
           for site in strangers() { group.addTask { await self.getAcquainted(with: site) } }
           for job in unexamined { await examineAgain(job) }
@@ -362,7 +372,9 @@ public actor JobService {
   private func wait(_ id: String, _ reason: String) {
     guard waitingReasons[id] != reason else { return }
     waitingReasons[id] = reason
-    watchers.tell(.waiting(reason: reason), of: id)
+    let away = (try? store.job(id)).flatMap { $0 }.map { self.away(for: $0) } ?? []
+    try? observe(.jobWaits(job: id, reason: reason))
+    watchers.tell(.waiting(reason: reason, away: away), of: id)
   }
 
   /// Carries a job out to its end, or until somebody ends it.
@@ -456,14 +468,14 @@ public actor JobService {
 
   /// Says that a job does not go on for a while.
   private func pause(_ id: String, because reason: String) {
-    let words = "it pauses, and is tried again every \(settings.patience): \(reason)"
+    let words = "pauses, and is tried again every \(settings.patience): \(reason)"
     let isNew = pauses.withLock { pauses in
       defer { pauses[id] = words }
       return pauses[id] != words
     }
     // It would be said each time.
     if isNew { try? observe(.jobPaused(job: id, reason: reason)) }
-    watchers.tell(.waiting(reason: words), of: id)
+    watchers.tell(.waiting(reason: words, away: []), of: id)
   }
 
   /// Says that a job that has paused goes on.
@@ -497,6 +509,12 @@ public enum ServerEvent: Sendable {
   case progress(job: String, FederationEvent)
   /// A round of a job is saved.
   case roundFinished(job: String, JobEvent.RoundSummary)
+  /// A job cannot start yet.
+  case jobWaits(job: String, reason: String)
+  /// A site of a job that runs is not connected.
+  case siteLeft(job: String, JobEvent.AwaySite)
+  /// It is there again.
+  case siteReturned(job: String, site: String)
   /// Somebody asked for something.
   case asked(String, by: Submitter, PolicyDecision)
   /// A job does not go on, because the server cannot write; it is tried again.

@@ -68,6 +68,12 @@ final class JobTransfers: TransferObserver {
         state.tasks[Key(step: one.task.step, site: one.task.site)] = Known(task: one.task)
       }
     }
+    // What prepares a job belongs to no round.
+    guard let first = given.first?.task, first.step > 0 else { return }
+    watchers.tell(
+      .asked(task: first.task, round: first.round, sites: given.map(\.task.site)),
+      of: job
+    )
   }
 
   func didReceive(_ answer: Parcel, to id: TaskID, from site: Site) {
@@ -78,6 +84,23 @@ final class JobTransfers: TransferObserver {
       return state.tally.finish(.up, of: site.name, at: now)
     }
     if let picture { watchers.tell(.transferring(picture), of: job) }
+  }
+
+  func measured(_ measurements: TaskMeasurements, of id: TaskID, from site: Site) {
+    guard watchers.areThere(for: job),
+      let task = state.withLock({ $0.tasks[Key(step: id.step, site: site.name)]?.task })
+    else { return }
+    watchers.tell(
+      .measured(
+        JobEvent.SiteMeasurement(
+          site: site.name,
+          round: task.round,
+          step: measurements.step,
+          metrics: measurements.metrics
+        )
+      ),
+      of: job
+    )
   }
 
   var wantsProgress: Bool { watchers.areThere(for: job) }

@@ -3,8 +3,23 @@ internal import Synchronization
 /// Those who watch jobs, and what they have missed.
 final class JobWatchers: Sendable {
   private struct Watched: Sendable {
-    var history: [JobEvent] = []
-    var watchers: [Int: AsyncStream<JobEvent>.Continuation] = [:]
+    /// Rounds that are done, and who does not take part.
+    var history: [JobNews] = []
+    /// What is known of the round that goes on.
+    var round = OpenRound()
+    /// The sites that are away.
+    var away: [String: JobNews] = [:]
+    var watchers: [Int: AsyncStream<JobNews>.Continuation] = [:]
+
+    mutating func keep(_ news: JobNews, atMost limit: Int) {
+      history.append(news)
+      // A quarter at a time: what is in front is moved for each that goes.
+      if history.count > limit * 5 / 4 { history.removeFirst(history.count - limit) }
+    }
+
+    var story: [JobNews] {
+      history + away.values.sorted { $0.time < $1.time } + round.news
+    }
   }
   private struct State: Sendable {
     var jobs: [String: Watched] = [:]
@@ -19,18 +34,22 @@ final class JobWatchers: Sendable {
 
   /// Tells the watchers of a job.
   func tell(_ event: JobEvent, of job: String) {
+    let news = JobNews(event)
     state.withLock { state in
-      // What a round was like is kept for who comes later; what led to it is not.
+      // What a round was like is kept for who comes later; what led to it, as long as the round lasts.
       switch event {
-      case .roundFinished, .declined:
-        state.jobs[job, default: Watched()].history.append(event)
-        // A quarter at a time: what is in front is moved for each that goes.
-        if let count = state.jobs[job]?.history.count, count > Self.longestHistory * 5 / 4 {
-          state.jobs[job]?.history.removeFirst(count - Self.longestHistory)
-        }
-      default: break
+      case .roundFinished:
+        state.jobs[job, default: Watched()].keep(news, atMost: Self.longestHistory)
+        state.jobs[job]?.round = OpenRound()
+      case .declined:
+        state.jobs[job, default: Watched()].keep(news, atMost: Self.longestHistory)
+      case .away(let site): state.jobs[job, default: Watched()].away[site.site] = news
+      case .returned(let site): state.jobs[job]?.away[site] = nil
+      case .asked, .answered, .refused, .measured:
+        state.jobs[job, default: Watched()].round.note(news)
+      case .changed, .waiting, .transferring, .serverLost, .serverFound: break
       }
-      for watcher in state.jobs[job]?.watchers.values.map({ $0 }) ?? [] { watcher.yield(event) }
+      for watcher in state.jobs[job]?.watchers.values.map({ $0 }) ?? [] { watcher.yield(news) }
     }
   }
 
@@ -39,16 +58,16 @@ final class JobWatchers: Sendable {
   /// - Parameters:
   ///   - job: The job's id.
   ///   - first: What the watcher is told before all else.
-  /// - Returns: Events, to the end of the job.
-  func watch(_ job: String, after first: [JobEvent]) -> AsyncStream<JobEvent> {
-    let (stream, continuation) = AsyncStream<JobEvent>.makeStream(
+  /// - Returns: News, to the end of the job.
+  func watch(_ job: String, after first: [JobEvent]) -> AsyncStream<JobNews> {
+    let (stream, continuation) = AsyncStream<JobNews>.makeStream(
       bufferingPolicy: .bufferingNewest(Self.backlog)
     )
     state.withLock { state in
       let number = state.nextWatcher
       state.nextWatcher += 1
-      for event in first { continuation.yield(event) }
-      for event in state.jobs[job]?.history ?? [] { continuation.yield(event) }
+      for event in first { continuation.yield(JobNews(event)) }
+      for news in state.jobs[job]?.story ?? [] { continuation.yield(news) }
       state.jobs[job, default: Watched()].watchers[number] = continuation
       continuation.onTermination = { [weak self] _ in self?.forget(number, of: job) }
     }
@@ -78,4 +97,25 @@ final class JobWatchers: Sendable {
     }
     for watcher in all { watcher.finish() }
   }
+}
+
+/// What is known of a round that goes on: who was asked, and what has come of it.
+private struct OpenRound: Sendable {
+  private var events: [JobNews] = []
+  /// The last measurement of each site.
+  private var measured: [String: JobNews] = [:]
+
+  /// Where tasks are given one after the other without rounds, no more is kept than is worth showing.
+  private static let limit = 1024
+
+  mutating func note(_ news: JobNews) {
+    if case .measured(let measurement) = news.event {
+      measured[measurement.site] = news
+      return
+    }
+    events.append(news)
+    if events.count > Self.limit { events.removeFirst(Self.limit / 2) }
+  }
+
+  var news: [JobNews] { events + measured.values.sorted { $0.time < $1.time } }
 }

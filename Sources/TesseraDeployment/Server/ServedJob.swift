@@ -235,11 +235,10 @@ extension JobEvent {
   /// What those who watch see of an event of a round.
   init?(_ event: FederationEvent) {
     switch event {
-    case .asked(let task, let round, let sites):
-      self = .asked(task: task.description, round: round, sites: sites)
     case .answered(let site, let answers): self = .answered(site: site.name, answers: answers)
     case .refused(let refusal): self = .refused(site: refusal.site, reason: refusal.reason)
-    case .roundStarted, .worked, .notified: return nil
+    // Who is asked is known where tasks are sent.
+    case .asked, .roundStarted, .worked, .notified: return nil
     }
   }
 }

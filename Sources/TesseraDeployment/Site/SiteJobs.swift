@@ -119,6 +119,16 @@ public final class SiteJobs: SiteTaskHandler {
     of job: String,
     progress: @escaping @Sendable () -> Void
   ) async throws -> Exchange {
+    try await answer(task, of: job, progress: progress) { _ in }
+  }
+
+  /// Carries out a task, and tells what is measured on the way.
+  public func answer(
+    _ task: SiteTask,
+    of job: String,
+    progress: @escaping @Sendable () -> Void,
+    measured: @escaping @Sendable (TaskMeasurements) -> Void
+  ) async throws -> Exchange {
     do {
       if job == Self.noJob { return try answerForNoJob(task) }
       try observe(.given(job: job, task))
@@ -134,7 +144,7 @@ public final class SiteJobs: SiteTaskHandler {
           return worker
         }
         // It tells itself what keeps it from answering.
-        return try await worker.answer(task, progress: progress)
+        return try await worker.answer(task, progress: progress, measured: measured)
       }
     } catch let error as DeploymentError {
       throw FederationError(code: .badTask, message: error.message)

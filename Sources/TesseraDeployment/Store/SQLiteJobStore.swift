@@ -169,6 +169,17 @@ extension SQLiteJobStore {
           """
       )
     }
+    // Programs of before cannot read what is written from now on, and say so.
+    migrator.registerMigration("2: states in one form") { database in
+      for row in try Row.fetchAll(database, sql: "SELECT id, record FROM jobs") {
+        let (id, text): (String, String) = (row["id"], row["record"])
+        let record = try JobRecord(stored: text, of: id, in: "the store")
+        try database.execute(
+          sql: "UPDATE jobs SET record = ? WHERE id = ?",
+          arguments: [try record.stored(), id]
+        )
+      }
+    }
     return migrator
   }
 

@@ -31,6 +31,8 @@ public struct SiteDesk: Sendable {
     case arrived(TaskID, Site, Parcel)
     /// The site keeps something of these jobs: it is to be told which of them are over.
     case holds([String])
+    /// A site at work has measured something.
+    case measured(TaskID, Site, TaskMeasurements)
     /// Tell the job.
     case report(TaskID, SiteEvent)
     /// Close the connection: the site does not keep to the protocol.
@@ -154,6 +156,10 @@ public struct SiteDesk: Sendable {
     case .progress(let id):
       guard let assignment = assignments[id] else { return [] }
       return [.report(id, .progressed(assignment.task.site))]
+    case .measured(let id, let measurements):
+      guard let assignment = assignments[id] else { return [] }
+      let site = assignment.task.site
+      return [.report(id, .progressed(site)), .measured(id, site, measurements)]
     case .failure(let id, let error):
       guard let assignment = assignments.removeValue(forKey: id) else {
         return [.send(.receipt(id))]

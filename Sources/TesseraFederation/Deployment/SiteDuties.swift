@@ -15,6 +15,8 @@ public struct SiteDuties: Sendable {
     case chunk(TaskID, ReceivedChunk)
     /// The work at a task goes on.
     case progressed(TaskID)
+    /// The work at a task goes on, and something was measured.
+    case measured(TaskID, TaskMeasurements)
     /// The work at a task is done.
     case finished(TaskID, Result<OutgoingParcel, FederationError>)
   }
@@ -95,6 +97,9 @@ public struct SiteDuties: Sendable {
     case .progressed(let id):
       guard isConnected, case .working = stages[id] else { return [] }
       return [.send(.progress(id))]
+    case .measured(let id, let measurements):
+      guard isConnected, case .working = stages[id] else { return [] }
+      return [.send(.measured(id, measurements))]
     case .finished(let id, let result):
       guard case .working(let parcel, _) = stages[id] else { return [] }
       stages[id] = .done(parcel, result)

@@ -4,6 +4,8 @@ public enum SiteMessage: Sendable {
   case greeting(open: [TaskID], jobs: [String])
   /// It is at work.
   case progress(TaskID)
+  /// It is at work, and has measured something.
+  case measured(TaskID, TaskMeasurements)
   /// It has an answer, whose chunks it will send when they are wanted.
   case answer(TaskID, IncomingParcel)
   /// It has none.

@@ -17,6 +17,22 @@ public protocol SiteTaskHandler: Sendable {
     progress: @escaping @Sendable () -> Void
   ) async throws -> Exchange
 
+  /// Carries out a task, as ``answer(_:of:progress:)``, and tells what is measured on the way.
+  ///
+  /// - Parameters:
+  ///   - task: What is to be done.
+  ///   - job: The job that it belongs to.
+  ///   - progress: Says that the work goes on.
+  ///   - measured: Takes what those who watch the job may see.
+  /// - Returns: The answer.
+  /// - Throws: What keeps the site from answering.
+  func answer(
+    _ task: SiteTask,
+    of job: String,
+    progress: @escaping @Sendable () -> Void,
+    measured: @escaping @Sendable (TaskMeasurements) -> Void
+  ) async throws -> Exchange
+
   /// An answer is about to leave: it is announced to the server when this returns.
   ///
   /// - Parameters:
@@ -45,6 +61,16 @@ public protocol SiteTaskHandler: Sendable {
 }
 
 extension SiteTaskHandler {
+  /// As a rule nothing is told.
+  public func answer(
+    _ task: SiteTask,
+    of job: String,
+    progress: @escaping @Sendable () -> Void,
+    measured: @escaping @Sendable (TaskMeasurements) -> Void
+  ) async throws -> Exchange {
+    try await answer(task, of: job, progress: progress)
+  }
+
   /// As a rule nothing keeps an answer here.
   public func release(_ answer: Parcel, to task: SiteTask, of job: String) throws {}
 

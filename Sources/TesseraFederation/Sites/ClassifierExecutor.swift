@@ -103,7 +103,8 @@ public struct ClassifierExecutor: Executor {
         correction: correction,
         secrets: site.secrets(for: "training \(trainings)"),
         rates: { _ in training.learningRate.rate(at: max(task.round, 1) - 1) },
-        finishEpoch: { _, _ in site.progress() }
+        finishEpoch: { _, _ in site.progress() },
+        measuredEpoch: { site.progress(measured: ["loss": $1], step: $0) }
       )
       steps += trained.steps.count
       return trained

@@ -69,6 +69,7 @@ public struct ClassifierTraining: Sendable {
   ///   - secrets: Where noise and batches come from if training is private.
   ///   - rates: The step size of each epoch, from 0.
   ///   - finishEpoch: Is called after each epoch, with the model in training mode.
+  ///   - measuredEpoch: Is called after each epoch with its mean training loss; never where training is private.
   /// - Returns: The trained state, the steps, and the mean loss over all of them.
   /// - Throws: `CancellationError`, within a batch's time, if the task is cancelled.
   public func train(
@@ -79,7 +80,8 @@ public struct ClassifierTraining: Sendable {
     correction: (any GradientCorrection)? = nil,
     secrets: SecretSource = .system,
     rates: (_ epoch: Int) -> Double,
-    finishEpoch: (_ epoch: Int, _ model: any Layer) throws -> Void = { _, _ in }
+    finishEpoch: (_ epoch: Int, _ model: any Layer) throws -> Void = { _, _ in },
+    measuredEpoch: (_ epoch: Int, _ loss: Double) -> Void = { _, _ in }
   ) throws -> LocalTraining {
     if let privateSGD {
       return try train(
@@ -104,6 +106,7 @@ public struct ClassifierTraining: Sendable {
     var (lossSum, steps) = (0.0, LocalSteps(momentum: momentum))
     for epoch in 1...max(1, epochs) {
       optimizer.learningRate = rates(epoch - 1)
+      let (sumBefore, stepsBefore) = (lossSum, steps.count)
       let plan = try dataset.batches(
         of: batchSize,
         indices: indices,
@@ -118,6 +121,9 @@ public struct ClassifierTraining: Sendable {
         lossSum += try batch.loss.item()
       }
       try finishEpoch(epoch, model)
+      if steps.count > stepsBefore {
+        measuredEpoch(epoch, (lossSum - sumBefore) / Double(steps.count - stepsBefore))
+      }
     }
     return LocalTraining(
       try model.state(),

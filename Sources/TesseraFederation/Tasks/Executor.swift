@@ -39,6 +39,7 @@ public struct SiteContext: Sendable {
   /// Where programs that the executor starts leave what they say, for the site's own people: a folder, which need not be there.
   public let logs: FilePath?
   private let report: @Sendable () -> Void
+  private let tell: @Sendable (TaskMeasurements) -> Void
   private let secrets: SecretSource
   var privacy: SitePrivacy?
   var identity: TaskIdentity?
@@ -49,8 +50,10 @@ public struct SiteContext: Sendable {
     memory: SiteMemory = SiteMemory(),
     secrets: SecretSource = .system,
     logs: FilePath? = nil,
-    progress: @escaping @Sendable () -> Void = {}
+    progress: @escaping @Sendable () -> Void = {},
+    measured: @escaping @Sendable (TaskMeasurements) -> Void = { _ in }
   ) {
+    tell = measured
     self.logs = logs
     self.site = site
     self.memory = memory
@@ -101,4 +104,16 @@ public struct SiteContext: Sendable {
 
   /// Says that the work goes on: the clock that measures the controller's patience starts anew.
   public func progress() { report() }
+
+  /// Says that the work goes on, and what was measured on the way: those who watch the job are shown it, if the site lets it leave.
+  ///
+  /// - Parameters:
+  ///   - metrics: What was measured, by name.
+  ///   - step: How far the work is, in a count of its own.
+  public func progress(measured metrics: [String: Double], step: Int? = nil) {
+    report()
+    // Nothing covers them where privacy is counted.
+    guard privacy == nil else { return }
+    tell(TaskMeasurements(metrics, step: step))
+  }
 }

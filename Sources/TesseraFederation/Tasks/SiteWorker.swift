@@ -86,15 +86,17 @@ public struct SiteWorker: Sendable {
   /// - Parameters:
   ///   - task: The task as it arrived.
   ///   - progress: Is called when the executor says that it is alive, from any thread.
+  ///   - measured: Is called with what the executor measures on the way, as far as it may leave the site, from any thread.
   /// - Returns: The answer as it leaves the site; one that is not ``ReturnCode/ok`` without content.
   /// - Throws: What a filter or the executor throws, of an error that is not Tessera's own its type alone; the memory is then
   ///   as before.
   public func answer(
     _ task: SiteTask,
-    progress: @escaping @Sendable () -> Void = {}
+    progress: @escaping @Sendable () -> Void = {},
+    measured: @escaping @Sendable (TaskMeasurements) -> Void = { _ in }
   ) async throws -> Exchange {
     do {
-      return try await checkedAnswer(task, progress)
+      return try await checkedAnswer(task, progress, measured)
     } catch {
       failed(task, error)
       throw error.showable(at: task.site)
@@ -106,7 +108,8 @@ public struct SiteWorker: Sendable {
 
   private func checkedAnswer(
     _ task: SiteTask,
-    _ progress: @escaping @Sendable () -> Void
+    _ progress: @escaping @Sendable () -> Void,
+    _ measured: @escaping @Sendable (TaskMeasurements) -> Void
   ) async throws -> Exchange {
     try Task.checkCancellation()
     try limits.check(task.data)
@@ -126,12 +129,28 @@ public struct SiteWorker: Sendable {
         "the job has updates summed securely, and the server asks for one by itself"
       )
     }
-    return try await carryOut(task, progress)
+    return try await carryOut(task, progress, leaving(measured))
+  }
+
+  /// Lets out of measurements what the site's filters would let out with an answer; nothing where it promises to hide numbers.
+  private func leaving(
+    _ measured: @escaping @Sendable (TaskMeasurements) -> Void
+  ) -> @Sendable (TaskMeasurements) -> Void {
+    guard allowance == nil, promise == nil else { return { _ in } }
+    let excluded = filters.results.compactMap { $0.unscoped as? ExcludeMetrics }
+    guard !excluded.contains(where: { $0.names == nil }) else { return { _ in } }
+    let names = excluded.compactMap(\.names)
+    return { all in
+      var left = all
+      left.metrics = all.metrics.filter { metric in !names.contains { $0.contains(metric.key) } }
+      if !left.metrics.isEmpty { measured(left) }
+    }
   }
 
   private func carryOut(
     _ task: SiteTask,
     _ progress: @escaping @Sendable () -> Void,
+    _ measured: @escaping @Sendable (TaskMeasurements) -> Void = { _ in },
     summedUnder protection: SumProtection? = nil
   ) async throws -> Exchange {
     let remembered = try memories.contents(of: task.site, before: task.step)
@@ -168,7 +187,8 @@ public struct SiteWorker: Sendable {
       memory: memory,
       secrets: own.derived("executor"),
       logs: logs,
-      progress: progress
+      progress: progress,
+      measured: measured
     )
     site.privacy = privacy
     site.identity = identity

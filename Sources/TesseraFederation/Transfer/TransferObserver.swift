@@ -9,11 +9,19 @@ public protocol TransferObserver: Sendable {
   /// An answer has come whole; it is handed over when this returns.
   func didReceive(_ answer: Parcel, to id: TaskID, from site: Site)
 
+  /// A site that is at a task has measured something.
+  func measured(_ measurements: TaskMeasurements, of id: TaskID, from site: Site)
+
   /// Whether somebody wants to see how transfers go on: if nobody does, nothing is measured.
   var wantsProgress: Bool { get }
 
   /// More of a content is there than before.
   func moved(_ progress: TransferProgress, of id: TaskID)
+}
+
+extension TransferObserver {
+  /// As a rule nobody looks.
+  public func measured(_ measurements: TaskMeasurements, of id: TaskID, from site: Site) {}
 }
 
 /// How far a content is on its way between a server and a site.

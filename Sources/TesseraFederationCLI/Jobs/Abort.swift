@@ -16,7 +16,7 @@ struct Abort: AsyncParsableCommand {
   @OptionGroup var console: ConsoleOptions
 
   func run() async throws {
-    try await reportingErrors {
+    try await reportingErrors(asJSON: console.answer.json) {
       let (id, answer) = (job, console.answer)
       try await console.connected { console in
         let job = try await console.abort(id)
@@ -38,7 +38,7 @@ struct DeleteJob: AsyncParsableCommand {
   @OptionGroup var console: ConsoleOptions
 
   func run() async throws {
-    try await reportingErrors {
+    try await reportingErrors(asJSON: console.answer.json) {
       let (id, answer) = (job, console.answer)
       try await console.connected { console in
         try await console.delete(id)

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Foundation
 internal import TesseraCommandLine
 internal import TesseraDeployment
 internal import TesseraFederationGRPC
@@ -21,11 +22,12 @@ struct JobLog: AsyncParsableCommand {
   @OptionGroup var console: ConsoleOptions
 
   func run() async throws {
-    try await reportingErrors {
+    try await reportingErrors(asJSON: console.answer.json) {
       let (id, follows, isJSON) = (job, follow, console.answer.json)
       try await console.connected { console in
-        try await console.log(of: id, following: follows) { line in
+        for try await line in console.log(of: id, following: follows) {
           print(isJSON ? line : LogText.line(line))
+          if follows { fflush(nil) }
         }
       }
     }

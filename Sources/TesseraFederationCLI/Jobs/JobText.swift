@@ -13,22 +13,43 @@ enum JobText {
     return ["Sent \(counted(bundle.files.count, "file")), \(size)\(left)."]
   }
 
-  static func submitted(_ job: JobRecord) -> [String] {
+  static func submitted(_ job: ListedJob) -> [String] {
     if let reason = job.state.reason { return ["Job \(job.id) is \(job.state.name): \(reason)"] }
-    return ["Job \(job.id) is \(job.state.name).", "Follow it: tessera federation watch \(job.id)"]
+    var lines = ["Job \(job.id) is \(job.state.name)."]
+    if let reason = job.waiting { lines.append("It \(reason).") }
+    lines += awayLines(job.away)
+    return lines + ["Follow it: tessera federation watch \(job.id)"]
   }
 
-  static func table(of jobs: [JobRecord]) -> [String] {
+  /// Who is away, since when.
+  static func awayLines(_ away: [JobEvent.AwaySite]) -> [String] {
+    away.isEmpty
+      ? []
+      : [
+        "Not connected: "
+          + away.map { "\($0.site), since \(time($0.since))" }.joined(separator: "; ") + "."
+      ]
+  }
+
+  static func table(of jobs: [ListedJob]) -> [String] {
     columns(
-      [["JOB", "STATE", "BY", "SUBMITTED", "SITES", "TOOK"]]
+      [["JOB", "STATE", "BY", "SUBMITTED", "SITES", "TOOK", "WAITS FOR"]]
         + jobs.map { job in
           [
             job.id, job.state.name + (job.paused == nil ? "" : ", pauses"), job.submitter.name,
-            time(job.submitted),
-            job.sites.isEmpty ? "–" : "\(job.sites.count)", took(job) ?? "–",
+            time(job.submitted), job.sites.isEmpty ? "–" : "\(job.sites.count)",
+            took(job.job) ?? "–", awaited(by: job),
           ]
         }
     )
+  }
+
+  /// What a job waits for, as short as a table has it.
+  private static func awaited(by job: ListedJob) -> String {
+    guard !job.away.isEmpty else { return job.waiting == nil ? "–" : "room" }
+    let shown = job.away.prefix(3).map { "\($0.site) (since \(time($0.since)))" }
+    let more = job.away.count - shown.count
+    return (shown + (more > 0 ? ["\(more) more"] : [])).joined(separator: ", ")
   }
 
   static func page(of details: JobDetails) -> [String] {
@@ -38,7 +59,8 @@ enum JobText {
       "  submitted by \(job.submitter.name), \(job.submitter.organisation), \(time(job.submitted))"
     )
     if let original = job.clonedFrom { lines.append("  a copy of \(original)") }
-    if let reason = details.waiting { lines.append("  \(reason)") }
+    if let reason = details.waiting { lines.append("  it \(reason)") }
+    for site in details.away { lines.append("  \(site.site) is away since \(time(site.since))") }
     if let took = took(job) { lines.append("  took \(took)") }
     if !job.sites.isEmpty {
       let sites = job.sites.map {

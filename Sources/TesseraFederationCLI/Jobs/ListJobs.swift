@@ -1,8 +1,10 @@
-internal import ArgumentParser
+public import ArgumentParser
 internal import Foundation
 internal import TesseraCommandLine
-internal import TesseraDeployment
+public import TesseraDeployment
 internal import TesseraFederationGRPC
+
+extension JobState.Word: ExpressibleByArgument {}
 
 struct ListJobs: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -13,13 +15,11 @@ struct ListJobs: AsyncParsableCommand {
   @Option(help: "Those of one person.")
   var submitter: String?
 
-  /// A state in a word.
-  enum State: String, ExpressibleByArgument, CaseIterable, Sendable {
-    case submitted, approved, dispatched, running, completed, aborted, failed, abandoned
-  }
-
   @Option(help: "Those in one state.")
-  var state: State?
+  var state: JobState.Word?
+
+  /// What `--state` takes.
+  static let states = JobState.Word.allCases.map(\.rawValue)
 
   @Option(help: "How many.")
   var limit: Int = 100
@@ -30,7 +30,7 @@ struct ListJobs: AsyncParsableCommand {
   @OptionGroup var console: ConsoleOptions
 
   func run() async throws {
-    try await reportingErrors {
+    try await reportingErrors(asJSON: console.answer.json) {
       guard (1...JobService.largestPage).contains(limit) else {
         throw ValidationError("--limit must be in 1...\(JobService.largestPage), not \(limit)")
       }
@@ -39,7 +39,7 @@ struct ListJobs: AsyncParsableCommand {
       try await console.connected { console in
         let jobs = try await console.jobs(
           submitter: submitter,
-          state: state?.rawValue,
+          state: state,
           limit: limit,
           before: before
         )
@@ -61,7 +61,7 @@ struct ShowJob: AsyncParsableCommand {
   @OptionGroup var console: ConsoleOptions
 
   func run() async throws {
-    try await reportingErrors {
+    try await reportingErrors(asJSON: console.answer.json) {
       let (id, answer) = (job, console.answer)
       try await console.connected { console in
         let details = try await console.show(id)

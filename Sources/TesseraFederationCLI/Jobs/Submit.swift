@@ -22,7 +22,7 @@ struct Submit: AsyncParsableCommand {
   @OptionGroup var console: ConsoleOptions
 
   func run() async throws {
-    try await reportingErrors {
+    try await reportingErrors(asJSON: console.answer.json) {
       let (folder, answer, follows) = (FilePath(job), console.answer, watch)
       try await console.connected { console in
         let bundle = try console.prepare(folder)
@@ -47,7 +47,7 @@ struct Clone: AsyncParsableCommand {
   @OptionGroup var console: ConsoleOptions
 
   func run() async throws {
-    try await reportingErrors {
+    try await reportingErrors(asJSON: console.answer.json) {
       let (id, answer) = (job, console.answer)
       try await console.connected { console in
         let job = try await console.clone(id)

@@ -16,8 +16,11 @@ struct Approve: AsyncParsableCommand {
 
   @OptionGroup var authority: AuthorityOptions
 
-  @Option(help: "How many days the certificate is good for.")
-  var days = 730
+  @Option(
+    help:
+      "How many days the certificate is good for; as many as the project's file says if not given."
+  )
+  var days: Int?
 
   @Flag(help: "Do not ask.")
   var yes = false
@@ -30,13 +33,13 @@ struct Approve: AsyncParsableCommand {
   }
 
   func validate() throws {
-    guard (1...3650).contains(days) else {
+    if let days, !(1...3650).contains(days) {
       throw ValidationError("The value '\(days)' is invalid for '--days <1...3650>'")
     }
   }
 
   func run() async throws {
-    try await reportingErrors {
+    try await reportingErrors(asJSON: answer.json) {
       let request = try CertificateRequest(contentsOf: FilePath(request))
       var authority = try AuthorityFolder(contentsOf: FilePath(authority.authority))
       if !yes {

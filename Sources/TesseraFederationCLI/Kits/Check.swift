@@ -38,7 +38,7 @@ struct Check: AsyncParsableCommand {
   }
 
   func run() async throws {
-    try await reportingErrors {
+    try await reportingErrors(asJSON: answer.json) {
       let preflight = Preflight(kit: FilePath(kit), database: database.address) { kit, host, port in
         do { return try await ServerProbe(kit).contact(host: host, port: port) } catch {
           return .unreachable(reason: "\(error)")

@@ -13,8 +13,11 @@ struct Renew: AsyncParsableCommand {
 
   @OptionGroup var authority: AuthorityOptions
 
-  @Option(help: "How many days the certificate is good for.")
-  var days = 730
+  @Option(
+    help:
+      "How many days the certificate is good for; as many as the project's file says if not given."
+  )
+  var days: Int?
 
   @OptionGroup var answer: AnswerOptions
 
@@ -24,13 +27,13 @@ struct Renew: AsyncParsableCommand {
   }
 
   func validate() throws {
-    guard (1...3650).contains(days) else {
+    if let days, !(1...3650).contains(days) {
       throw ValidationError("The value '\(days)' is invalid for '--days <1...3650>'")
     }
   }
 
   func run() async throws {
-    try await reportingErrors {
+    try await reportingErrors(asJSON: answer.json) {
       var authority = try AuthorityFolder(contentsOf: FilePath(authority.authority))
       let kit = try authority.renew(name, days: days)
       try answer.say(

@@ -46,7 +46,7 @@ struct RequestCertificate: AsyncParsableCommand {
   }
 
   func run() async throws {
-    try await reportingErrors {
+    try await reportingErrors(asJSON: answer.json) {
       let participant = try Participant(
         name: name,
         kind: kind,

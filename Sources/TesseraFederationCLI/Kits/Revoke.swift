@@ -27,7 +27,7 @@ struct Revoke: AsyncParsableCommand {
   }
 
   func run() async throws {
-    try await reportingErrors {
+    try await reportingErrors(asJSON: answer.json) {
       var authority = try AuthorityFolder(contentsOf: FilePath(authority.authority))
       try authority.revoke(name, because: reason)
       try answer.say(

@@ -1,16 +1,20 @@
 internal import ArgumentParser
-internal import CEditLine
 internal import Foundation
+internal import Synchronization
 internal import SystemPackage
 internal import TesseraCommandLine
+internal import TesseraDeployment
+internal import TesseraFederationGRPC
 internal import TesseraProvisioning
 
 struct Console: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract:
       "Takes the commands of this program one after the other, with history and completion.",
-    discussion:
-      "Commands are given without 'tessera federation': 'jobs', 'watch JOB', 'help'. Ctrl-D ends it."
+    discussion: """
+      Commands are given without 'tessera federation': 'jobs', 'watch JOB', 'help'. The tab key completes commands, their options, \
+      and the names of jobs and sites. Ctrl-C ends the command that runs, or drops the line that is written; Ctrl-D ends the console.
+      """
   )
 
   @Argument(help: "Your start-up kit.", completion: .directory)
@@ -23,79 +27,81 @@ struct Console: AsyncParsableCommand {
     try await reportingErrors {
       let whose = try StartupKit(contentsOf: FilePath(kit))
       setenv("TESSERA_KIT", kit, 1)
-      if let server {
-        _ = try ConsoleOptions.address(server)
-        setenv("TESSERA_SERVER", server, 1)
-      }
-      let reader = LineEditor(
-        history: FilePath(kit).appending("local").appending("history"),
-        words: CommandWords.all
+      let address = try server.map { try ConsoleOptions.address($0) }
+      if let server { setenv("TESSERA_SERVER", server, 1) }
+      let known = KnownNames(whose)
+      let local = FilePath(kit).appending("local")
+      // A user's kit has no settings of its own, and begins without the folder.
+      try? FileManager.default.createDirectory(
+        atPath: local.string,
+        withIntermediateDirectories: true
       )
+      let reader = LineEditor(history: local.appending("history")) { line, word in
+        known.words.candidates(after: line, for: word)
+      }
       print(
         "\(whose.participant.name) of \(whose.project). 'help' lists the commands; Ctrl-D ends."
       )
-      while let line = reader.line("\(whose.project)> ") {
-        let words = CommandWords.split(line)
-        guard let first = words.first else { continue }
-        if ["exit", "quit", "bye"].contains(first) { break }
-        await Self.carryOut(words)
+      while true {
+        // What the next line can name is asked while it is written.
+        let asking = Task { await known.refresh(address?.host, address?.port) }
+        defer { asking.cancel() }
+        switch reader.next("\(whose.project)> ") {
+        case .end: return
+        case .interrupted: continue
+        case .line(let line):
+          let words = CommandWords.split(line)
+          guard let first = words.first else { continue }
+          if ["exit", "quit", "bye"].contains(first) { return }
+          await Self.carryOut(words)
+        }
       }
     }
   }
 
   /// Carries out one command; whatever comes of it, the console goes on.
   private static func carryOut(_ words: [String]) async {
-    do {
-      var command = try FederationProgram.parseAsRoot(words)
-      guard !(command is Console) else { return }
-      if var command = command as? any AsyncParsableCommand {
-        try await command.run()
-      } else {
-        try command.run()
+    let command = Task {
+      do {
+        var command = try FederationProgram.parseAsRoot(words)
+        guard !(command is Console) else { return }
+        if var command = command as? any AsyncParsableCommand {
+          try await command.run()
+        } else {
+          try command.run()
+        }
+      } catch is ExitCode {
+        // It has said itself what went wrong.
+      } catch {
+        print(FederationProgram.fullMessage(for: error))
       }
-    } catch let error as ExitCode {
-      _ = error
-    } catch {
-      print(FederationProgram.fullMessage(for: error))
     }
+    let signals = StopSignals([SIGINT]) { command.cancel() }
+    defer { signals.cancel() }
+    await command.value
   }
 }
 
-/// The words of commands.
-enum CommandWords {
-  /// The names of all commands.
-  static let all: [String] = {
-    let groups = FederationProgram.configuration.groupedSubcommands.flatMap(\.subcommands)
-    return (groups + FederationProgram.configuration.subcommands)
-      .map { $0.configuration.commandName ?? name(of: $0) }.sorted() + ["help", "exit"]
-  }()
+/// The names that a person can mean: of the kit, and of the server's jobs as they were last.
+private final class KnownNames: Sendable {
+  private let kit: StartupKit
+  private let state: Mutex<CommandWords>
 
-  /// `SiteInfo` is `site-info`.
-  private static func name(of command: any ParsableCommand.Type) -> String {
-    "\(command)".reduce(into: "") { name, letter in
-      if letter.isUppercase, !name.isEmpty { name += "-" }
-      name += letter.lowercased()
+  init(_ kit: StartupKit) {
+    self.kit = kit
+    func names(_ kind: Participant.Kind) -> [String] {
+      kit.participants.entries.map(\.participant).filter { $0.kind == kind }.map(\.name)
     }
+    state = Mutex(CommandWords(sites: names(.site), servers: names(.server)))
   }
 
-  /// A line in words, as a shell divides it: spaces part them, quotes keep them together.
-  static func split(_ line: String) -> [String] {
-    var words: [String] = []
-    var word: String?
-    var quote: Character?
-    for letter in line {
-      switch (quote, letter) {
-      case (nil, "\""), (nil, "'"):
-        quote = letter
-        word = word ?? ""
-      case (let open?, _) where open == letter: quote = nil
-      case (nil, " "), (nil, "\t"):
-        if let done = word { words.append(done) }
-        word = nil
-      default: word = (word ?? "") + String(letter)
-      }
+  var words: CommandWords { state.withLock { $0 } }
+
+  /// Asks the server for its jobs; what was known before stays if it does not answer.
+  func refresh(_ host: String?, _ port: Int?) async {
+    let jobs = try? await FederationConsole.connect(kit, host: host, port: port) { console in
+      try await console.jobs().map(\.id)
     }
-    if let word { words.append(word) }
-    return words
+    if let jobs { state.withLock { $0.jobs = jobs } }
   }
 }

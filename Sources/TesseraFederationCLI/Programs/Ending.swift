@@ -1,3 +1,4 @@
+internal import ArgumentParser
 internal import Dispatch
 internal import Foundation
 internal import Synchronization
@@ -12,6 +13,9 @@ final class Ending: Sendable {
     var beginsAnew = false
   }
   private let state = Mutex(State())
+
+  /// The exit code of a program that was to begin anew, and could not: that of a failure that passes.
+  static let wantsRestart: Int32 = 75
 
   /// Runs a program until it ends; begins it anew if that was asked for.
   ///
@@ -28,7 +32,11 @@ final class Ending: Sendable {
     do { try await program.value } catch {
       guard state.withLock(\.isEnded) else { throw error }
     }
-    if state.withLock(\.beginsAnew) { Self.beginAnew() }
+    if state.withLock(\.beginsAnew) {
+      Self.beginAnew()
+      // Only if the system refuses. The service manager starts again what has ended with an error.
+      throw ExitCode(Self.wantsRestart)
+    }
   }
 
   /// Does what somebody asked for.
@@ -76,6 +84,5 @@ final class Ending: Sendable {
       )
     }
     execv("/proc/self/exe", &arguments)
-    // Only if the system refuses; then the service manager starts it.
   }
 }

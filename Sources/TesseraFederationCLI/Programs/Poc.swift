@@ -52,7 +52,7 @@ struct Poc: AsyncParsableCommand {
   }
 
   func run() async throws {
-    try await reportingErrors {
+    try await reportingErrors(asJSON: answer.json) {
       guard (1...64).contains(sites) else {
         throw ValidationError("--sites must be in 1...64, not \(sites)")
       }
@@ -76,15 +76,13 @@ struct Poc: AsyncParsableCommand {
           let job = try await console.submit(folder)
           let watch = JobWatch(job.id, answer)
           let first = FirstRound()
-          try await console.watch(job.id) { event in
-            if case .roundFinished = event { first.note(ContinuousClock.now - start) }
-            if !answer.json { watch.show(event) }
+          for try await news in console.watch(job.id) {
+            if case .roundFinished = news.event { first.note(ContinuousClock.now - start) }
+            if !answer.json { watch.show(news) }
           }
           let last = try await console.show(job.id).job
           let results = demo.folder.appending("results")
-          for file in try await console.files(of: job.id) {
-            try await PocFederation.fetch(file, of: job.id, from: console, into: results)
-          }
+          _ = try await console.download(job.id, into: results)
           let seconds = first.seconds
           try answer.say(
             Result(

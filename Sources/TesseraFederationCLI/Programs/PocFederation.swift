@@ -108,26 +108,4 @@ struct PocFederation: Sendable {
       sites: sites.map { ($0, kit($0)) }
     )
   }
-
-  /// Fetches a file of a job's results.
-  static func fetch(
-    _ entry: JobFileEntry,
-    of job: String,
-    from console: FederationConsole,
-    into folder: FilePath
-  ) async throws {
-    let path = folder.pushing(FilePath(entry.path).lexicallyNormalized())
-    try FileManager.default.createDirectory(
-      atPath: path.removingLastComponent().string,
-      withIntermediateDirectories: true
-    )
-    let file = try FileDescriptor.open(
-      path,
-      .writeOnly,
-      options: [.create, .truncate],
-      permissions: [.ownerReadWrite, .groupRead, .otherRead]
-    )
-    defer { try? file.close() }
-    try await console.download(entry.path, of: job) { _ = try file.writeAll($0) }
-  }
 }

@@ -110,7 +110,7 @@ extension ConsoleOptions {
     said words: String,
     _ body: @escaping @Sendable (FederationConsole) async throws -> Void
   ) async throws {
-    try await reportingErrors {
+    try await reportingErrors(asJSON: answer.json) {
       try await connected(body)
       try answer.say(Done(operation: operation, target: target), ["\(target): \(words)"])
     }

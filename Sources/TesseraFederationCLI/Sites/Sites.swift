@@ -11,7 +11,7 @@ struct Sites: AsyncParsableCommand {
   @OptionGroup var console: ConsoleOptions
 
   func run() async throws {
-    try await reportingErrors {
+    try await reportingErrors(asJSON: console.answer.json) {
       let answer = console.answer
       try await console.connected { console in
         let sites = try await console.sites()
@@ -32,7 +32,7 @@ struct SiteInfo: AsyncParsableCommand {
   @OptionGroup var console: ConsoleOptions
 
   func run() async throws {
-    try await reportingErrors {
+    try await reportingErrors(asJSON: console.answer.json) {
       let (name, answer) = (site, console.answer)
       try await console.connected { console in
         let site = try await console.site(name)

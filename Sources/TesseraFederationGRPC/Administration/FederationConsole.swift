@@ -11,12 +11,15 @@ public import TesseraProvisioning
 ///
 ///     try await FederationConsole.connect(StartupKit(contentsOf: "kits/ada")) { console in
 ///       let job = try await console.submit("jobs/fashion")
-///       try await console.watch(job.id) { event in print(event) }
+///       for try await news in console.watch(job.id) { print(news.event) }
 ///     }
 public struct FederationConsole: Sendable {
   /// The user's kit.
   public let kit: StartupKit
-  private let client: Tessera_Federation_V1_Administration.Client<HTTP2ClientTransport.Posix>
+  let client: Tessera_Federation_V1_Administration.Client<HTTP2ClientTransport.Posix>
+  /// In place of the addresses and ports of the kit.
+  let host: String?
+  let port: Int?
 
   /// Connects, for as long as `body` takes.
   ///
@@ -54,7 +57,9 @@ public struct FederationConsole: Sendable {
         try await body(
           FederationConsole(
             kit: kit,
-            client: Tessera_Federation_V1_Administration.Client(wrapping: client)
+            client: Tessera_Federation_V1_Administration.Client(wrapping: client),
+            host: host,
+            port: port
           )
         )
       }
@@ -93,12 +98,12 @@ public struct FederationConsole: Sendable {
   /// - Parameters:
   ///   - folder: Holds `job.yml`, which is checked before anything is sent.
   ///   - components: What it can name.
-  /// - Returns: The job, which is on the server's disk.
+  /// - Returns: The job, which is on the server's disk, with what it waits for.
   /// - Throws: `ConfigurationError` with all that is wrong with `job.yml`; ``DeploymentError`` if the server refuses it.
   public func submit(
     _ folder: FilePath,
     components: JobComponents = .standard
-  ) async throws -> JobRecord {
+  ) async throws -> ListedJob {
     try await submit(prepare(folder, components: components))
   }
 
@@ -122,12 +127,12 @@ public struct FederationConsole: Sendable {
   ///
   /// - Returns: The job, which is on the server's disk.
   /// - Throws: ``DeploymentError`` if the server refuses it.
-  public func submit(_ bundle: JobBundle) async throws -> JobRecord {
+  public func submit(_ bundle: JobBundle) async throws -> ListedJob {
     try await submit(bundle, cloning: nil)
   }
 
   /// Hands in a copy of a job, signed by the user.
-  public func clone(_ id: String) async throws -> JobRecord {
+  public func clone(_ id: String) async throws -> ListedJob {
     var reader = BundleReader()
     let parts = try await reporting {
       try await client.bundle(.with { $0.job = id }, options: options) { response in
@@ -142,35 +147,35 @@ public struct FederationConsole: Sendable {
     return try await submit(JobBundle(copyOf: original, signedWith: kit), cloning: id)
   }
 
-  private func submit(_ bundle: JobBundle, cloning original: String?) async throws -> JobRecord {
+  private func submit(_ bundle: JobBundle, cloning original: String?) async throws -> ListedJob {
     let document = try await reporting {
       try await client.submit(options: options) { writer in
         for part in bundle.parts(cloning: original) { try await writer.write(part) }
       }
     }
-    return try JSONText.value(JobRecord.self, of: document.json)
+    return try JSONText.value(ListedJob.self, of: document.json)
   }
 
   /// The jobs that the user may see, the newest first.
   ///
   /// - Parameters:
   ///   - submitter: Of this person alone, if given.
-  ///   - state: In this state alone, by its name, if given.
+  ///   - state: In this state alone, if given.
   ///   - limit: How many at most; as many as the server tells at once if `nil`.
   ///   - last: Those that are older than this one, to go on with a list.
   /// - Returns: The jobs.
   /// - Throws: ``DeploymentError`` if the server refuses it.
   public func jobs(
     submitter: String? = nil,
-    state: String? = nil,
+    state: JobState.Word? = nil,
     limit: Int? = nil,
     before last: String? = nil
-  ) async throws -> [JobRecord] {
+  ) async throws -> [ListedJob] {
     try await ask(
       .with {
         $0.jobs = .with {
           $0.submitter = submitter ?? ""
-          $0.state = state ?? ""
+          $0.state = state?.rawValue ?? ""
           $0.limit = Int32(clamping: limit ?? 0)
           $0.before = last ?? ""
         }
@@ -194,61 +199,25 @@ public struct FederationConsole: Sendable {
     let _: [String: String] = try await ask(.with { $0.delete = .with { $0.job = id } })
   }
 
-  /// The files that a job has made.
+  /// The files that a job has made, with their digests.
   public func files(of id: String) async throws -> [JobFileEntry] {
     try await ask(.with { $0.files = .with { $0.job = id } })
   }
 
-  /// Follows a job, from its beginning to its end.
-  ///
-  /// - Parameters:
-  ///   - id: The job's.
-  ///   - observe: Is told what happens; throwing ends it.
-  /// - Throws: What `observe` throws; ``DeploymentError`` if the server refuses it.
-  public func watch(
-    _ id: String,
-    _ observe: @escaping @Sendable (JobEvent) async throws -> Void
-  ) async throws {
-    try await follow(.with { $0.watch = .with { $0.job = id } }) {
-      try await observe(JSONText.value(JobEvent.self, of: $0))
-    }
-  }
-
-  /// The lines of a job's log.
-  ///
-  /// - Parameters:
-  ///   - id: The job's.
-  ///   - follows: Whether to go on with lines that are written later, to the end of the job.
-  ///   - observe: Is told each line, as JSON; throwing ends it.
-  /// - Throws: What `observe` throws; ``DeploymentError`` if the server refuses it.
-  public func log(
-    of id: String,
-    following follows: Bool = false,
-    _ observe: @escaping @Sendable (String) async throws -> Void
-  ) async throws {
-    try await follow(
-      .with {
-        $0.log = .with {
-          $0.job = id
-          $0.follow = follows
-        }
-      },
-      observe
-    )
-  }
-
-  /// Fetches a file that a job has made; of one that is there in part, the rest.
+  /// The bytes of a file that a job has made; ``download(_:into:progress:)`` fetches files, and verifies them.
   ///
   /// - Parameters:
   ///   - path: As ``files(of:)`` has it.
   ///   - id: The job's.
   ///   - offset: Where to begin.
+  ///   - length: How many bytes; all that there are if `nil`.
   ///   - write: Takes the bytes, in order.
   /// - Throws: What `write` throws; ``DeploymentError`` if the server refuses it.
   public func download(
     _ path: String,
     of id: String,
     from offset: Int = 0,
+    length: Int? = nil,
     _ write: @escaping @Sendable (Data) throws -> Void
   ) async throws {
     try await reporting {
@@ -257,6 +226,7 @@ public struct FederationConsole: Sendable {
           $0.job = id
           $0.path = path
           $0.offset = Int64(offset)
+          $0.length = Int64(length ?? 0)
         },
         options: options
       ) { response in
@@ -325,19 +295,20 @@ public struct FederationConsole: Sendable {
     return try JSONText.value(Value.self, of: document.json)
   }
 
-  private func follow(
+  /// Follows something, document by document.
+  ///
+  /// - Throws: `RPCError` as the wire has it; what `observe` throws.
+  func follow(
     _ request: Tessera_Federation_V1_Request,
     _ observe: @escaping @Sendable (String) async throws -> Void
   ) async throws {
-    try await reporting {
-      try await client.follow(request, options: options) { response in
-        for try await document in response.messages { try await observe(document.json) }
-      }
+    try await client.follow(request, options: options) { response in
+      for try await document in response.messages { try await observe(document.json) }
     }
   }
 
   /// Errors of the wire as those of the deployment.
-  private func reporting<Value>(_ body: () async throws -> Value) async throws -> Value {
+  func reporting<Value>(_ body: () async throws -> Value) async throws -> Value {
     do { return try await body() } catch let error as RPCError {
       throw DeploymentError(reporting: error)
     }

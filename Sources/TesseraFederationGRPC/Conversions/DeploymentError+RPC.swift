@@ -32,13 +32,16 @@ extension RPCError {
   }
 }
 
+extension RPCError {
+  /// Whether a server has said it, in answer to what was asked.
+  var isAnswer: Bool { metadata[stringValues: codeKey].first { _ in true } != nil }
+}
+
 extension DeploymentError {
   /// An error of an RPC, of which people are told where nobody answered.
   init(reporting error: RPCError, at server: ServerTarget) {
     self.init(reporting: error)
-    guard code == .unavailable,
-      error.metadata[stringValues: codeKey].first(where: { _ in true }) == nil
-    else { return }
+    guard code == .unavailable, !error.isAnswer else { return }
     self = .noServer(at: "\(server.host):\(server.port)", because: message)
   }
 

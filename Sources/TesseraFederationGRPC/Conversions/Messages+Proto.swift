@@ -39,7 +39,14 @@ extension SiteMessage {
         throw FederationError.wire("too many tasks")
       }
       self = .greeting(open: try greeting.open.map(TaskID.init), jobs: greeting.jobs)
-    case .progress(let progress): self = .progress(try TaskID(progress.id))
+    case .progress(let progress):
+      let id = try TaskID(progress.id)
+      guard !progress.metrics.isEmpty else {
+        self = .progress(id)
+        return
+      }
+      let step = progress.hasStep ? Int(exactly: progress.step) : nil
+      self = .measured(id, TaskMeasurements(progress.metrics, step: step))
     case .answer(let answer):
       let id = try TaskID(answer.id)
       do {
@@ -68,6 +75,12 @@ extension SiteMessage {
           $0.jobs = jobs
         }
       case .progress(let id): $0.progress.id = id.proto
+      case .measured(let id, let measurements):
+        $0.progress = .with {
+          $0.id = id.proto
+          $0.metrics = measurements.metrics
+          if let step = measurements.step { $0.step = Int64(step) }
+        }
       case .failure(let id, let error):
         $0.failure = .with {
           $0.id = id.proto

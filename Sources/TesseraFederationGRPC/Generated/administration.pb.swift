@@ -368,6 +368,9 @@ nonisolated struct Tessera_Federation_V1_FileName: Sendable {
   /// Where to begin, to go on with what was broken off.
   var offset: Int64 = 0
 
+  /// How many bytes; all that there are if 0.
+  var length: Int64 = 0
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -946,7 +949,7 @@ nonisolated extension Tessera_Federation_V1_BundleHead: SwiftProtobuf.Message, S
 
 nonisolated extension Tessera_Federation_V1_FileName: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".FileName"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}job\0\u{1}path\0\u{1}offset\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}job\0\u{1}path\0\u{1}offset\0\u{1}length\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -957,6 +960,7 @@ nonisolated extension Tessera_Federation_V1_FileName: SwiftProtobuf.Message, Swi
       case 1: try { try decoder.decodeSingularStringField(value: &self.job) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.path) }()
       case 3: try { try decoder.decodeSingularInt64Field(value: &self.offset) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.length) }()
       default: break
       }
     }
@@ -972,6 +976,9 @@ nonisolated extension Tessera_Federation_V1_FileName: SwiftProtobuf.Message, Swi
     if self.offset != 0 {
       try visitor.visitSingularInt64Field(value: self.offset, fieldNumber: 3)
     }
+    if self.length != 0 {
+      try visitor.visitSingularInt64Field(value: self.length, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -979,6 +986,7 @@ nonisolated extension Tessera_Federation_V1_FileName: SwiftProtobuf.Message, Swi
     if lhs.job != rhs.job {return false}
     if lhs.path != rhs.path {return false}
     if lhs.offset != rhs.offset {return false}
+    if lhs.length != rhs.length {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

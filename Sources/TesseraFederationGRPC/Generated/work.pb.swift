@@ -302,11 +302,25 @@ nonisolated struct Tessera_Federation_V1_Progress: Sendable {
   /// Clears the value of `id`. Subsequent reads from it will return its default value.
   mutating func clearID() {self._id = nil}
 
+  /// What it has measured on the way, for those who watch; nothing if it does not say.
+  var metrics: Dictionary<String,Double> = [:]
+
+  /// How far it is with the task, in its own count.
+  var step: Int64 {
+    get {_step ?? 0}
+    set {_step = newValue}
+  }
+  /// Returns true if `step` has been explicitly set.
+  var hasStep: Bool {self._step != nil}
+  /// Clears the value of `step`. Subsequent reads from it will return its default value.
+  mutating func clearStep() {self._step = nil}
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
 
   fileprivate var _id: Tessera_Federation_V1_TaskID? = nil
+  fileprivate var _step: Int64? = nil
 }
 
 nonisolated struct Tessera_Federation_V1_Answer: Sendable {
@@ -1015,7 +1029,7 @@ nonisolated extension Tessera_Federation_V1_Site: SwiftProtobuf.Message, SwiftPr
 
 nonisolated extension Tessera_Federation_V1_Progress: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Progress"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}metrics\0\u{1}step\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1024,6 +1038,8 @@ nonisolated extension Tessera_Federation_V1_Progress: SwiftProtobuf.Message, Swi
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularMessageField(value: &self._id) }()
+      case 2: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufDouble>.self, value: &self.metrics) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self._step) }()
       default: break
       }
     }
@@ -1037,11 +1053,19 @@ nonisolated extension Tessera_Federation_V1_Progress: SwiftProtobuf.Message, Swi
     try { if let v = self._id {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
     } }()
+    if !self.metrics.isEmpty {
+      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufDouble>.self, value: self.metrics, fieldNumber: 2)
+    }
+    try { if let v = self._step {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 3)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   static func ==(lhs: Tessera_Federation_V1_Progress, rhs: Tessera_Federation_V1_Progress) -> Bool {
     if lhs._id != rhs._id {return false}
+    if lhs.metrics != rhs.metrics {return false}
+    if lhs._step != rhs._step {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

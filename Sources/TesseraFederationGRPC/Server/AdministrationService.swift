@@ -75,7 +75,7 @@ struct AdministrationService: Tessera_Federation_V1_Administration.SimpleService
           before: wanted.before.isEmpty ? nil : wanted.before
         )
       case .show(let name): return try await jobs.show(name.job, for: person)
-      case .files(let name): return try await jobs.files(of: name.job, for: person)
+      case .files(let name): return try await jobs.results(of: name.job, for: person).files()
       case .abort(let name): return try await jobs.abort(name.job, by: person)
       case .delete(let name):
         try await jobs.delete(name.job, by: person)
@@ -203,21 +203,26 @@ struct AdministrationService: Tessera_Federation_V1_Administration.SimpleService
       )
       let file = try FileDescriptor.open(place, .readOnly, options: [.closeOnExec])
       defer { try? file.close() }
+      guard request.offset >= 0, request.length >= 0 else {
+        throw DeploymentError(code: .invalidArgument, message: "a file has no such part")
+      }
       var offset = request.offset
+      var left = request.length == 0 ? Int64.max : request.length
       var buffer = [UInt8](repeating: 0, count: BundlePart.chunkSize)
       while true {
         let count = try buffer.withUnsafeMutableBytes {
           try file.read(fromAbsoluteOffset: offset, into: $0)
         }
-        guard count > 0 else { break }
-        let bytes = Data(buffer[..<count])
+        guard count > 0, left > 0 else { break }
+        let bytes = Data(buffer[..<min(count, Int(clamping: left))])
         try await response.write(
           .with {
             $0.path = request.path
             $0.bytes = bytes
           }
         )
-        offset += Int64(count)
+        offset += Int64(bytes.count)
+        left -= Int64(bytes.count)
       }
     }
   }

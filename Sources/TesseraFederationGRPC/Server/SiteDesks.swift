@@ -214,6 +214,9 @@ final class Desk: Sendable {
             state.observers[id] = nil
           }
           reports.append { report(event) }
+        case .measured(let id, let site, let measurements):
+          guard let observer = state.observers[id] else { continue }
+          reports.append { observer.measured(measurements, of: id, from: site) }
         case .arrived(let id, let site, let parcel):
           guard let observer = state.observers[id] else { continue }
           reports.append { observer.didReceive(parcel, to: id, from: site) }

@@ -30,6 +30,8 @@ final class SiteWork: Sendable {
     var starts = 0
     /// When signs of life were given last.
     var signs: [TaskID: ContinuousClock.Instant] = [:]
+    /// What was measured and not told yet, and when something was told last.
+    var measured: [TaskID: (told: ContinuousClock.Instant?, waiting: TaskMeasurements?)] = [:]
   }
 
   private let state: Mutex<State>
@@ -135,6 +137,7 @@ final class SiteWork: Sendable {
     let isWanted = state.withLock { state in
       guard state.stops[id]?.number == number else { return false }
       state.signs[id] = nil
+      state.measured[id] = nil
       state.stops[id] = nil
       return true
     }
@@ -148,7 +151,11 @@ final class SiteWork: Sendable {
     let outcome = Mutex<Result<OutgoingParcel, FederationError>?>(nil)
     let carryOut: @Sendable (SiteTask) async -> Void = { task in
       do {
-        let answer = try await self.handler.answer(task, of: id.job) { self.showLife(at: id) }
+        let answer = try await self.handler.answer(task, of: id.job) {
+          self.showLife(at: id)
+        } measured: {
+          self.tell($0, of: id)
+        }
         let parcel = try OutgoingParcel(answer)
         try self.handler.release(parcel.parcel, to: task, of: id.job)
         outcome.withLock { $0 = .success(parcel) }
@@ -167,6 +174,26 @@ final class SiteWork: Sendable {
       await carryOut(task)
     }
     return outcome.withLock { $0 }
+  }
+
+  /// How often measurements are told at most.
+  private static let measuringInterval = Duration.milliseconds(250)
+
+  /// Tells the server what was measured: a few times a second, and of each name the last.
+  private func tell(_ measurements: TaskMeasurements, of id: TaskID) {
+    let due = state.withLock { state -> TaskMeasurements? in
+      let now = ContinuousClock.now
+      var entry = state.measured[id] ?? (nil, nil)
+      let all = entry.waiting?.updated(by: measurements) ?? measurements
+      if let told = entry.told, now - told < Self.measuringInterval {
+        entry.waiting = all
+        state.measured[id] = entry
+        return nil
+      }
+      state.measured[id] = (now, nil)
+      return all
+    }
+    if let due { handle(.measured(id, due)) }
   }
 
   /// Tells the server that the work goes on, not more often than it has to know.

@@ -13,7 +13,16 @@ final class WorkerForEachJob: SiteTaskHandler {
     of job: String,
     progress: @escaping @Sendable () -> Void
   ) async throws -> Exchange {
-    try await worker(for: job).answer(task, progress: progress)
+    try await answer(task, of: job, progress: progress) { _ in }
+  }
+
+  func answer(
+    _ task: SiteTask,
+    of job: String,
+    progress: @escaping @Sendable () -> Void,
+    measured: @escaping @Sendable (TaskMeasurements) -> Void
+  ) async throws -> Exchange {
+    try await worker(for: job).answer(task, progress: progress, measured: measured)
   }
 
   func forget(_ job: String, isAborted: Bool) async -> (@Sendable () async -> Void)? {

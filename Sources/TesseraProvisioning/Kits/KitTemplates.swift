@@ -23,7 +23,8 @@ enum KitTemplates {
     Description=Tessera \(participant.kind.rawValue) \(participant.name) of the federation \(project)
     After=network-online.target
     Wants=network-online.target
-    # It is started again as long as it takes, be it a network or a database that is away.
+    # Killed, or ended with an error, it is started again as long as it takes, be it a network or a database that is away. Ended in
+    # order, by systemctl or by 'tessera federation shutdown', it stays so: its exit code is 0 then.
     StartLimitIntervalSec=0
 
     [Service]
@@ -31,7 +32,7 @@ enum KitTemplates {
     # Health and metrics at loopback; take --operations away, or give it another port, if nobody asks or the port is taken.
     ExecStart=/etc/tessera/\(participant.name)/startup/start.sh --operations 127.0.0.1:7480
     LimitNOFILE=65536
-    Restart=always
+    Restart=on-failure
     RestartSec=2
     NoNewPrivileges=true
     ProtectSystem=strict

@@ -10,6 +10,8 @@ public struct ParticipantList: Sendable, Hashable, Codable {
     public var serial: String
     /// Those of the certificates before it, for the same key, each of which is good until its own end.
     public var earlierSerials: [String]?
+    /// Whether it came by a request of its own, whose keys the authority never had; `nil` in lists of before.
+    public var isRequested: Bool?
     /// The Ed25519 public key, base64.
     public var signingKey: String
 

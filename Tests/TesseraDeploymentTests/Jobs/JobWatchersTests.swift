@@ -8,8 +8,8 @@ import Testing
     let events = watchers.watch("job", after: [])
     watchers.end("job")
     var reasons: [String] = []
-    for await event in events {
-      if case .declined(_, let reason) = event { reasons.append(reason) }
+    for await news in events {
+      if case .declined(_, let reason) = news.event { reasons.append(reason) }
     }
     return reasons
   }
@@ -17,9 +17,32 @@ import Testing
   @Test func whoComesLaterIsToldWhatWas() async {
     let watchers = JobWatchers()
     for number in 0..<3 { watchers.tell(.declined(site: "north", reason: "\(number)"), of: "job") }
-    // Not what led to it.
-    watchers.tell(.asked(task: "train", round: 1, sites: 2), of: "job")
     #expect(await reasons(watchers) == ["0", "1", "2"])
+  }
+
+  @Test func whoComesLaterIsToldHowFarARoundIsAndNotWhatLedToOneThatIsDone() async throws {
+    let watchers = JobWatchers()
+    func news() async -> [JobEvent.Kind] {
+      var kinds: [JobEvent.Kind] = []
+      let events = watchers.watch("job", after: [])
+      watchers.tell(.returned(site: "nobody"), of: "job")
+      for await news in events {
+        if case .returned(site: "nobody") = news.event { break }
+        kinds.append(news.event.kind)
+      }
+      return kinds
+    }
+    watchers.tell(.asked(task: "train", round: 1, sites: ["north", "south"]), of: "job")
+    for loss in [3.0, 2.0] {
+      watchers.tell(
+        .measured(.init(site: "north", round: 1, metrics: ["loss": loss])),
+        of: "job"
+      )
+    }
+    watchers.tell(.answered(site: "south", answers: 1), of: "job")
+    #expect(await news() == [.asked, .answered, .measured])
+    watchers.tell(try JobEventTests.round(1), of: "job")
+    #expect(await news() == [.roundFinished])
   }
 
   @Test func ofVeryMuchTheLastIsKept() async {

@@ -313,13 +313,13 @@ import Testing
     )
     _ = try PostgreSQLJobStore(at: address, epoch: nil)
     let used = await look("server", address)
-    #expect(used.findings.contains { $0.code == .databaseGood && $0.message.contains("version 2") })
+    #expect(used.findings.contains { $0.code == .databaseGood && $0.message.contains("version 3") })
     _ = try await ServerLease.acquire(at: address, as: "one", of: "another")
     let other = await look("server", address)
     #expect(
       other.findings.contains { $0.code == .databaseRefused && $0.message.contains("'another'") }
     )
-    try server.psql("INSERT INTO tessera_version VALUES (3)", in: address)
+    try server.psql("INSERT INTO tessera_version VALUES (4)", in: address)
     #expect(await codes(look("server", address)).contains(.databaseNewer))
     let closed = try server.database()
     try server.psql("CREATE ROLE guest LOGIN", in: closed)

@@ -55,6 +55,8 @@ import Testing
       case .send(.farewell(let job, let isAborted)): "farewell \(job)\(isAborted ? " at once" : "")"
       case .holds(let jobs): "holds \(jobs)"
       case .arrived(let id, let site, let parcel): "\(id) \(parcel.digests.count) of \(site.name)"
+      case .measured(let id, let site, let all):
+        "\(id) measured \(all.metrics.keys.sorted()) of \(site.name)"
       case .report(let id, .waiting(let site)): "\(id) waiting \(site.name)"
       case .report(let id, .progressed(let site)): "\(id) progressed \(site.name)"
       case .report(let id, .answered(let site, .success)): "\(id) answered \(site.name)"
@@ -62,6 +64,21 @@ import Testing
       case .close: "close"
       }
     }
+  }
+
+  @Test func whatASiteMeasuresIsALifeSignAndToldAsLongAsItHasTheTask() throws {
+    var desk = SiteDesk(name: "north", patience: .seconds(9))
+    _ = desk.handle(.assigned(id, try task()))
+    _ = desk.handle(.connected)
+    let measured = SiteMessage.measured(id, TaskMeasurements(["loss": 0.5], step: 3))
+    #expect(words(desk.handle(.received(measured))) == ["close"])
+    _ = desk.handle(.received(.greeting(open: [], jobs: [])))
+    #expect(
+      words(desk.handle(.received(measured)))
+        == ["job/4 progressed north", #"job/4 measured ["loss"] of north"#]
+    )
+    _ = desk.handle(.withdrawn(id, reason: "too late"))
+    #expect(words(desk.handle(.received(measured))) == [])
   }
 
   @Test func aTaskIsSentWhenTheSiteIsThere() throws {

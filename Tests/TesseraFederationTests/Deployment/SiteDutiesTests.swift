@@ -56,6 +56,7 @@ import Testing
       switch action {
       case .send(.greeting): "greeting"
       case .send(.progress(let id)): "progress \(id)"
+      case .send(.measured(let id, let all)): "measured \(id) \(all.metrics)"
       case .send(.answer(let id, _)): "answer \(id)"
       case .send(.failure(let id, let error)): "failure \(id) \(error.message)"
       case .announce(let id, let parcel): "announce \(id) \(parcel.chunkCount)"

@@ -1,3 +1,4 @@
+internal import Foundation
 public import Logging
 internal import TesseraFederation
 internal import TesseraProvisioning
@@ -45,6 +46,20 @@ extension DeploymentLog {
       if let loss = round.trainingLoss { metadata["loss"] = "\(loss)" }
       if let accuracy = round.accuracy { metadata["accuracy"] = "\(accuracy)" }
       logger.info("a round is done", metadata: metadata)
+    case .jobWaits(let job, let reason):
+      logger.info("the job \(reason)", metadata: ["job": "\(job)"])
+    case .siteLeft(let job, let site):
+      logger.warning(
+        "a site of the job is away: its tasks wait for it",
+        metadata: [
+          "job": "\(job)", "site": "\(site.site)", "since": "\(site.since.ISO8601Format())",
+        ]
+      )
+    case .siteReturned(let job, let site):
+      logger.info(
+        "a site of the job is there again",
+        metadata: ["job": "\(job)", "site": "\(site)"]
+      )
     case .asked(let what, let person, let decision):
       var metadata: Logger.Metadata = [
         "organisation": "\(person.organisation)", "role": "\(person.role.rawValue)",

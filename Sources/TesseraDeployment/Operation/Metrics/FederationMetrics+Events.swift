@@ -19,7 +19,7 @@ extension FederationMetrics {
     case .jobGoesOn(let job): pausedJobs.set(0, [job])
     case .jobDeleted(let job): forget(job: job)
     case .tasksGiven, .answerAccepted, .answerRefused, .decided, .roundWillBeSaved, .asked,
-      .trouble:
+      .jobWaits, .siteLeft, .siteReturned, .trouble:
       break
     }
   }

@@ -1,7 +1,7 @@
 /// The tables that servers keep their state in.
 enum PostgreSQLSchema {
   /// The version that this one reads and writes.
-  private static let version = 2
+  private static let version = 3
   /// What tells our locks from others' in the same database: `Tess`, in ASCII.
   static let locks = 0x5465_7373
   /// The lock of who makes tables.
@@ -24,7 +24,21 @@ enum PostgreSQLSchema {
       guard version <= Self.version else { throw newer(connection) }
       if version < 1 { try connection.execute(first) }
       if version < 2 { try connection.execute(second) }
+      if version < 3 { try statesInOneForm(connection) }
     }
+  }
+
+  /// States are in one form: programs of before cannot read what is written from now on, and say so.
+  private static func statesInOneForm(_ connection: PostgreSQLConnection) throws {
+    for row in try connection.query("SELECT id, record FROM tessera_jobs") {
+      guard row.count == 2, let id = row[0].text, let text = row[1].text else { continue }
+      let record = try JobRecord(stored: text, of: id, in: connection.name)
+      try connection.query(
+        "UPDATE tessera_jobs SET record = $2::text WHERE id = $1::text",
+        [.text(id), .text(try record.stored())]
+      )
+    }
+    try connection.execute("INSERT INTO tessera_version (version) VALUES (3)")
   }
 
   /// What is in a database, without changing anything there.

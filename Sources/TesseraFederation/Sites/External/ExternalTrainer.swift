@@ -97,7 +97,12 @@ public final class ExternalTrainer: Executor {
           "\(task.site.name): what is said of the task '\(task.name)' is too long for a trainer"
       )
     }
-    switch try await trainer.ask(order, progress: { site.progress() }) {
+    let outcome = try await trainer.ask(order) {
+      site.progress()
+    } measured: {
+      site.progress(measured: $0.metrics, step: $0.step)
+    }
+    switch outcome {
     case .answered(let answer):
       do {
         return try exchange(answer, for: task, from: trainer.folder)

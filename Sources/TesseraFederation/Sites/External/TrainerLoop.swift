@@ -120,6 +120,7 @@ final class TrainerLoop {
     case .progressed(let task): mailbox.progress(task)
     case .log(let name, let value, let step, let round):
       log?.log(name: name, value: value, step: step, round: round)
+    case .measured(let task, let measurements): mailbox.measured(measurements, at: task)
     case .note(let text): log?.note(text)
     case .end: isOver = true
     }

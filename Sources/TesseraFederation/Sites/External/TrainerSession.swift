@@ -42,6 +42,8 @@ struct TrainerSession: Sendable {
     case progressed(task: Int)
     /// Note a measurement.
     case log(name: String, value: Double, step: Int?, round: Int?)
+    /// The trainer has measured something at a task.
+    case measured(task: Int, TaskMeasurements)
     /// Note what the trainer has done, for the site's log.
     case note(String)
     /// Nothing more happens.
@@ -156,7 +158,11 @@ struct TrainerSession: Sendable {
     case .hello: return violate(TrainerViolation("'hello' comes twice"), task: current?.task)
     case .progress: return alive
     case .log(let name, let value, let step):
+      let told = current.map {
+        [Action.measured(task: $0.task, TaskMeasurements([name: value], step: step))]
+      }
       return [.log(name: name, value: value, step: step, round: current?.round)] + alive
+        + (told ?? [])
     case .answer(let answer): return finish(answer.task, .answered(answer))
     case .refusal(let task, let code, let reason):
       return finish(task, .refused(code, reason: reason))

@@ -41,15 +41,17 @@ final class TrainerThread: Sendable {
   /// - Parameters:
   ///   - task: Its number is unique.
   ///   - progress: Is called when the trainer shows that it is alive.
+  ///   - measured: Is called with what it logs.
   /// - Returns: What the trainer says.
   /// - Throws: ``TrainerFailure``; `CancellationError` once the trainer is gone if the task was cancelled, or the job is over.
   func ask(
     _ task: TrainerOrder.Task,
-    progress: @escaping @Sendable () -> Void
+    progress: @escaping @Sendable () -> Void,
+    measured: @escaping @Sendable (TaskMeasurements) -> Void
   ) async throws -> TrainerSession.Outcome {
     try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
-        mailbox.post(task, progress, continuation)
+        mailbox.post(task, progress, measured, continuation)
         // The handler may have been called before there was anything to cancel.
         if Task.isCancelled { mailbox.post(.event(.cancelled(task.task))) }
       }
@@ -84,6 +86,7 @@ final class TrainerMailbox: Sendable {
   /// A task that is waited for.
   struct Waiter: Sendable {
     var progress: @Sendable () -> Void
+    var measured: @Sendable (TaskMeasurements) -> Void
     var continuation: CheckedContinuation<TrainerSession.Outcome, any Error>
     /// When progress was passed on last.
     var lastProgress: ContinuousClock.Instant?
@@ -125,11 +128,16 @@ final class TrainerMailbox: Sendable {
   func post(
     _ task: TrainerOrder.Task,
     _ progress: @escaping @Sendable () -> Void,
+    _ measured: @escaping @Sendable (TaskMeasurements) -> Void,
     _ continuation: CheckedContinuation<TrainerSession.Outcome, any Error>
   ) {
     let isClosed = state.withLock { state in
       guard !state.isClosed else { return true }
-      state.waiters[task.task] = Waiter(progress: progress, continuation: continuation)
+      state.waiters[task.task] = Waiter(
+        progress: progress,
+        measured: measured,
+        continuation: continuation
+      )
       state.letters.append(.event(.asked(task)))
       return false
     }
@@ -180,6 +188,11 @@ final class TrainerMailbox: Sendable {
       return waiter.progress
     }
     progress?()
+  }
+
+  /// Passes on what was measured at a task.
+  func measured(_ measurements: TaskMeasurements, at task: Int) {
+    state.withLock { $0.waiters[task]?.measured }?(measurements)
   }
 
   /// Nothing more is looked at.

@@ -61,7 +61,7 @@ struct PostgreSQLTests {
   @Test("tables of a newer version are not touched")
   func newer() throws {
     _ = try PostgreSQLJobStore(at: address, epoch: nil)
-    try server.psql("INSERT INTO tessera_version VALUES (3)", in: address)
+    try server.psql("INSERT INTO tessera_version VALUES (4)", in: address)
     let error = try #require(failure { _ = try PostgreSQLJobStore(at: address, epoch: nil) })
     #expect(error.code == .cannotRead)
     #expect(error.message.contains("newer version of Tessera"))

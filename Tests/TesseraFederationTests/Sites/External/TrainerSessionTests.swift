@@ -175,7 +175,8 @@ import Testing
       } else {
         messages += 1
         #expect(
-          [["progress 1"], ["log", "progress 1"], ["answered 1"], ["refused 1"]].contains(words)
+          [["progress 1"], ["log", "progress 1", "measured 1"], ["answered 1"], ["refused 1"]]
+            .contains(words)
         )
       }
     }
@@ -211,6 +212,7 @@ extension [TrainerSession.Action] {
       case .finish(let task, .failed): "failed \(task)"
       case .progressed(let task): "progress \(task)"
       case .log: "log"
+      case .measured(let task, _): "measured \(task)"
       case .note: "note"
       case .end: "over"
       }
