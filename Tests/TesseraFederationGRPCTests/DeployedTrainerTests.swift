@@ -116,6 +116,47 @@ import Testing
     }
   }
 
+  @Test func aJobHasTheGPUsThatItHasAskedForAndNoOthers() async throws {
+    let loopback = try Self.permissive()
+    let notes = loopback.folder.appending("notes")
+    for (site, gpus) in [("site-1", "[1, 3, 4]"), ("site-2", "2")] {
+      let file = loopback.folder.appending("kits/\(site)/local/data.yml").string
+      let text = try String(contentsOfFile: file, encoding: .utf8)
+      try "\(text)\nresources: {gpus: \(gpus)}\n"
+        .write(toFile: file, atomically: true, encoding: .utf8)
+    }
+    let script = """
+      import os
+      import numpy as np
+      import tessera_client
+      site = tessera_client.init()
+      with open(os.path.join(os.environ["NOTES"], site.name), "a") as file:
+          file.write(os.environ.get("CUDA_VISIBLE_DEVICES", "all") + "\\n")
+      site.serve(train=lambda model: model.parameters, initialize=lambda model: {"a": np.zeros(1)})
+      """
+    try await RunningFederation.run(loopback) { federation in
+      let folder = try Self.folder(federation, rounds: 1, notes: notes, script: script)
+      let plan = folder.appending("job.yml").string
+      let text = try String(contentsOfFile: plan, encoding: .utf8)
+      try await federation.console { console in
+        for gpus in [2, 0] {
+          try text.appending("deployment: {gpus: \(gpus)}\n")
+            .replacingOccurrences(of: "OMP_NUM", with: "CUDA_VISIBLE_DEVICES: '7', OMP_NUM")
+            .write(toFile: plan, atomically: true, encoding: .utf8)
+          let end = try await console.end(of: console.submit(folder).id)
+          #expect(end.state == .finished(.completed), "\(end.state)")
+        }
+        let sites = try await console.sites()
+        #expect(sites.map { $0.description?.resources.gpus } == [3, 2])
+      }
+    }
+    let seen = ["site-1", "site-2"].map { site in
+      FileManager.default.contents(atPath: notes.appending(site).string)
+        .map { String(decoding: $0, as: UTF8.self) }
+    }
+    #expect(seen == ["1,3\n\n", "0,1\n\n"])
+  }
+
   @Test func aRecordSaysWhatDataAndProgramsWereAndVerifyNamesWhatChanged() async throws {
     let loopback = try Self.permissive()
     let notes = loopback.folder.appending("notes")

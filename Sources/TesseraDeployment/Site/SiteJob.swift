@@ -28,6 +28,7 @@ final class SiteJob: Sendable {
     let revocations: SharedRevocations
     let policy: SitePolicy
     let settings: SiteSettings
+    let gpus: GPUPool
     let components: JobComponents
     let ledgers: any PrivacyLedgerStore
     let failed: @Sendable (_ job: String, SiteTask, any Error) -> Void
@@ -39,6 +40,8 @@ final class SiteJob: Sendable {
   let submitter: Submitter
   private let folder: FilePath
   private let place: Surroundings
+  /// The GPUs that it has, as long as anything of it works.
+  private let gpus: GPUPool.Share
   private let state: Mutex<State>
 
   /// A job that has arrived, after all that the site's policy says of it.
@@ -52,6 +55,7 @@ final class SiteJob: Sendable {
     try place.policy.decide(.submit, by: submitter).require()
     try bundle.unpack(into: folder)
     let (job, data) = try Self.read(folder, submitter, at: place)
+    gpus = try place.gpus.take(job.deployment.gpus, for: id)
     self.id = id
     self.folder = folder
     self.place = place
@@ -185,6 +189,8 @@ final class SiteJob: Sendable {
     own.filters = place.policy.filters
     own.budget = place.policy.budget
     own.jobName = id
+    // Who has asked for none sees none of a site that has some.
+    if !place.gpus.isEmpty { own.gpus = gpus.devices }
     // Where the site's people find it when the job is long gone.
     own.logs = place.kit.localFolder.appending("trainers").appending(id)
     if state.job.workflow.isSecurelyAggregated {

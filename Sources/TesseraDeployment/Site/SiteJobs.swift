@@ -97,6 +97,7 @@ public final class SiteJobs: SiteTaskHandler {
       revocations: SharedRevocations(kit),
       policy: try SitePolicy(of: kit, components: components),
       settings: settings,
+      gpus: GPUPool(settings.gpus),
       components: components,
       ledgers: try FilePrivacyLedgers(at: self.folder.appending("privacy-ledger.jsonl"))
     ) { job, task, error in

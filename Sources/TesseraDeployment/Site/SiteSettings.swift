@@ -18,6 +18,8 @@ public struct SiteSettings: Sendable {
   public var folders: [String: FilePath]
   /// What jobs may use together; the whole machine if the file says nothing.
   public var resources: Resources
+  /// The GPUs that jobs may use, by the numbers that CUDA gives them: those of the machine if the file says nothing.
+  public var gpus: [Int]
 
   /// Reads the file of a kit.
   ///
@@ -37,11 +39,23 @@ public struct SiteSettings: Sendable {
         return Dictionary(named.map { ($0.name, base.pushing(FilePath($0.value))) }) { $1 }
       }
       let machine = Self.machine
-      let resources = try file.section(
+      let (resources, gpus) = try file.section(
         "resources",
         help: "what jobs may use here together; the whole machine if not given"
       ) { own in
-        Resources(
+        let gpus =
+          try own.optional(
+            "gpus",
+            .either(
+              Schema<[Int]>.list(of: .integer(in: 0...1023), count: 0...1024),
+              Schema<Int>.integer(in: 0...1024).map { Array(0..<$0) }
+            ),
+            help: "GPUs: how many, or their numbers; those of the machine if not given"
+          ) ?? GPUPool.detected()
+        guard Set(gpus).count == gpus.count else {
+          throw own.error(at: "gpus", "names a GPU twice")
+        }
+        let resources = Resources(
           cores: try own.optional(
             "cores",
             .integer(in: 0...100_000),
@@ -56,8 +70,9 @@ public struct SiteSettings: Sendable {
               help: "memory, in GB"
             ) * 1e9
           ),
-          gpus: try own.optional("gpus", .integer(in: 0...100_000), default: 0, help: "GPUs")
+          gpus: gpus.count
         )
+        return (resources, gpus)
       }
       return SiteSettings(
         images: try places("images", "folders of images with classes, by the names that jobs know"),
@@ -66,7 +81,8 @@ public struct SiteSettings: Sendable {
           "folders",
           "folders for trainers of a job's own, by the names that jobs know"
         ),
-        resources: resources
+        resources: resources,
+        gpus: gpus
       )
     }
   }
@@ -75,8 +91,10 @@ public struct SiteSettings: Sendable {
     images: [String: FilePath],
     tables: [String: FilePath],
     folders: [String: FilePath],
-    resources: Resources
+    resources: Resources,
+    gpus: [Int]
   ) {
+    self.gpus = gpus
     self.images = images
     self.tables = tables
     self.folders = folders

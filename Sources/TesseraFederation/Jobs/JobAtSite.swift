@@ -32,7 +32,9 @@ public struct JobAtSite: Sendable {
     plan = try PlannedJob(job, sites: roster.sites, images: roster.images())
     let plan = plan
     let executor = try job.locating("executor") {
-      try plan.job.executor.make(plan.resources(own))
+      var resources = plan.resources(own)
+      resources.gpus = place.gpus
+      return try plan.job.executor.make(resources)
     }
     worker = try plan.worker(executor, at: place)
   }

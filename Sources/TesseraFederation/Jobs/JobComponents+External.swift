@@ -43,7 +43,13 @@ func external(_ arguments: Mapping) throws -> ExecutorRecipe {
         message: "the executor 'external' needs files of each site"
       )
     }
-    let program = TrainerProgram(command, environment: variables, folder: resources.folder)
+    var environment = variables
+    // Whatever the job says itself: others have the rest.
+    if let gpus = resources.gpus {
+      environment["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
+      environment["CUDA_VISIBLE_DEVICES"] = gpus.map(String.init).joined(separator: ",")
+    }
+    let program = TrainerProgram(command, environment: environment, folder: resources.folder)
     // Said before anything is begun.
     _ = try program.executable()
     return ExternalTrainer(

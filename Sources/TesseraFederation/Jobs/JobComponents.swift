@@ -150,6 +150,8 @@ public struct JobResources: Sendable {
   public var job = ""
   /// The job's folder.
   public var folder: FilePath = "."
+  /// The GPUs that programs of the job may use, by the numbers that CUDA gives them; whatever the machine has if `nil`.
+  public var gpus: [Int]?
 
   /// How many rounds there are at most.
   public var rounds: Int { workflow.rounds }

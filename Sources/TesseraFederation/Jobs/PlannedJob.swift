@@ -157,6 +157,8 @@ public struct SitePlace: Sendable {
   public var jobName: String?
   /// Where programs that the executor starts leave what they say, for the sites' own people; nowhere if `nil`.
   public var logs: FilePath?
+  /// The GPUs that programs of the job may use, by the numbers that CUDA gives them; whatever the machine has if `nil`.
+  public var gpus: [Int]?
   /// Is told what kept a site from answering, for its own log.
   public var failed: @Sendable (SiteTask, any Error) -> Void = { _, _ in }
   /// Is told what a site's filters and budget decide, before an answer leaves; throwing keeps it.

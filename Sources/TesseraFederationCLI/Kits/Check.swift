@@ -19,6 +19,14 @@ struct Check: AsyncParsableCommand {
   @Argument(help: "The kit.", completion: .directory)
   var kit: String
 
+  @Option(
+    help: ArgumentHelp(
+      "The server, of a site's or a person's kit; $TESSERA_SERVER, or that of the kit, if not given.",
+      valueName: "host:port"
+    )
+  )
+  var server: String?
+
   @OptionGroup var database: DatabaseOptions
   @OptionGroup var answer: AnswerOptions
 
@@ -39,7 +47,15 @@ struct Check: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingErrors(asJSON: answer.json) {
-      let preflight = Preflight(kit: FilePath(kit), database: database.address) { kit, host, port in
+      let environment = ProcessInfo.processInfo.environment
+      let address = try (server ?? environment["TESSERA_SERVER"]).map {
+        try ConsoleOptions.address($0)
+      }
+      let preflight = Preflight(
+        kit: FilePath(kit),
+        database: database.address,
+        server: address
+      ) { kit, host, port in
         do { return try await ServerProbe(kit).contact(host: host, port: port) } catch {
           return .unreachable(reason: "\(error)")
         }

@@ -17,14 +17,20 @@ struct Console: AsyncParsableCommand {
       """
   )
 
-  @Argument(help: "Your start-up kit.", completion: .directory)
-  var kit: String
+  @Argument(
+    help: "Your start-up kit; $TESSERA_KIT, or the current folder, if not given.",
+    completion: .directory
+  )
+  var kit: String?
 
   @Option(help: ArgumentHelp("The server, if not that of the kit.", valueName: "host:port"))
   var server: String?
 
   func run() async throws {
     try await reportingErrors {
+      let environment = ProcessInfo.processInfo.environment
+      let kit = kit ?? environment["TESSERA_KIT"] ?? "."
+      let server = server ?? environment["TESSERA_SERVER"]
       let whose = try StartupKit(contentsOf: FilePath(kit))
       setenv("TESSERA_KIT", kit, 1)
       let address = try server.map { try ConsoleOptions.address($0) }

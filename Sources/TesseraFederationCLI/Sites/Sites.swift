@@ -46,11 +46,12 @@ struct SiteInfo: AsyncParsableCommand {
 enum SiteText {
   static func table(of sites: [SiteStatus]) -> [String] {
     JobText.columns(
-      [["SITE", "ORGANISATION", "STATE", "CORES", "MEMORY", "GPUS", "JOBS"]]
+      [["SITE", "ORGANISATION", "STATE", "VERSION", "CORES", "MEMORY", "GPUS", "JOBS"]]
         + sites.map { site in
           let has = site.description?.resources
           return [
-            site.name, site.organisation, state(of: site), has.map { "\($0.cores)" } ?? "–",
+            site.name, site.organisation, state(of: site), site.description?.version ?? "–",
+            has.map { "\($0.cores)" } ?? "–",
             has.map { JobText.bytes($0.memory) } ?? "–", has.map { "\($0.gpus)" } ?? "–",
             site.jobs.isEmpty ? "–" : site.jobs.joined(separator: ", "),
           ]

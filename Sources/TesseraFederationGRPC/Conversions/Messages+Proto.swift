@@ -2,6 +2,7 @@ internal import Foundation
 internal import SwiftProtobuf
 internal import SystemPackage
 internal import TesseraCore
+internal import TesseraDeployment
 internal import TesseraFederation
 
 extension TaskID {
@@ -35,6 +36,10 @@ extension SiteMessage {
   ) throws {
     switch proto.event {
     case .greeting(let greeting):
+      try Wire.require(
+        site: (greeting.version, greeting.program),
+        server: (Wire.version, ProgramVersion.current)
+      )
       guard greeting.open.count <= limits.names, greeting.jobs.count <= limits.names else {
         throw FederationError.wire("too many tasks")
       }
@@ -71,6 +76,7 @@ extension SiteMessage {
       case .greeting(let open, let jobs):
         $0.greeting = .with {
           $0.version = Wire.version
+          $0.program = ProgramVersion.current
           $0.open = open.map(\.proto)
           $0.jobs = jobs
         }
@@ -118,6 +124,10 @@ extension ServerMessage {
   ) throws {
     switch proto.event {
     case .welcome(let welcome):
+      try Wire.require(
+        site: (Wire.version, ProgramVersion.current),
+        server: (welcome.version, welcome.program)
+      )
       guard welcome.patience.isFinite, (0.001...1e9).contains(welcome.patience) else {
         throw FederationError.wire("a patience that is no time")
       }
@@ -160,6 +170,7 @@ extension ServerMessage {
       case .welcome(let patience):
         $0.welcome = .with {
           $0.version = Wire.version
+          $0.program = ProgramVersion.current
           $0.patience = patience / .seconds(1)
           $0.time = Date.now.millisecondsSince1970
         }
@@ -210,6 +221,37 @@ extension AnnouncedTask {
 enum Wire {
   /// The version of the protocol.
   static let version = "1"
+
+  /// Refuses to go on with who speaks another version of the protocol.
+  ///
+  /// - Parameters:
+  ///   - site: The protocol's version and the program's, of the site.
+  ///   - server: The same of the server.
+  /// - Throws: ``FederationError`` with code ``FederationError/Code/protocolViolation``, which says who is older.
+  static func require(
+    site: (version: String, program: String),
+    server: (version: String, program: String)
+  ) throws {
+    guard site.version != server.version else { return }
+    func words(_ side: (version: String, program: String)) -> String {
+      // What has come from the other side is shown as far as it can be a version.
+      let version = side.version.prefix(20).filter {
+        $0.isASCII && ($0.isLetter || $0.isNumber || $0 == ".")
+      }
+      let program = side.program.prefix(40).filter {
+        $0.isASCII && ($0.isLetter || $0.isNumber || ".-+".contains($0))
+      }
+      return
+        "version \(version.isEmpty ? "none" : version)\(program.isEmpty ? "" : " (Tessera \(program))")"
+    }
+    let isSiteOlder = (Int(site.version) ?? 0) < (Int(server.version) ?? 0)
+    throw FederationError.wire(
+      """
+      the site speaks the protocol in \(words(site)), the server in \(words(server)): the \(isSiteOlder ? "site" : "server") has \
+      the older program, which has to be updated
+      """
+    )
+  }
   /// The largest message, in bytes: an announcement of a very large model, or a chunk.
   static let messageLimit = 16 << 20
   /// How many calls a connection may have open at the same time.

@@ -176,6 +176,7 @@ nonisolated struct Tessera_Federation_V1_Greeting: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Of the protocol.
   var version: String = String()
 
   /// The tasks that it is at work at, or has answers to.
@@ -183,6 +184,9 @@ nonisolated struct Tessera_Federation_V1_Greeting: Sendable {
 
   /// The jobs of which it keeps something, be there a task of them or not: it is told which of them are over.
   var jobs: [String] = []
+
+  /// The version of the program, for people.
+  var program: String = String()
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -194,6 +198,7 @@ nonisolated struct Tessera_Federation_V1_Welcome: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// Of the protocol.
   var version: String = String()
 
   /// After how many seconds without a sign of life each side gives up the other.
@@ -201,6 +206,9 @@ nonisolated struct Tessera_Federation_V1_Welcome: Sendable {
 
   /// The server's time, in milliseconds since the beginning of 1970, UTC; 0 if it does not tell.
   var time: Int64 = 0
+
+  /// The version of the program, for people.
+  var program: String = String()
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -815,7 +823,7 @@ nonisolated extension Tessera_Federation_V1_FromServer: SwiftProtobuf.Message, S
 
 nonisolated extension Tessera_Federation_V1_Greeting: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Greeting"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}open\0\u{2}\u{3}jobs\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}open\0\u{2}\u{3}jobs\0\u{1}program\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -826,6 +834,7 @@ nonisolated extension Tessera_Federation_V1_Greeting: SwiftProtobuf.Message, Swi
       case 1: try { try decoder.decodeSingularStringField(value: &self.version) }()
       case 2: try { try decoder.decodeRepeatedMessageField(value: &self.`open`) }()
       case 5: try { try decoder.decodeRepeatedStringField(value: &self.jobs) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.program) }()
       default: break
       }
     }
@@ -841,6 +850,9 @@ nonisolated extension Tessera_Federation_V1_Greeting: SwiftProtobuf.Message, Swi
     if !self.jobs.isEmpty {
       try visitor.visitRepeatedStringField(value: self.jobs, fieldNumber: 5)
     }
+    if !self.program.isEmpty {
+      try visitor.visitSingularStringField(value: self.program, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -848,6 +860,7 @@ nonisolated extension Tessera_Federation_V1_Greeting: SwiftProtobuf.Message, Swi
     if lhs.version != rhs.version {return false}
     if lhs.`open` != rhs.`open` {return false}
     if lhs.jobs != rhs.jobs {return false}
+    if lhs.program != rhs.program {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -855,7 +868,7 @@ nonisolated extension Tessera_Federation_V1_Greeting: SwiftProtobuf.Message, Swi
 
 nonisolated extension Tessera_Federation_V1_Welcome: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Welcome"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}patience\0\u{1}time\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}patience\0\u{1}time\0\u{1}program\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -866,6 +879,7 @@ nonisolated extension Tessera_Federation_V1_Welcome: SwiftProtobuf.Message, Swif
       case 1: try { try decoder.decodeSingularStringField(value: &self.version) }()
       case 2: try { try decoder.decodeSingularDoubleField(value: &self.patience) }()
       case 3: try { try decoder.decodeSingularInt64Field(value: &self.time) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.program) }()
       default: break
       }
     }
@@ -881,6 +895,9 @@ nonisolated extension Tessera_Federation_V1_Welcome: SwiftProtobuf.Message, Swif
     if self.time != 0 {
       try visitor.visitSingularInt64Field(value: self.time, fieldNumber: 3)
     }
+    if !self.program.isEmpty {
+      try visitor.visitSingularStringField(value: self.program, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -888,6 +905,7 @@ nonisolated extension Tessera_Federation_V1_Welcome: SwiftProtobuf.Message, Swif
     if lhs.version != rhs.version {return false}
     if lhs.patience != rhs.patience {return false}
     if lhs.time != rhs.time {return false}
+    if lhs.program != rhs.program {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -116,7 +116,7 @@ enum KitTemplates {
     # tables: {patients: /data/patients.csv}
     # Folders or files that only programs of a job's own read, such as trainers in Python.
     # folders: {scans: /data/scans}
-    # What jobs may use here together; the whole machine, and no GPU, if not given. Memory is in GB.
+    # What jobs may use here together; the whole machine if not given. Memory is in GB; GPUs by how many, or by their numbers: [0, 2].
     # resources: {cores: 16, memory: 64, gpus: 1}
 
     """

@@ -279,7 +279,11 @@ import Testing
   }
 
   /// Attends with a participant's certificate, and says what comes of it.
-  private func attend(with kit: StartupKit, port: Int) async throws -> RPCError? {
+  private func attend(
+    with kit: StartupKit,
+    port: Int,
+    version: String = Wire.version
+  ) async throws -> RPCError? {
     let security = try MutualTLS(kit, expecting: [.server]) { kit.revocations }
     let transport = try HTTP2ClientTransport.Posix.secured(
       by: security,
@@ -293,7 +297,10 @@ import Testing
         try await Tessera_Federation_V1_Work.Client(wrapping: client).attend(
           options: options,
           requestProducer: {
-            try await $0.write(try SiteMessage.greeting(open: [], jobs: []).proto())
+            var greeting = try SiteMessage.greeting(open: [], jobs: []).proto()
+            greeting.greeting.version = version
+            greeting.greeting.program = "0.0.1"
+            try await $0.write(greeting)
           },
           onResponse: { for try await _ in $0.messages {} }
         )
@@ -302,6 +309,32 @@ import Testing
     } catch let error as RPCError {
       return error
     }
+  }
+
+  @Test(arguments: [("0", "site"), ("", "site"), ("999", "server")])
+  func whoSpeaksAnotherVersionIsToldWhichSideIsOlder(version: String, older: String) async throws {
+    let loopback = try LoopbackFederation(sites: 1)
+    let server = try loopback.server()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await server.run() }
+      let port = try await server.port
+      let error = try await attend(
+        with: try loopback.kit("site-1"),
+        port: port,
+        version: version
+      )
+      #expect(error?.message.contains("the \(older) has the older program") == true)
+      #expect(error?.message.contains("Tessera 0.0.1") == true)
+      #expect(server.connectedSites.isEmpty)
+      group.cancelAll()
+    }
+    // What a server of another version answers, a site refuses as well.
+    var welcome = try ServerMessage.welcome(patience: .seconds(1)).proto()
+    welcome.welcome.version = "999"
+    let error = #expect(throws: FederationError.self) {
+      try ServerMessage(welcome, limits: ExchangeLimits())
+    }
+    #expect(error?.message.contains("the site has the older program") == true)
   }
 
   @Test func onlySitesAttendAndNobodyWithAnothersRole() async throws {

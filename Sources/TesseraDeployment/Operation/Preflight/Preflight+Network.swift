@@ -7,9 +7,10 @@ extension Preflight {
   /// The servers that a site or a person connects to.
   func servers(of kit: StartupKit) async -> [PreflightFinding] {
     var findings: [PreflightFinding] = []
-    for server in kit.participants.servers {
-      let port = server.port ?? Project.usualPort
-      for host in server.addresses {
+    let servers = kit.participants.servers
+    for server in self.server == nil ? servers : Array(servers.prefix(1)) {
+      let port = self.server?.port ?? server.port ?? Project.usualPort
+      for host in self.server.map({ [$0.host] }) ?? server.addresses {
         let addresses = await Self.addresses(of: host)
         guard !addresses.isEmpty else {
           findings.append(

@@ -35,6 +35,7 @@ public struct Preflight: Sendable {
   let folder: FilePath
   let now: Date
   let database: String?
+  let server: (host: String, port: Int)?
   let policy: Reading<Policy>
   let data: Reading<[String: FilePath]>
   let contact: @Sendable (StartupKit, _ host: String, _ port: Int) async -> ServerContact
@@ -45,6 +46,7 @@ public struct Preflight: Sendable {
   ///   - folder: The kit.
   ///   - now: The time.
   ///   - database: That of two servers behind one address, as of ``PostgreSQLJobStore/init(at:epoch:)``; none if `nil`.
+  ///   - server: Where the server is sought, in place of the addresses of the participants' list.
   ///   - policy: Reads `local/policy.yml`.
   ///   - data: Reads `local/data.yml`: the names of data, and where they are.
   ///   - contact: Tries to reach a server.
@@ -52,6 +54,7 @@ public struct Preflight: Sendable {
     kit folder: FilePath,
     at now: Date = Date(),
     database: String? = nil,
+    server: (host: String, port: Int)? = nil,
     policy: @escaping Reading<Policy> = Preflight.policy(of:),
     data: @escaping Reading<[String: FilePath]> = Preflight.data(of:),
     contact: @escaping @Sendable (StartupKit, _ host: String, _ port: Int) async -> ServerContact
@@ -59,6 +62,7 @@ public struct Preflight: Sendable {
     self.folder = folder
     self.now = now
     self.database = database
+    self.server = server
     self.policy = policy
     self.data = data
     self.contact = contact
