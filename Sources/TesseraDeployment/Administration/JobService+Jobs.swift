@@ -63,7 +63,8 @@ extension JobService {
       try? FileManager.default.removeItem(atPath: place.string)
       throw error
     }
-    try await examine(id)
+    // The job is taken: what keeps its verdict from being noted passes, and it is looked at again then.
+    do { try await examine(id) } catch { if fault.withLock({ $0 != nil }) { throw error } }
     lookAgain()
     return await listed(try known(id))
   }
@@ -135,13 +136,13 @@ extension JobService {
     let listed = await listed(job)
     (details.job, details.waiting, details.away) = (listed.job, listed.waiting, listed.away)
     details.declined = await refusals[id] ?? [:]
-    details.rounds = rounds(of: id)
+    details.rounds = await rounds(of: id)
     details.rights = Right.allCases.filter { policy.decide($0, by: person, on: job).isAllowed }
     return details
   }
 
-  private nonisolated func rounds(of id: String) -> [JobEvent.RoundSummary] {
-    guard (try? fetch(id)) != nil,
+  private nonisolated func rounds(of id: String) async -> [JobEvent.RoundSummary] {
+    guard (try? await fetch(id)) != nil,
       let record = try? RunRecord.open(at: runFolder(of: id)),
       let manifest = try? record.manifest(), let training = manifest.trainings.first
     else { return [] }
@@ -167,8 +168,13 @@ extension JobService {
       first.append(.waiting(reason: reason, away: listed.away))
     }
     if let reason = pauses.withLock({ $0[id] }) { first.append(.waiting(reason: reason, away: [])) }
-    guard job.state.isOver else { return watchers.watch(id, after: first) }
-    let events = rounds(of: id).map { JobEvent.roundFinished($0) } + first
+    guard job.state.isOver else {
+      let events = watchers.watch(id, after: first)
+      // It may have ended in between, when nobody was there to be told.
+      if try store.job(id)?.state.isOver ?? true { watchers.end(id) }
+      return events
+    }
+    let events = await rounds(of: id).map { JobEvent.roundFinished($0) } + first
     return AsyncStream { continuation in
       for event in events { continuation.yield(JobNews(event, at: job.ended ?? Date())) }
       continuation.finish()
@@ -194,6 +200,13 @@ extension JobService {
       }
     }
     let events = watchers.watch(id, after: [])
+    guard let now = try store.job(id), !now.state.isOver else {
+      watchers.end(id)
+      throw DeploymentError(
+        code: .notAllowed,
+        message: "job \(id) is over: it has just ended"
+      )
+    }
     aborted[id] = person.name
     stops[id]?.finish()
     for await event in events {
@@ -229,7 +242,7 @@ extension JobService {
   /// The signed folder of a job, for those who may clone it.
   public nonisolated func bundle(of id: String, for person: Submitter) async throws -> JobBundle {
     _ = try job(id, for: .clone, by: person)
-    try fetch(id)
+    try await fetch(id)
     return try JobBundle(contentsOf: bundleFolder(of: id))
   }
 
@@ -239,7 +252,7 @@ extension JobService {
     for person: Submitter
   ) async throws -> JobResults {
     let job = try job(id, for: .download, by: person)
-    try fetch(id)
+    try await fetch(id)
     return JobResults(in: runFolder(of: job.id))
   }
 
@@ -249,7 +262,7 @@ extension JobService {
   ///   - path: The file, from the job's record on.
   ///   - id: The job.
   ///   - person: Who wants to have it.
-  ///   - isRest: Whether this goes on with a download that was noted when it began.
+  ///   - isRest: Whether this goes on with a download; it is noted all the same, unless its beginning was.
   /// - Returns: Its place on the disk.
   /// - Throws: ``DeploymentError``.
   public nonisolated func file(
@@ -258,8 +271,20 @@ extension JobService {
     for person: Submitter,
     isRest: Bool = false
   ) async throws -> FilePath {
-    let job = try job(id, for: .download, by: person, isNoted: !isRest, "\(id)/\(path)")
-    try fetch(id)
+    let isNoted = downloads.withLock { $0.contains("\(person.name) \(id)/\(path)") }
+    let job = try job(
+      id,
+      for: .download,
+      by: person,
+      isNoted: !isRest || !isNoted,
+      "\(id)/\(path)"
+    )
+    downloads.withLock { downloads in
+      // Forgotten, they are noted once more.
+      if downloads.count >= 10_000 { downloads = [] }
+      downloads.insert("\(person.name) \(id)/\(path)")
+    }
+    try await fetch(id)
     return try JobResults(in: runFolder(of: job.id)).place(of: path)
   }
 

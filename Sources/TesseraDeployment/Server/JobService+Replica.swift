@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import Foundation
 internal import Synchronization
 internal import SystemPackage
@@ -48,7 +49,9 @@ extension JobService {
   /// Has the folder of a job that goes on here; if the copies cannot be reached, the server ends.
   ///
   /// - Throws: ``DeploymentError``; ``DeploymentError/Code/notFound`` or ``DeploymentError/Code/altered`` if the copy is no good.
-  nonisolated func bring(_ id: String) throws { try noting { try fetch(id) } }
+  nonisolated func bring(_ id: String) async throws {
+    do { try await fetch(id) } catch { try noting { throw error } }
+  }
 
   /// Whether the folder of a job is as new as its copy, if there are copies.
   nonisolated func isHere(_ id: String) -> Bool {
@@ -58,13 +61,19 @@ extension JobService {
   /// Has a job's folder as it is in the copy, if there are copies and it was not fetched or made by this process before.
   ///
   /// - Throws: ``DeploymentError``.
-  nonisolated func fetch(_ id: String) throws {
-    guard let replica else { return }
-    // One at a time: two that ask for the same job would write into one folder.
-    try current.withLock { current in
-      guard !current.contains(id) else { return }
-      try restore(id, from: replica)
-      current.insert(id)
+  nonisolated func fetch(_ id: String) async throws {
+    guard let replica, !isHere(id) else { return }
+    try await withCheckedThrowingContinuation { continuation in
+      restores.async { [self] in
+        continuation.resume(
+          with: Result {
+            // Somebody else may have asked for it meanwhile.
+            guard !isHere(id) else { return }
+            try restore(id, from: replica)
+            _ = current.withLock { $0.insert(id) }
+          }
+        )
+      }
     }
   }
 

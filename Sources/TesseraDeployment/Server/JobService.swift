@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import Foundation
 internal import Synchronization
 public import SystemPackage
@@ -52,6 +53,10 @@ public actor JobService {
   var presence = SitePresence(since: Date())
   /// The jobs whose folders here are as new as their copies.
   nonisolated let current = Mutex<Set<String>>([])
+  /// Restores folders, one after the other, where no task has to wait for it.
+  nonisolated let restores = DispatchQueue(label: "tessera.restores")
+  /// The downloads that were noted, by person and path.
+  nonisolated let downloads = Mutex<Set<String>>([])
   /// Why jobs pause: the server cannot write what they come to.
   nonisolated let pauses = Mutex<[String: String]>([:])
   /// Jobs that have arrived, and of which could not be noted what the server thinks of them.
@@ -60,9 +65,11 @@ public actor JobService {
   /// Why the server cannot go on: what another one would need to take over can be written no longer.
   nonisolated let fault = Mutex<(any Error)?>(nil)
   private var steps = 0
+  private var looksLater = false
 
   private enum Event: Sendable {
     case look
+    case lookLater
     case start(job: String)
     case holds(site: String, jobs: [String])
     case stop(any Error)
@@ -144,6 +151,10 @@ public actor JobService {
         case .holds(let site, let jobs):
           group.addTask { await self.bidFarewell(to: site, of: jobs) }
         case .start(let job): group.addTask { await self.carryOut(job) }
+        case .lookLater:
+          guard !looksLater else { continue }
+          looksLater = true
+          group.addTask { await self.lookAfterAWhile() }
         case .look:
           notePresence()
           // One site that does not answer keeps nobody waiting.
@@ -154,6 +165,13 @@ public actor JobService {
       }
       group.cancelAll()
     }
+  }
+
+  /// Looks again when there may be room on the disk: nobody says when.
+  private func lookAfterAWhile() async {
+    try? await ContinuousClock().sleep(for: settings.patience)
+    looksLater = false
+    event.yield(.look)
   }
 
   /// Looks again which jobs can start.
@@ -272,7 +290,7 @@ public actor JobService {
   nonisolated func examine(_ id: String) async throws {
     let verdict: JobState
     do {
-      try bring(id)
+      try await bring(id)
       let bundle = try JobBundle(contentsOf: bundleFolder(of: id))
       let submitter = try bundle.verify(
         knowing: kit.participants,
@@ -297,7 +315,10 @@ public actor JobService {
     }
   }
 
-  private func examineLater(_ id: String) { unexamined.insert(id) }
+  private func examineLater(_ id: String) {
+    unexamined.insert(id)
+    event.yield(.lookLater)
+  }
 
   private func examineAgain(_ id: String) async {
     unexamined.remove(id)
@@ -365,6 +386,7 @@ public actor JobService {
 
   /// Says what went wrong; what goes wrong at each look, ever more rarely.
   private func trouble(_ id: String, _ error: any Error) {
+    if WriteFailure.isOne(error) { event.yield(.lookLater) }
     guard troubles.note("\(id) \(error)") != nil else { return }
     try? observe(.trouble(job: id, "\(error)"))
   }
@@ -380,16 +402,24 @@ public actor JobService {
   /// Carries a job out to its end, or until somebody ends it.
   private func carryOut(_ id: String) async {
     while !Task.isCancelled {
-      let result = await untilStopped(id) { () async -> Result<Void, any Error> in
-        do { return .success(try await ServedJob(id, of: self).run()) } catch {
-          return .failure(error)
+      var result: Result<Void, any Error>?
+      // Once it is aborted, all that is left to do is to note that.
+      if aborted[id] == nil {
+        result = await untilStopped(id) { () async -> Result<Void, any Error> in
+          do { return .success(try await ServedJob(id, of: self).run()) } catch {
+            return .failure(error)
+          }
         }
       }
       guard let reason = await end(id, result) else { break }
       pause(id, because: reason)
       // Nobody says when there is room on a disk.
       let patience = settings.patience
-      _ = await untilStopped(id) { try? await ContinuousClock().sleep(for: patience) }
+      if aborted[id] == nil {
+        _ = await untilStopped(id) { try? await ContinuousClock().sleep(for: patience) }
+      } else {
+        try? await ContinuousClock().sleep(for: patience)
+      }
     }
     event.yield(.look)
   }

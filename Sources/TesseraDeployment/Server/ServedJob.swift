@@ -24,7 +24,7 @@ struct ServedJob: Sendable {
     guard let record = try service.store.job(id) else {
       throw DeploymentError(code: .notFound, message: "there is no job \(id)")
     }
-    try service.bring(id)
+    try await service.bring(id)
     let bundle = try JobBundle(contentsOf: service.bundleFolder(of: id))
     let job = try Job(
       deployedFrom: JobBundle.files(in: service.bundleFolder(of: id)),

@@ -45,7 +45,7 @@ public final class SiteJobs: SiteTaskHandler {
   private let taken: TakenJobs
   private let takenOperations: TakenOperations
   /// What somebody has asked the site to do, by the numbers of the tasks: it is done when the answer has arrived.
-  private let operations = Mutex<[Int: SiteOperation]>([:])
+  private let operations = Mutex<[Int: SignedOperation]>([:])
   private let refusals: Refusals
   private let started = Date()
   private let observe: @Sendable (Event) throws -> Void
@@ -173,9 +173,13 @@ public final class SiteJobs: SiteTaskHandler {
   /// Does what somebody has asked for, once that it will be done has arrived.
   public func settle(_ task: TaskID) {
     guard task.job == Self.noJob else { return }
-    if let operation = operations.withLock({ $0.removeValue(forKey: task.step) }) {
-      operate(operation)
+    guard let signed = operations.withLock({ $0.removeValue(forKey: task.step) }) else { return }
+    // A server that holds back that the answer has arrived does not choose when it is done.
+    do { try TakenOperations.requireRecent(signed) } catch {
+      refusals.say(.operationRefused(reason: "\(error)"), "operation")
+      return
     }
+    operate(signed.operation)
   }
 
   /// Forgets a job: its programs end, and its folder goes.
@@ -288,6 +292,8 @@ public final class SiteJobs: SiteTaskHandler {
   // MARK: The site itself
 
   private func answerForNoJob(_ task: SiteTask) throws -> Exchange {
+    // Another server counts anew: what the one before it asked for under this number is not what this one hears of.
+    _ = operations.withLock { $0.removeValue(forKey: task.step) }
     switch task.name {
     case .describe:
       return Exchange(
@@ -307,7 +313,7 @@ public final class SiteJobs: SiteTaskHandler {
   }
 
   /// An operation that somebody has signed who may operate the site, and that was not done before.
-  private func takeOperation(_ headers: [String: String]) throws -> SiteOperation {
+  private func takeOperation(_ headers: [String: String]) throws -> SignedOperation {
     let (signed, person): (SignedOperation, Submitter)
     do {
       signed = try SignedOperation(
@@ -319,6 +325,8 @@ public final class SiteJobs: SiteTaskHandler {
         knowing: kit.participants,
         revocations: surroundings.revocations.list
       )
+      // What was signed long ago is nobody's wish now.
+      try TakenOperations.requireRecent(signed)
     } catch {
       refusals.say(.operationRefused(reason: "\(error)"), "operation")
       throw error
@@ -330,9 +338,19 @@ public final class SiteJobs: SiteTaskHandler {
         throw error
       }
     }
-    try observe(.operated(signed.operation.name, by: person, isAllowed: decision.isAllowed))
+    let operated = Event.operated(
+      signed.operation.name,
+      by: person,
+      isAllowed: decision.isAllowed
+    )
+    // Refused ones are not remembered, and may be asked for again and again.
+    if decision.isAllowed {
+      try observe(operated)
+    } else {
+      refusals.say(operated, "operation of \(person.name)")
+    }
     try decision.require()
-    return signed.operation
+    return signed
   }
 
   /// What the site says of itself.

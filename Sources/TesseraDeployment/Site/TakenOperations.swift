@@ -30,6 +30,28 @@ final class TakenOperations: Sendable {
     state = Mutex(try JSONFile.read(State.self, from: path) ?? State())
   }
 
+  /// Refuses an operation that was signed too long ago.
+  ///
+  /// - Parameters:
+  ///   - operation: Which.
+  ///   - now: The time.
+  /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/notAllowed``.
+  static func requireRecent(_ operation: SignedOperation, at now: Date = Date()) throws {
+    guard abs(now.timeIntervalSince(operation.signed)) <= validity else {
+      throw late(operation, now)
+    }
+  }
+
+  private static func late(_ operation: SignedOperation, _ now: Date) -> DeploymentError {
+    DeploymentError(
+      code: .notAllowed,
+      message: """
+        the operation '\(operation.operation.name)' of \(operation.person) was signed at \
+        \(operation.signed.ISO8601Format()), and it is \(now.ISO8601Format()) here: it is asked for anew, or the clocks are set
+        """
+    )
+  }
+
   /// Notes that an operation is about to be done.
   ///
   /// - Parameters:
@@ -51,14 +73,9 @@ final class TakenOperations: Sendable {
           message: "the operation '\(operation.operation.name)' of \(operation.person) \(why)"
         )
       }
-      let age = now.timeIntervalSince(operation.signed)
-      guard abs(age) <= Self.validity, next.since.map({ operation.signed > $0 }) ?? true else {
-        throw refuse(
-          """
-          was signed at \(operation.signed.ISO8601Format()), and it is \(now.ISO8601Format()) here: it is asked for anew, \
-          or the clocks are set
-          """
-        )
+      try Self.requireRecent(operation, at: now)
+      guard next.since.map({ operation.signed > $0 }) ?? true else {
+        throw Self.late(operation, now)
       }
       guard next.operations[operation.digest] == nil else { throw refuse("was done before") }
       guard next.operations.count < Self.limit else {

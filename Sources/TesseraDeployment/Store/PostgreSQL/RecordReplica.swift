@@ -33,6 +33,8 @@ public final class RecordReplica: JobReplica {
 
   private let epoch: Int?
   private let state: Mutex<State>
+  /// Reads what may take long: rounds that are stored do not wait for it.
+  private let reader: Mutex<PostgreSQLConnection>
 
   /// Connects, and makes the tables if they are not there.
   ///
@@ -45,6 +47,7 @@ public final class RecordReplica: JobReplica {
     let connection = try PostgreSQLConnection(address)
     try PostgreSQLSchema.prepare(connection)
     state = Mutex(State(connection: connection))
+    reader = Mutex(try PostgreSQLConnection(address))
   }
 
   /// Brings the database's copy of a folder up to date: it has the same files afterwards, in the same state.
@@ -92,9 +95,9 @@ public final class RecordReplica: JobReplica {
   ///   ``DeploymentError/Code/altered`` if a digest is wrong, and with code ``DeploymentError/Code/alreadyThere`` if the folder
   ///   holds something.
   public func restore(_ job: String, into folder: FilePath) throws {
-    try state.withLock { state in
-      try state.connection.reconnect()
-      try state.connection.transaction { connection in
+    try reader.withLock { connection in
+      try connection.reconnect()
+      try connection.transaction { connection in
         // All of it as it was at one time, whatever the active server writes meanwhile.
         try connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try ReplicaFolder(connection, job).restore(into: folder)
