@@ -185,14 +185,16 @@ struct ServedJob: Sendable {
     }
     let (id, service, rounds, transfers) = (id, service, job.workflow.rounds, transfers)
     let failure = FirstFailure()
+    let answers = try deployed.plan.answerLimit()
     let transport = KeepingTransport(
       base: service.network.transport(
         of: id,
         to: sites,
         observer: transfers,
-        answers: try deployed.plan.answerLimit()
+        answers: answers
       ),
-      failure: failure
+      failure: failure,
+      model: answers.model ?? 0
     )
     defer { Self.writeReport(of: record) }
     _ = try await deployed.run(

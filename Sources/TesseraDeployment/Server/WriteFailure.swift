@@ -31,16 +31,30 @@ enum WriteFailure {
 struct KeepingTransport: Transport {
   let base: any Transport
   let failure: FirstFailure
+  /// The bytes of the job's model, as far as it is known.
+  let model: Int
 
   var sites: [Site] { base.sites }
   var spool: FilePath? { base.spool }
 
   func ask(_ tasks: [SiteTask], report: @escaping @Sendable (SiteEvent) -> Void) async {
+    let needed = max(model, tasks.map(\.data.byteCount).max() ?? 0)
     await base.ask(tasks) { event in
-      if case .answered(_, .failure(let error)) = event, WriteFailure.isOne(error) {
+      if case .answered(_, .failure(let error)) = event, WriteFailure.isOne(error),
+        !hasRoom(for: needed)
+      {
         failure.note(error)
       }
       report(event)
     }
+  }
+
+  /// Whether an answer as large as the model would fit: what did not was larger, by the site's own word.
+  private func hasRoom(for count: Int) -> Bool {
+    guard let spool,
+      let attributes = try? FileManager.default.attributesOfFileSystem(forPath: spool.string),
+      let free = (attributes[.systemFreeSize] as? NSNumber)?.intValue
+    else { return false }
+    return free > count.addingReportingOverflow(64 << 20).partialValue
   }
 }

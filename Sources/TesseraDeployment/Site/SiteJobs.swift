@@ -132,16 +132,22 @@ public final class SiteJobs: SiteTaskHandler {
   ) async throws -> Exchange {
     do {
       if job == Self.noJob { return try answerForNoJob(task) }
-      try observe(.given(job: job, task))
       switch task.name {
-      case .deploy: return try deploy(task.data, as: job, progress)
-      case .begin: return try refusing(task, of: job) { try begin(job, task.data) }
+      case .deploy: return try deploy(task, as: job, progress)
+      case .begin:
+        return try refusing(task, of: job) {
+          _ = try site(job)
+          try observe(.given(job: job, task))
+          return try begin(job, task.data)
+        }
       default:
         let worker = try refusing(task, of: job) {
           let known = try site(job)
           let worker = try known.worker()
           try known.require(own: task)
           known.settle(before: task)
+          // What is refused is told as that, and ever more rarely.
+          try observe(.given(job: job, task))
           return worker
         }
         // It tells itself what keeps it from answering.
@@ -159,7 +165,7 @@ public final class SiteJobs: SiteTaskHandler {
     _ body: () throws -> Value
   ) throws -> Value {
     do { return try body() } catch {
-      refusals.say(.failed(job: job, task, error), "\(task.step) \(task.name)", of: job)
+      refusals.say(.failed(job: job, task, error), "\(task.name)", of: job)
       throw error
     }
   }
@@ -225,19 +231,20 @@ public final class SiteJobs: SiteTaskHandler {
   }
 
   private func deploy(
-    _ data: Exchange,
+    _ task: SiteTask,
     as id: String,
     _ progress: () -> Void
   ) throws -> Exchange {
     guard Self.isID(id) else {
       throw DeploymentError(code: .invalidArgument, message: "a job cannot be called that")
     }
-    let bundle = try JobBundle(data)
+    let bundle = try JobBundle(task.data)
     // A server that was killed, or did not hear the answer, sends it again.
     if let known = try? site(id) {
       guard known.isSame(as: bundle) else {
         throw DeploymentError(code: .notAllowed, message: "another job is known as \(id) here")
       }
+      try observe(.given(job: id, task))
       return try Self.answer(known.offer(progress: progress))
     }
     try taken.take(bundle.digest, as: id)
@@ -245,6 +252,7 @@ public final class SiteJobs: SiteTaskHandler {
       // Nothing that is not signed lies beside what is.
       try? FileManager.default.removeItem(atPath: folder(of: id).string)
       let job = try SiteJob(id, bundle, in: folder(of: id), at: surroundings)
+      try observe(.given(job: id, task))
       try observe(.accepted(job: id, by: job.submitter))
       known.withLock { $0[id] = job }
       return try Self.answer(job.offer(progress: progress))

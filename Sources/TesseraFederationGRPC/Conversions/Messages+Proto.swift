@@ -40,7 +40,9 @@ extension SiteMessage {
         site: (greeting.version, greeting.program),
         server: (Wire.version, ProgramVersion.current)
       )
-      guard greeting.open.count <= limits.names, greeting.jobs.count <= limits.names else {
+      guard greeting.open.count <= limits.names, greeting.jobs.count <= Wire.jobLimit,
+        greeting.jobs.allSatisfy({ $0.utf8.count <= 100 })
+      else {
         throw FederationError.wire("too many tasks")
       }
       self = .greeting(open: try greeting.open.map(TaskID.init), jobs: greeting.jobs)
@@ -78,7 +80,7 @@ extension SiteMessage {
           $0.version = Wire.version
           $0.program = ProgramVersion.current
           $0.open = open.map(\.proto)
-          $0.jobs = jobs
+          $0.jobs = Array(jobs.prefix(Wire.jobLimit))
         }
       case .progress(let id): $0.progress.id = id.proto
       case .measured(let id, let measurements):
@@ -254,6 +256,8 @@ enum Wire {
   }
   /// The largest message, in bytes: an announcement of a very large model, or a chunk.
   static let messageLimit = 16 << 20
+  /// How many jobs a site tells of when it comes; of more, the rest the next time.
+  static let jobLimit = 1000
   /// How many calls a connection may have open at the same time.
   static let streamLimit = 32
   /// How many bytes may be on their way before whoever receives them has asked for more.

@@ -130,7 +130,8 @@ import Testing
     let told = Mutex<[String]>([])
     let site = try SiteJobs(kits.kit("north"), in: folder.path.appending("telling")) { event in
       switch event {
-      case .failed(let job, let task, _): told.withLock { $0.append("\(job)/\(task.step)") }
+      case .failed(let job, let task, _): told.withLock { $0.append("\(job)/\(task.name)") }
+      case .given: told.withLock { $0.append("given") }
       case .refused(let job, _): told.withLock { $0.append("refused \(job)") }
       case .operationRefused: told.withLock { $0.append("operation") }
       default: break
@@ -148,12 +149,13 @@ import Testing
       _ = await refusal { _ = try await site.answer(task, of: job) {} }
     }
     for _ in 0..<100 { await ask(.statistics, step: 1, "ages-1") }
-    #expect(told.withLock { $0 } == Array(repeating: "ages-1/1", count: 7))
-    // Each other task is told, whatever was told before.
+    #expect(told.withLock { $0 } == Array(repeating: "ages-1/statistics", count: 7))
+    // Another number makes no other refusal of it; another task or job does, whatever was told before.
     told.withLock { $0 = [] }
     for step in 2..<12 { await ask(.statistics, step: step, "ages-1") }
+    await ask(.train, step: 1, "ages-1")
     await ask(.statistics, step: 1, "ages-2")
-    #expect(told.withLock { $0 } == (2..<12).map { "ages-1/\($0)" } + ["ages-2/1"])
+    #expect(told.withLock { $0 } == ["ages-1/train", "ages-2/statistics"])
     told.withLock { $0 = [] }
     for step in 0..<100 { await ask(.operate, step: step, "tessera", headers: ["by": "\(step)"]) }
     #expect(told.withLock { $0 }.count == 7)
