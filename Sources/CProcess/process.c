@@ -18,7 +18,8 @@ static int become(
   // What the site ignores, the program does not.
   for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
   if (setpgid(0, 0)) return errno;
-  // A trainer does not outlive its site, however that ends. The signal comes when the thread ends that has started it.
+  // It does not outlive its site, however that ends; what it has started itself ends with its next word to the site. The signal
+  // comes when the thread ends that has started it.
   if (prctl(PR_SET_PDEATHSIG, SIGKILL)) return errno;
   if (getppid() != parent) return ESRCH;
   if (chdir(folder)) return errno;

@@ -47,7 +47,8 @@ struct AuditLine {
     let start = Array(#"{"number":"#.utf8)
     let digits = body.dropFirst(start.count).prefix { (0x30...0x39).contains($0) }
     let previous = body.dropFirst(start.count + digits.count + 13).prefix(64)
-    guard let number = Int(String(decoding: digits, as: UTF8.self)),
+    // No log is longer, and nothing that is counted from it overflows.
+    guard let number = Int(String(decoding: digits, as: UTF8.self)), number < 1 << 53,
       Hexadecimal.bytes(previous)?.count == 32
     else { return nil }
     let text = String(decoding: previous, as: UTF8.self)

@@ -131,6 +131,10 @@ public final class AuditLog: Sendable {
           )
         )
       }
+      // Before the first line: a kill before the first head would look as if the head were gone.
+      if chain.count == 0, contents == nil {
+        try file.write(AuditHead(number: 0, digest: AuditLine.start), key)
+      }
       if torn > 0 {
         repairs.append(
           .repaired(

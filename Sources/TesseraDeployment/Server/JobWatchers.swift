@@ -53,6 +53,16 @@ final class JobWatchers: Sendable {
     }
   }
 
+  /// Tells the rounds that were done before, in another process or before a pause, but for those that were told already.
+  func resume(after rounds: [JobEvent.RoundSummary], of job: String) {
+    let told = state.withLock { state in
+      state.jobs[job]?.history.reversed().lazy.compactMap { news -> Int? in
+        if case .roundFinished(let round) = news.event { round.round } else { nil }
+      }.first ?? 0
+    }
+    for round in rounds where round.round > told { tell(.roundFinished(round), of: job) }
+  }
+
   /// What happens to a job from now on, after what has happened.
   ///
   /// - Parameters:

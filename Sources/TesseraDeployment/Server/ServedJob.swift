@@ -201,17 +201,15 @@ struct ServedJob: Sendable {
       in: record,
       over: transport
     ) { event in
-      if case .asked = event { service.goesOn(id) }
       try? service.observe(.progress(job: id, event))
       if let shown = JobEvent(event) { service.watchers.tell(shown, of: id) }
     } resumed: { done in
-      for round in done {
-        service.watchers.tell(.roundFinished(.init(round, of: rounds)), of: id)
-      }
+      service.watchers.resume(after: done.map { .init($0, of: rounds) }, of: id)
     } didSave: {
       try service.replicate(id)
     } finishRound: { round in
       let summary = JobEvent.RoundSummary(round, of: rounds)
+      service.goesOn(id)
       try service.observe(.roundFinished(job: id, summary))
       service.watchers.tell(.roundFinished(summary), of: id)
     } journal: { event in

@@ -173,6 +173,11 @@ public struct SiteDuties: Sendable {
       if case .working = stage { actions.append(.cancel(id)) }
     }
     stages[id] = nil
+    // A server that was killed had got further: what it asked then is asked again, after this.
+    for later in stages.keys where later.job == id.job && later.step > id.step {
+      if case .working = stages[later] { actions.append(.cancel(later)) }
+      stages[later] = nil
+    }
     let kept = stages.values.reduce(0) { $0 + $1.bytes }
     guard incoming.byteCount <= largestContent - kept else {
       let error = FederationError(

@@ -5,7 +5,6 @@ internal import Synchronization
 ///     let lease = try await ServerLease.acquire(at: address, as: "server-2")  // a standby waits here
 ///     let store = try PostgreSQLJobStore(at: address, epoch: lease.epoch)
 ///     …
-///     throw try await lease.lost()  // a task of its own: ends the server when it is not the active one any longer
 ///
 /// The lease is a lock that a connection to the database holds: when the active server, its machine or its network dies, the
 /// connection falls, and the lock with it, and the standby, which waits for nothing else, has it. Each holder has an

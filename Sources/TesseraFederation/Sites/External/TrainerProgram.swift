@@ -74,12 +74,12 @@ struct TrainerProcess {
   /// Its number, and that of the group of all that it starts.
   let id: pid_t
 
-  /// Starts a program with a process group of its own, nothing on its standard input, and what it says in a file.
+  /// Starts a program with a process group of its own, nothing on its standard input, and what it says at `log`.
   ///
   /// - Parameters:
   ///   - program: The program.
   ///   - variables: What its environment has of the protocol's.
-  ///   - log: Where standard output and standard error go; open for writing.
+  ///   - log: Where standard output and standard error go: a pipe, or a file that is open for writing.
   /// - Throws: ``FederationError``, or `Errno` if the system refuses.
   init(_ program: TrainerProgram, variables: [String: String], log: Int32) throws {
     let file = try program.executable()

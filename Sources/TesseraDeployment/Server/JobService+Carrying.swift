@@ -1,0 +1,122 @@
+internal import Foundation
+internal import Synchronization
+internal import TesseraFederation
+internal import TesseraRun
+
+/// How a job is carried out: to its end, with pauses while the server cannot write, until somebody ends it.
+extension JobService {
+  /// Carries a job out to its end, or until somebody ends it.
+  func carryOut(_ id: String) async {
+    while !Task.isCancelled {
+      var result: Result<Void, any Error>?
+      // Once it is aborted, all that is left to do is to note that.
+      if aborted[id] == nil {
+        result = await untilStopped(id) { () async -> Result<Void, any Error> in
+          do { return .success(try await ServedJob(id, of: self).run()) } catch {
+            return .failure(error)
+          }
+        }
+      }
+      guard let reason = await end(id, result) else { break }
+      pause(id, because: reason)
+      // Nobody says when there is room on a disk.
+      let patience = settings.patience
+      if aborted[id] == nil {
+        _ = await untilStopped(id) { try? await ContinuousClock().sleep(for: patience) }
+      } else {
+        try? await ContinuousClock().sleep(for: patience)
+      }
+    }
+    event.yield(.look)
+  }
+
+  /// Does something for a job until it is done or somebody ends the job.
+  ///
+  /// - Returns: What has come of it, also when it was ended; `nil` if nothing has.
+  private func untilStopped<Value: Sendable>(
+    _ id: String,
+    _ body: @escaping @Sendable () async -> Value
+  ) async -> Value? {
+    let (stop, stopping) = AsyncStream<Never>.makeStream()
+    stops[id] = stopping
+    defer { stops[id] = nil }
+    // Aborted before it came here.
+    if aborted[id] != nil { stopping.finish() }
+    return await withTaskGroup(of: Value?.self) { group in
+      group.addTask { await body() }
+      group.addTask {
+        for await _ in stop {}
+        return nil
+      }
+      let first = await group.next() ?? nil
+      group.cancelAll()
+      // The record is closed before anybody is told that the job is over.
+      let second = await group.next() ?? nil
+      return first ?? second
+    }
+  }
+
+  /// Notes how a job has ended, if it has.
+  ///
+  /// - Returns: Why it pauses, if the server cannot write.
+  private func end(_ id: String, _ result: Result<Void, any Error>?) async -> String? {
+    // The job goes on with the next server, or with this one when it is started again.
+    guard fault.withLock({ $0 == nil }) else { return nil }
+    let outcome: JobState.Outcome
+    switch result {
+    case .success?: outcome = .completed
+    case .failure(let error)?
+    where !(error is CancellationError) && !Task.isCancelled && aborted[id] == nil:
+      if WriteFailure.isOne(error) { return "\(error)" }
+      outcome = .failed(reason: "\(error)")
+    default:
+      // The server itself is stopped: the job goes on with the next one.
+      guard let by = aborted[id] else { return nil }
+      outcome = .aborted(by: by)
+    }
+    do {
+      let job = try await noteEnd(of: id, outcome)
+      network.end(id, at: job.sites.map(\.name), isAborted: aborted[id] != nil)
+    } catch {
+      if WriteFailure.isOne(error), fault.withLock({ $0 == nil }) { return "\(error)" }
+      try? observe(.trouble(job: id, "\(error)"))
+    }
+    aborted[id] = nil
+    refusals[id] = nil
+    goesOn(id)
+    return nil
+  }
+
+  private nonisolated func noteEnd(
+    of id: String,
+    _ outcome: JobState.Outcome
+  ) async throws -> JobRecord {
+    // What its rounds have come to can be had; without it the job is over all the same.
+    if outcome != .completed { try? RunRecord.open(at: runFolder(of: id)).writeLastModel() }
+    // Before the store says that it is over: what it has made is there then, whoever is asked. A job whose copy could not be
+    // fetched is left as it is there.
+    if isHere(id) { try replicate(id) }
+    return try change(id) {
+      $0.state = .finished(outcome)
+      $0.ended = Date()
+    }
+  }
+
+  /// Says that a job does not go on for a while.
+  private func pause(_ id: String, because reason: String) {
+    let words = "pauses, and is tried again every \(settings.patience): \(reason)"
+    let isNew = pauses.withLock { pauses in
+      defer { pauses[id] = words }
+      return pauses[id] != words
+    }
+    // It would be said each time.
+    if isNew { try? observe(.jobPaused(job: id, reason: reason)) }
+    watchers.tell(.waiting(reason: words, away: []), of: id)
+  }
+
+  /// Says that a job that has paused goes on.
+  nonisolated func goesOn(_ id: String) {
+    guard pauses.withLock({ $0.removeValue(forKey: id) }) != nil else { return }
+    try? observe(.jobGoesOn(job: id))
+  }
+}
