@@ -65,6 +65,7 @@ struct Poc: AsyncParsableCommand {
         )
       }
       let folder = try job.map { FilePath($0) } ?? demo.writeJob()
+      if job != nil { try demo.allowPrograms() }
       let (answer, keep) = (answer, keep)
       let stopped = Ending()
       try await stopped.run { _ in
@@ -94,8 +95,10 @@ struct Poc: AsyncParsableCommand {
             ),
             [
               "",
-              "The first round was done \(seconds.map { String(format: "%.1f s", $0) } ?? "–") after the command. Report: "
-                + "\(results.appending("report.html"))",
+              seconds.map {
+                String(format: "The first round was done %.1f s after the command. ", $0)
+                  + "Report: \(results.appending("report.html"))"
+              } ?? "No round was done.",
               "What happened: \(demo.folder)/logs. The kits: \(demo.folder)/kits.",
             ]
           )

@@ -64,7 +64,9 @@ struct PocFederation: Sendable {
       )
       let share = try all.subset(Array(index * each..<(index + 1) * each))
       try IDXFolder.write(share, as: .train, to: place)
-      try "images: {fashion: \(place.isAbsolute ? place.string : Self.absolute(place))}\n"
+      let whole = place.isAbsolute ? place.string : Self.absolute(place)
+      // As images for Tessera's own training, and as a folder for programs.
+      try "images: {fashion: \(whole)}\nfolders: {fashion: \(whole)}\n"
         .write(
           toFile: kit(site).appending("local").appending("data.yml").string,
           atomically: true,
@@ -75,6 +77,24 @@ struct PocFederation: Sendable {
 
   private static func absolute(_ path: FilePath) -> String {
     FilePath(FileManager.default.currentDirectoryPath).pushing(path).string
+  }
+
+  /// Lets jobs run programs, at the server and at all sites: on one's own machine, they are one's own.
+  ///
+  /// - Throws: ``DeploymentError`` if a policy is not as a new kit has it.
+  func allowPrograms() throws {
+    for name in ["server"] + sites {
+      let path = kit(name).appending("local").appending("policy.yml").string
+      let policy = try String(contentsOfFile: path, encoding: .utf8)
+      let changed = policy.replacingOccurrences(
+        of: "operate: any, run-external: none",
+        with: "operate: any, run-external: any"
+      )
+      guard changed != policy else {
+        throw DeploymentError(code: .cannotRead, message: "\(path) is not as it was made")
+      }
+      try changed.write(toFile: path, atomically: true, encoding: .utf8)
+    }
   }
 
   /// Writes the job that is run if no other is named.
