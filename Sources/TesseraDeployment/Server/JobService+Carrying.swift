@@ -1,5 +1,6 @@
 internal import Foundation
 internal import Synchronization
+internal import SystemPackage
 internal import TesseraFederation
 internal import TesseraRun
 
@@ -22,12 +23,32 @@ extension JobService {
       // Nobody says when there is room on a disk.
       let patience = settings.patience
       if aborted[id] == nil {
-        _ = await untilStopped(id) { try? await ContinuousClock().sleep(for: patience) }
+        _ = await untilStopped(id) {
+          repeat {
+            try? await ContinuousClock().sleep(for: patience)
+          } while !Task.isCancelled && !self.hasRoom(for: id)
+        }
       } else {
         try? await ContinuousClock().sleep(for: patience)
       }
     }
     event.yield(.look)
+  }
+
+  /// Whether there is room for what a round of a job writes: sites do not train for what cannot be kept.
+  private nonisolated func hasRoom(for id: String) -> Bool {
+    let place = runFolder(of: id)
+    let manager = FileManager.default
+    let sizes = (try? manager.contentsOfDirectory(atPath: place.string))?.map { name in
+      let attributes = try? manager.attributesOfItem(atPath: place.appending(name).string)
+      return (attributes?[.size] as? NSNumber)?.intValue ?? 0
+    }
+    guard let largest = sizes?.max(),
+      let attributes = try? manager.attributesOfFileSystem(forPath: place.string),
+      let free = (attributes[.systemFreeSize] as? NSNumber)?.intValue
+    else { return true }
+    // A new model beside the last one, and a few lines.
+    return free / 2 > largest + (64 << 10)
   }
 
   /// Does something for a job until it is done or somebody ends the job.

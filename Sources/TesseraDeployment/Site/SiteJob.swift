@@ -172,6 +172,11 @@ final class SiteJob: Sendable {
 
   private var rosterFile: FilePath { folder.appending("roster.json") }
 
+  /// Where what trainers say is kept, in a folder for each job: of the last hundred.
+  static func trainerLogs(of kit: StartupKit) -> FilePath {
+    kit.localFolder.appending("trainers")
+  }
+
   private func worker(
     for state: State,
     _ roster: JobRoster
@@ -192,7 +197,7 @@ final class SiteJob: Sendable {
     // Who has asked for none sees none of a site that has some.
     if !place.gpus.isEmpty { own.gpus = gpus.devices }
     // Where the site's people find it when the job is long gone.
-    own.logs = place.kit.localFolder.appending("trainers").appending(id)
+    own.logs = Self.trainerLogs(of: place.kit).appending(id)
     if state.job.workflow.isSecurelyAggregated {
       own.identities = [index: try identity(among: roster)]
       own.policy = place.policy.secureAggregation

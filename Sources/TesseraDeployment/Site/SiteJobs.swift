@@ -199,9 +199,26 @@ public final class SiteJobs: SiteTaskHandler {
     }
     refusals.forget(job)
     try? observe(.forgotten(job: job))
+    let logs = SiteJob.trainerLogs(of: kit)
     return { [gone] in
       if isAborted { await known?.abort() }
       if let gone { try? FileManager.default.removeItem(atPath: gone.string) }
+      Self.removeOldest(in: logs, keeping: 100)
+    }
+  }
+
+  /// Removes the folders that were changed longest ago.
+  private static func removeOldest(in folder: FilePath, keeping count: Int) {
+    let manager = FileManager.default
+    let names = (try? manager.contentsOfDirectory(atPath: folder.string)) ?? []
+    guard names.count > count else { return }
+    let dated = names.map { name in
+      let path = folder.appending(name).string
+      let changed = try? manager.attributesOfItem(atPath: path)[.modificationDate] as? Date
+      return (path: path, changed: changed ?? .distantPast)
+    }
+    for old in dated.sorted(by: { $0.changed > $1.changed }).dropFirst(count) {
+      try? manager.removeItem(atPath: old.path)
     }
   }
 

@@ -4,11 +4,21 @@ internal import TesseraProvisioning
 
 /// The connections of a server, of which there are only so many: together, and with one certificate.
 ///
-/// A site needs one; the one before may be there for a while when its network broke. People have several programs.
+/// A site needs one; the one before may be there for a while when its network broke. People have several programs. Who has shown no
+/// certificate yet may be a stranger: when half of all places are strangers', no address has more than an eighth.
 final class ConnectionPlaces: Sendable {
   private struct State {
     var count = 0
     var named: [String: Int] = [:]
+    /// Connections without a certificate yet, by the address that they come from.
+    var strangers: [String: Int] = [:]
+    var strangerCount = 0
+
+    mutating func isKnown(from address: String) {
+      strangerCount -= 1
+      guard let count = strangers[address] else { return }
+      strangers[address] = count > 1 ? count - 1 : nil
+    }
   }
 
   private let limit: Int
@@ -23,26 +33,37 @@ final class ConnectionPlaces: Sendable {
   ///
   /// - Returns: `nil` if there is none.
   func enter(_ channel: any Channel) -> Place? {
+    let address = channel.remoteAddress?.ipAddress ?? ""
     let isFree = state.withLock { state in
-      guard state.count < limit else { return false }
+      let own = state.strangers[address, default: 0]
+      let isCrowded = state.strangerCount >= limit / 2
+      guard state.count < limit, !isCrowded || own < max(1, limit / 8) else { return false }
       state.count += 1
+      state.strangerCount += 1
+      state.strangers[address] = own + 1
       return true
     }
     guard isFree else { return nil }
-    let place = Place(of: self)
+    let place = Place(of: self, from: address)
     channel.closeFuture.whenComplete { _ in place.leave() }
     return place
   }
 
   /// Why there is no place.
-  var refusal: String { "there are \(limit) connections, which is the limit" }
+  var refusal: String {
+    "there are \(limit) connections, which is the limit, or too many from this address without a certificate"
+  }
 
   /// The place of one connection.
   final class Place: Sendable {
     private let places: ConnectionPlaces
+    private let address: String
     private let holder = Mutex<String?>(nil)
 
-    init(of places: ConnectionPlaces) { self.places = places }
+    init(of places: ConnectionPlaces, from address: String) {
+      self.places = places
+      self.address = address
+    }
 
     /// Says whose connection it is.
     ///
@@ -52,6 +73,7 @@ final class ConnectionPlaces: Sendable {
       let isFree = places.state.withLock { state in
         guard state.named[name, default: 0] < limit else { return false }
         state.named[name, default: 0] += 1
+        state.isKnown(from: address)
         return true
       }
       guard isFree else {
@@ -67,7 +89,11 @@ final class ConnectionPlaces: Sendable {
       let name = holder.withLock { $0 }
       places.state.withLock { state in
         state.count -= 1
-        guard let name, let count = state.named[name] else { return }
+        guard let name else {
+          state.isKnown(from: address)
+          return
+        }
+        guard let count = state.named[name] else { return }
         state.named[name] = count > 1 ? count - 1 : nil
       }
     }
