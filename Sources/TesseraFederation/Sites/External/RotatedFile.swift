@@ -38,7 +38,8 @@ struct RotatedFile: ~Copyable {
     var isNew = false
     if size > 0, size + bytes.count > limit,
       // An earlier one may have been moved away without a new one in its place, for want of descriptors.
-      rename(path.string, path.string + ".1") == 0 || errno == ENOENT, let opened = try? Self.open(path)
+      rename(path.string, path.string + ".1") == 0 || errno == ENOENT,
+      let opened = try? Self.open(path)
     {
       close(descriptor)
       (descriptor, size, isNew) = (opened, 0, true)
