@@ -38,7 +38,7 @@ enum FederationCommandList {
       "Jobs",
       [
         ("submit", "Hands in a job: signs its folder, and sends it to the server."),
-        ("jobs", "Lists the jobs that you may see."),
+        ("jobs", "Lists the jobs that you may see, the newest first."),
         ("show", "Shows a job: its state, its sites, its rounds."),
         ("log", "Shows what the server has logged of a job."),
         ("watch", "Follows a job: rounds, sites, metrics, and what is moved."),
