@@ -83,7 +83,11 @@ struct Poc: AsyncParsableCommand {
           }
           let last = try await console.show(job.id).job
           let results = demo.folder.appending("results")
-          _ = try await console.download(job.id, into: results)
+          do { _ = try await console.download(job.id, into: results) } catch {
+            // A job that came to nothing has said why.
+            guard case .finished(.completed) = last.state else { throw ExitCode(1) }
+            throw error
+          }
           let seconds = first.seconds
           try answer.say(
             Result(

@@ -65,8 +65,7 @@ struct PocFederation: Sendable {
       let share = try all.subset(Array(index * each..<(index + 1) * each))
       try IDXFolder.write(share, as: .train, to: place)
       let whole = place.isAbsolute ? place.string : Self.absolute(place)
-      // As images for Tessera's own training, and as a folder for programs.
-      try "images: {fashion: \(whole)}\nfolders: {fashion: \(whole)}\n"
+      try "images: {fashion: \(whole)}\n"
         .write(
           toFile: kit(site).appending("local").appending("data.yml").string,
           atomically: true,
