@@ -57,15 +57,15 @@ import Testing
 
   @Test func aTornLineOfMetricsIsIgnoredAndReplaced() throws {
     let record = try RunRecord.create(at: parent.appending("run"), Self.manifest())
-    try record.append(metric: ["round": 1])
-    try record.append(metric: ["round": 2])
+    try record.append(metrics: [["round": 1]])
+    try record.append(metrics: [["round": 2]])
     let file = try #require(FileHandle(forWritingAtPath: record.metricsFile.string))
     try file.seekToEnd()
     try file.write(contentsOf: Data("{\"rou".utf8))
     try file.close()
     #expect(record.metrics(of: [String: Int].self) == [["round": 1], ["round": 2]])
     try record.write(metrics: [["round": 1]])
-    try record.append(metric: ["round": 2])
+    try record.append(metrics: [["round": 2]])
     #expect(record.metrics(of: [String: Int].self) == [["round": 1], ["round": 2]])
   }
 
@@ -77,7 +77,7 @@ import Testing
     try Journal<RunEvent>.open(at: record.journalFile).journal
       .append(.roundFinished(training: "fedavg", result: manifest.trainings[0].rounds[0]))
     #expect(try record.manifest() == manifest)
-    try record.append(metric: ["loss": -Double.infinity])
+    try record.append(metrics: [["loss": -Double.infinity]])
     #expect(record.metrics(of: [String: Double].self) == [["loss": -.infinity]])
   }
 

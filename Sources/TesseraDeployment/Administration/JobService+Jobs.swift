@@ -160,7 +160,7 @@ extension JobService {
   public nonisolated func watch(
     _ id: String,
     for person: Submitter
-  ) async throws -> AsyncStream<JobNews> {
+  ) async throws -> NewsFeed {
     let job = try job(id, for: .view, by: person, isNoted: false)
     var first = [JobEvent.changed(job)]
     let listed = await listed(job)
@@ -175,10 +175,7 @@ extension JobService {
       return events
     }
     let events = await rounds(of: id).map { JobEvent.roundFinished($0) } + first
-    return AsyncStream { continuation in
-      for event in events { continuation.yield(JobNews(event, at: job.ended ?? Date())) }
-      continuation.finish()
-    }
+    return NewsFeed(events.map { JobNews($0, at: job.ended ?? Date()) })
   }
 
   /// Ends a job.

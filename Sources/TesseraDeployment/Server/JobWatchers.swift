@@ -9,7 +9,7 @@ final class JobWatchers: Sendable {
     var round = OpenRound()
     /// The sites that are away.
     var away: [String: JobNews] = [:]
-    var watchers: [Int: AsyncStream<JobNews>.Continuation] = [:]
+    var watchers: [Int: NewsFeed.Queue] = [:]
 
     mutating func keep(_ news: JobNews, atMost limit: Int) {
       history.append(news)
@@ -29,8 +29,6 @@ final class JobWatchers: Sendable {
 
   /// How many events of a job are kept for who comes later: the last ones, and `show` knows all.
   static let longestHistory = 1000
-  /// How many events a watcher may be behind before it misses some: it sees less, and nobody waits for it.
-  private static let backlog = 4096
 
   /// Tells the watchers of a job.
   func tell(_ event: JobEvent, of job: String) {
@@ -49,7 +47,7 @@ final class JobWatchers: Sendable {
         state.jobs[job, default: Watched()].round.note(news)
       case .changed, .waiting, .transferring, .serverLost, .serverFound: break
       }
-      for watcher in state.jobs[job]?.watchers.values.map({ $0 }) ?? [] { watcher.yield(news) }
+      for watcher in state.jobs[job]?.watchers.values.map({ $0 }) ?? [] { watcher.add(news) }
     }
   }
 
@@ -69,19 +67,16 @@ final class JobWatchers: Sendable {
   ///   - job: The job's id.
   ///   - first: What the watcher is told before all else.
   /// - Returns: News, to the end of the job.
-  func watch(_ job: String, after first: [JobEvent]) -> AsyncStream<JobNews> {
-    let (stream, continuation) = AsyncStream<JobNews>.makeStream(
-      bufferingPolicy: .bufferingNewest(Self.backlog)
-    )
+  func watch(_ job: String, after first: [JobEvent]) -> NewsFeed {
     state.withLock { state in
       let number = state.nextWatcher
       state.nextWatcher += 1
-      for event in first { continuation.yield(JobNews(event)) }
-      for news in state.jobs[job]?.story ?? [] { continuation.yield(news) }
-      state.jobs[job, default: Watched()].watchers[number] = continuation
-      continuation.onTermination = { [weak self] _ in self?.forget(number, of: job) }
+      let feed = NewsFeed { [weak self] in self?.forget(number, of: job) }
+      for event in first { feed.source.add(JobNews(event)) }
+      for news in state.jobs[job]?.story ?? [] { feed.source.add(news) }
+      state.jobs[job, default: Watched()].watchers[number] = feed.source
+      return feed
     }
-    return stream
   }
 
   /// Whether anybody watches a job.

@@ -16,7 +16,7 @@ public enum FederationEvent: Sendable {
   case notified(Site, error: String?)
 }
 
-/// What happens in a round and has to be on the disk before anything follows from it.
+/// What happens in a round and has to be in the journal before anything follows from it.
 public enum JournalEvent: Sendable, Hashable {
   /// A round began.
   case roundStarted(Int)

@@ -28,7 +28,7 @@ final class SiteWork: Sendable {
     var stops: [TaskID: (number: Int, stop: AsyncStream<Never>.Continuation)] = [:]
     /// Grows with each task that is begun.
     var starts = 0
-    /// When signs of life were given last.
+    /// When tasks began, or signs of life were given last.
     var signs: [TaskID: ContinuousClock.Instant] = [:]
     /// What was measured and not told yet, and when something was told last.
     var measured: [TaskID: (told: ContinuousClock.Instant?, waiting: TaskMeasurements?)] = [:]
@@ -104,6 +104,8 @@ final class SiteWork: Sendable {
         case .start(let id, let task):
           let (stop, stopping) = AsyncStream<Never>.makeStream()
           state.starts += 1
+          // That the task came says that the site lives; short ones need no other sign.
+          state.signs[id] = .now
           state.stops[id] = (state.starts, stopping)
           operation.yield(.start(id, task, number: state.starts, stop: stop))
         case .cancel(let id): state.stops.removeValue(forKey: id)?.stop.finish()

@@ -58,22 +58,29 @@ public final class Journal<Event: Codable & Sendable>: Sendable {
   /// How many events it holds.
   public var count: Int { lines.chain.count }
 
-  /// Adds an event, which is on the disk when this returns.
+  /// Adds an event.
   ///
   /// Any thread may call this, and those that call at once wait for the disk together. Events stand in the order of the calls.
   ///
-  /// - Throws: ``RunError`` with code ``RunError/Code/cannotWrite`` if the event is not on the disk. The file is then as it
+  /// - Parameters:
+  ///   - event: What has happened.
+  ///   - isDurable: Whether it is on the disk when this returns. If not, it is with the system, which keeps it through a kill but
+  ///     not through a power cut, and gets to the disk with the next that is durable.
+  /// - Throws: ``RunError`` with code ``RunError/Code/cannotWrite`` if the event is not there. The file is then as it
   ///   was, and if the disk was only full, later calls may succeed.
-  public func append(_ event: Event) throws {
-    try append(contentsOf: CollectionOfOne(event))
+  public func append(_ event: Event, isDurable: Bool = true) throws {
+    try append(contentsOf: CollectionOfOne(event), isDurable: isDurable)
   }
 
-  /// Adds events, all of which are on the disk when this returns, next to each other.
+  /// Adds events next to each other.
   ///
   /// A kill in the meantime can leave the first of them alone.
   ///
-  /// - Throws: ``RunError`` as ``Journal/append(_:)`` does; then none of them is added.
-  public func append(contentsOf events: some Collection<Event>) throws {
+  /// - Throws: ``RunError`` as ``Journal/append(_:isDurable:)`` does; then none of them is added.
+  public func append(
+    contentsOf events: some Collection<Event>,
+    isDurable: Bool = true
+  ) throws {
     let encoder = RunRecord.encoder
     let encoded = try events.map { event in
       do {
@@ -83,7 +90,7 @@ public final class Journal<Event: Codable & Sendable>: Sendable {
       }
     }
     if encoded.isEmpty { return }
-    try lines.append(encoded)
+    try lines.append(encoded, isDurable: isDurable)
   }
 
   private static func decode(

@@ -18,7 +18,7 @@ public final class OpenRun: Sendable {
   ///
   /// - Parameters:
   ///   - record: Where the run is recorded.
-  ///   - didAppend: Is called when an event is on the disk, from any thread.
+  ///   - didAppend: Is called when an event is in the journal, from any thread.
   /// - Throws: ``RunError`` with code ``RunError/Code/inUse`` if another process has it; with others if it is damaged or
   ///   cannot be written.
   public init(
@@ -58,16 +58,16 @@ public final class OpenRun: Sendable {
   /// - Parameters:
   ///   - event: What happened.
   ///   - efforts: Of a round that is finished, what it took of sites, by their names: curves have it, and nothing else.
-  /// - Throws: ``RunError`` with code ``RunError/Code/cannotWrite`` if the event is not on the disk; nothing is changed then.
+  /// - Throws: ``RunError`` with code ``RunError/Code/cannotWrite`` if the event is not in the journal; nothing is changed then.
   public func append(
     _ event: RunEvent,
     efforts: [String: [String: Double]] = [:]
   ) throws {
-    try journal.append(event)
+    try journal.append(event, isDurable: event.isDurable)
     didAppend(event)
     try state.withLock { try $0.apply(event) }
     guard case .roundFinished(let training, let round) = event else { return }
-    for metric in RoundMetric.lines(of: round, in: training) { try record.append(metric: metric) }
+    try record.append(metrics: RoundMetric.lines(of: round, in: training))
     try curves.add(round, of: training, efforts: efforts, at: .now)
   }
 

@@ -1,6 +1,7 @@
 /// What happens in a run, as its journal has it.
 ///
-/// An event is on the disk before anything follows from it.
+/// An event is in the journal before anything follows from it, and no kill of the process takes it away. Those that a run goes on
+/// from are on the disk by then, too.
 public enum RunEvent: Codable, Sendable, Equatable {
   /// The run goes on after it was stopped or killed.
   case resumed(versions: [String: String])
@@ -20,6 +21,19 @@ public enum RunEvent: Codable, Sendable, Equatable {
   case trainingFinished(training: String, reason: String)
   /// What the trainings are compared with was trained.
   case curveFinished(name: String, accuracies: [Double])
+}
+
+extension RunEvent {
+  /// Whether a run that goes on goes on from it.
+  ///
+  /// What comes before the end of a round is done again after a power cut, the same way; it gets to the disk with the next that is
+  /// durable.
+  var isDurable: Bool {
+    switch self {
+    case .roundStarted, .taskOpened, .answerAccepted, .answerRefused, .taskClosed: false
+    case .resumed, .roundFinished, .trainingFinished, .curveFinished: true
+    }
+  }
 }
 
 extension RunManifest {

@@ -123,9 +123,10 @@ public struct RunRecord: Sendable {
     try AtomicFile.write(lines.joined(), to: metricsFile)
   }
 
-  /// Adds a line to `metrics.jsonl`.
-  public func append(metric: some Encodable) throws {
-    let line = String(decoding: try Self.encoder.encode(metric), as: UTF8.self) + "\n"
+  /// Adds lines to `metrics.jsonl`.
+  public func append(metrics: [some Encodable]) throws {
+    let encoder = Self.encoder
+    let lines = try metrics.flatMap { try encoder.encode($0) + [UInt8(ascii: "\n")] }
     do {
       let descriptor = try FileDescriptor.open(
         metricsFile,
@@ -133,7 +134,7 @@ public struct RunRecord: Sendable {
         options: [.create, .append],
         permissions: [.ownerReadWrite, .groupRead, .otherRead]
       )
-      try descriptor.closeAfter { _ = try descriptor.writeAll(line.utf8) }
+      try descriptor.closeAfter { _ = try descriptor.writeAll(lines) }
     } catch let error as Errno {
       throw RunError(code: .cannotWrite, message: "cannot write \(metricsFile): \(error)")
     }
