@@ -243,6 +243,62 @@ import Testing
     }
   }
 
+  @Test func aSiteDecidesWhoHasWhatTheServerHoldsOfIt() async throws {
+    let loopback = try LoopbackFederation(sites: 2, withData: true)
+    try """
+    rights:
+      lead: {submit: any, clone: none, download: [own-organisation]}
+      project-admin: {download: none}
+      member: {view: own-submission}
+    """.write(
+      toFile: loopback.folder.appending("kits/site-2/local/policy.yml").string,
+      atomically: true,
+      encoding: .utf8
+    )
+    @Sendable func refusal<Value: Sendable>(_ body: () async throws -> Value) async -> String? {
+      do { _ = try await body() } catch { return "\(error)" }
+      return nil
+    }
+    let id = try await RunningFederation.run(loopback) { federation in
+      let folder = try federation.folder("shapes", Self.job(rounds: 1))
+      return try await federation.console { console in
+        let job = try await console.submit(folder)
+        #expect(try await console.end(of: job.id).state == .finished(.completed))
+        return job.id
+      }
+    }
+    // It is kept with the job.
+    try await RunningFederation.run(loopback) { federation in
+      try await federation.console { ada in
+        #expect(try await ada.show(id).rights == [.submit, .manage, .download, .view])
+        let refused = await refusal { try await ada.clone(id) }
+        #expect(refused?.contains("the policy of site-2 allows that to no lead") == true)
+        _ = try await ada.download(id, into: loopback.folder.appending("ada"))
+      }
+      try await federation.console(as: "root") { root in
+        let rights = try await root.show(id).rights
+        #expect(rights.contains(.manage) && !rights.contains(.download))
+        let refused = await refusal {
+          try await root.download(id, into: loopback.folder.appending("root"))
+        }
+        #expect(refused?.contains("site-2") == true)
+        let site = try await root.site("site-2")
+        #expect(site.description != nil)
+      }
+      try await federation.console(as: "mia") { mia in
+        #expect(try await mia.jobs().isEmpty)
+        let missing = await refusal { try await mia.show(id) }
+        #expect(missing == "there is no job \(id)")
+        let refused = await refusal { try await mia.site("site-2") }
+        #expect(refused?.contains("mia (member, hub) may not view site-2") == true)
+        #expect(try await mia.site("site-1").description != nil)
+        let sites = try await mia.sites()
+        #expect(sites.map { $0.description == nil } == [false, true])
+        #expect(sites.allSatisfy { $0.description?.rights == nil })
+      }
+    }
+  }
+
   @Test func aJobWaitsForItsSitesAndSaysSo() async throws {
     try await RunningFederation.run { federation in
       let folder = try federation.folder("shapes", Self.job())

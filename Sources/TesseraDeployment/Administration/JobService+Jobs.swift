@@ -117,14 +117,14 @@ extension JobService {
     if let last {
       // Who may not see a job is not told either whether there is one.
       guard let place = rest.firstIndex(where: { $0.id == last }),
-        policy.decide(.view, by: person, on: rest[place]).isAllowed
+        decide(.view, by: person, on: rest[place]).isAllowed
       else { throw DeploymentError.noJob(last) }
       rest = rest[rest.index(after: place)...]
     }
     let page = rest.lazy.filter {
       (submitter == nil || $0.submitter.name == submitter)
         && (state == nil || $0.state.name == state)
-        && self.policy.decide(.view, by: person, on: $0).isAllowed
+        && self.decide(.view, by: person, on: $0).isAllowed
     }.prefix(max(0, min(limit, Self.largestPage)))
     return await listed(Array(page))
   }
@@ -137,7 +137,7 @@ extension JobService {
     (details.job, details.waiting, details.away) = (listed.job, listed.waiting, listed.away)
     details.declined = await refusals[id] ?? [:]
     details.rounds = await rounds(of: id)
-    details.rights = Right.allCases.filter { policy.decide($0, by: person, on: job).isAllowed }
+    details.rights = Right.allCases.filter { decide($0, by: person, on: job).isAllowed }
     return details
   }
 
@@ -307,16 +307,34 @@ extension JobService {
     let what = "\(right.rawValue) \(target ?? id)"
     let found = try store.job(id)
     // Who may not see a job is not told either whether there is one; the log is.
-    guard let job = found, policy.decide(.view, by: person, on: job).isAllowed else {
-      if let found {
-        try observe(.asked(what, by: person, policy.decide(.view, by: person, on: found)))
-      }
+    guard let job = found, decide(.view, by: person, on: job).isAllowed else {
+      if let found { try observe(.asked(what, by: person, decide(.view, by: person, on: found))) }
       throw DeploymentError(code: .notFound, message: "there is no job \(id)")
     }
-    let decision = policy.decide(right, by: person, on: job)
+    let decision = decide(right, by: person, on: job)
     if isNoted || !decision.isAllowed { try observe(.asked(what, by: person, decision)) }
     try decision.require()
     return job
+  }
+
+  /// Whether a person may do something with a job: by the policies of the server and of each site that takes part.
+  private nonisolated func decide(
+    _ right: Right,
+    by person: Submitter,
+    on job: JobRecord
+  ) -> PolicyDecision {
+    let decision = policy.decide(right, by: person, on: job)
+    guard decision.isAllowed, right.isAboutSubmissions else { return decision }
+    for (name, rights) in job.siteRights.sorted(by: { $0.key < $1.key }) {
+      // A site that has left the federation keeps its say.
+      guard
+        let site = kit.participants[name]?.participant
+          ?? (try? Participant(name: name, kind: .site, organisation: name))
+      else { continue }
+      let decision = rights.decide(right, by: person, on: job, at: site)
+      if !decision.isAllowed { return decision }
+    }
+    return decision
   }
 
   /// Asks the policy for what is about no job.

@@ -17,19 +17,35 @@ extension JobService {
         isConnected: connected.contains(site.name),
         isDisabled: disabled.contains(site.name),
         jobs: running.filter { $0.sites.contains { $0.name == site.name } }.map(\.id),
-        description: described[site.name]
+        description: shown(of: site, to: person)
       )
     }
+  }
+
+  /// What a site has said of itself, if its policy lets a person see it.
+  private func shown(of site: Participant, to person: Submitter) -> SiteDescription? {
+    guard var description = described[site.name],
+      description.rights?.decide(.view, by: person, on: nil, at: site).isAllowed ?? true
+    else { return nil }
+    description.rights = nil
+    return description
   }
 
   /// A site, which is asked anew what it is.
   ///
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/notFound`` if there is none, with code
-  ///   ``DeploymentError/Code/unavailable`` if it is not there.
+  ///   ``DeploymentError/Code/unavailable`` if it is not there, and with code ``DeploymentError/Code/notAllowed`` if the policy of the
+  ///   server or the site forbids it.
   public func site(_ name: String, for person: Submitter) async throws -> SiteStatus {
     try require(.view, "site-info \(name)", by: person)
     let site = try participant(name)
-    described[site.name] = try await describe(site.name)
+    let description = try await describe(site.name)
+    described[site.name] = description
+    // The site decides who sees more of it than that it is there.
+    if let decision = description.rights?.decide(.view, by: person, on: nil, at: site) {
+      if !decision.isAllowed { try observe(.asked("site-info \(name)", by: person, decision)) }
+      try decision.require()
+    }
     guard let status = try sites(for: person).first(where: { $0.name == site.name }) else {
       throw DeploymentError(code: .notFound, message: "there is no site \(name)")
     }

@@ -21,12 +21,19 @@ public struct JobRecord: Sendable, Hashable, Codable, Identifiable {
   public var clonedFrom: String?
   /// Those that were given the job, at their indices; empty before it was dispatched.
   public var sites: [JobSite] = []
+  /// What its sites' policies say of it, by the sites' names: the server keeps it, and does not tell it.
+  public var siteRights: [String: RightsOverJobs] = [:]
   /// When its rounds began.
   public var started: Date?
   /// When it ended.
   public var ended: Date?
   /// Why it does not go on just now, if it pauses because the server cannot write: in answers to people, and not kept.
   public var paused: String?
+
+  private enum CodingKeys: String, CodingKey {
+    case id, name, submitter, submitted, state, requirements, digest, clonedFrom, sites, started
+    case ended, paused
+  }
 
   /// A job that has just arrived.
   public init(

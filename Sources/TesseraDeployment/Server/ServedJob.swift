@@ -31,15 +31,16 @@ struct ServedJob: Sendable {
       components: service.settings.components
     )
     let roster: JobRoster
+    var rights: [String: RightsOverJobs] = [:]
     if record.state == .running, let kept = try JSONFile.read(JobRoster.self, from: rosterFile) {
       roster = kept
     } else {
-      roster = try await prepare(job, bundle, record)
+      (roster, rights) = try await prepare(job, bundle, record)
     }
     // Who has the job's folder, and takes no part in it.
     let without = Set(record.sites.map(\.name)).subtracting(roster.sites.map(\.name))
     service.network.end(id, at: without.sorted(), isAborted: false)
-    try await runRounds(of: job, from: bundle, with: roster)
+    try await runRounds(of: job, from: bundle, with: roster, rights)
   }
 
   private var rosterFile: FilePath {
@@ -52,7 +53,7 @@ struct ServedJob: Sendable {
     _ job: Job,
     _ bundle: JobBundle,
     _ record: JobRecord
-  ) async throws -> JobRoster {
+  ) async throws -> (JobRoster, [String: RightsOverJobs]) {
     let patience = job.quorum.patience ?? service.settings.patience
     let sites = record.sites.enumerated().map {
       Site(index: $0, name: $1.name, exampleCount: 1)
@@ -67,11 +68,16 @@ struct ServedJob: Sendable {
       observer: transfers
     )
     var members: [JobRoster.Member] = []
+    var rights: [String: RightsOverJobs] = [:]
     for site in sites {
       do {
         guard let answer = answers[site.index] else { continue }
-        let offer = try JSONText.value(SiteOffer.self, of: answer.get().headers["offer"] ?? "")
+        let headers = try answer.get().headers
+        let offer = try JSONText.value(SiteOffer.self, of: headers["offer"] ?? "")
         try offer.check()
+        rights[site.name] = try headers["rights"].map {
+          try JSONText.value(RightsOverJobs.self, of: $0)
+        }
         // Of images of another kind no model can be made with the others.
         if let first = members.first, first.offer.images != offer.images {
           _ = try JobRoster(members: [first, .init(name: site.name, offer: offer)]).images()
@@ -83,7 +89,7 @@ struct ServedJob: Sendable {
         await service.note(site.name, declines: id, because: "\(error)")
       }
     }
-    return try await begin(members, record, patience)
+    return (try await begin(members, record, patience), rights)
   }
 
   /// Tells the sites who takes part; without those that cannot begin, if the others are enough.
@@ -146,7 +152,8 @@ struct ServedJob: Sendable {
   private func runRounds(
     of job: Job,
     from bundle: JobBundle,
-    with roster: JobRoster
+    with roster: JobRoster,
+    _ rights: [String: RightsOverJobs]
   ) async throws {
     let sites = roster.sites
     var keys: [Int: Curve25519.Signing.PublicKey] = [:]
@@ -181,6 +188,8 @@ struct ServedJob: Sendable {
         $0.state = .running
         $0.started = $0.started ?? Date()
         $0.sites = sites.map { JobSite(name: $0.name, examples: $0.exampleCount) }
+        let names = Set(sites.map(\.name))
+        $0.siteRights = rights.filter { names.contains($0.key) }
       }
     }
     let (id, service, rounds, transfers) = (id, service, job.workflow.rounds, transfers)

@@ -24,4 +24,6 @@ public struct SiteDescription: Sendable, Hashable, Codable {
   public var time: Date?
   /// By how many seconds its clock is ahead of the server's, as the server sees it; `nil` before that has asked.
   public var clockDifference: Double?
+  /// What its policy says of what the server holds of it: told to the server alone.
+  public var rights: RightsOverJobs?
 }

@@ -262,7 +262,7 @@ public final class SiteJobs: SiteTaskHandler {
         throw DeploymentError(code: .notAllowed, message: "another job is known as \(id) here")
       }
       try observe(.given(job: id, task))
-      return try Self.answer(known.offer(progress: progress))
+      return try answer(known.offer(progress: progress))
     }
     try taken.take(bundle.digest, as: id)
     do {
@@ -272,7 +272,7 @@ public final class SiteJobs: SiteTaskHandler {
       try observe(.given(job: id, task))
       try observe(.accepted(job: id, by: job.submitter))
       known.withLock { $0[id] = job }
-      return try Self.answer(job.offer(progress: progress))
+      return try answer(job.offer(progress: progress))
     } catch is CancellationError {
       // Nobody waits for it; it is as if it had never come.
       known.withLock { $0[id] = nil }
@@ -310,8 +310,14 @@ public final class SiteJobs: SiteTaskHandler {
     }
   }
 
-  private static func answer(_ offer: SiteOffer) throws -> Exchange {
-    Exchange(.custom("offer"), headers: ["offer": try JSONText.of(offer)])
+  private func answer(_ offer: SiteOffer) throws -> Exchange {
+    Exchange(
+      .custom("offer"),
+      headers: [
+        "offer": try JSONText.of(offer),
+        "rights": try JSONText.of(RightsOverJobs(of: surroundings.policy)),
+      ]
+    )
   }
 
   // MARK: The site itself
@@ -394,7 +400,8 @@ public final class SiteJobs: SiteTaskHandler {
       freeDisk: (attributes?[.systemFreeSize] as? NSNumber)?.intValue ?? 0,
       started: started,
       certificateEnds: kit.expires,
-      time: Date()
+      time: Date(),
+      rights: RightsOverJobs(of: surroundings.policy)
     )
   }
 }

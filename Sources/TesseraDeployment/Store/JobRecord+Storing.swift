@@ -7,7 +7,7 @@ extension JobRecord {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     do {
-      return String(decoding: try encoder.encode(self), as: UTF8.self)
+      return String(decoding: try encoder.encode(KeptJob(record: self)), as: UTF8.self)
     } catch {
       throw DeploymentError(
         code: .invalidArgument,
@@ -25,7 +25,7 @@ extension JobRecord {
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/cannotRead``.
   init(stored text: String, of id: String, in place: String) throws {
     do {
-      self = try JSONDecoder().decode(JobRecord.self, from: Data(text.utf8))
+      self = try JSONDecoder().decode(KeptJob.self, from: Data(text.utf8)).record
     } catch {
       throw DeploymentError(
         code: .cannotRead,
@@ -69,6 +69,29 @@ extension JobRecord {
         message: "job \(id) is \(state.name): only a job that is over can be removed"
       )
     }
+  }
+}
+
+/// A record with what is kept of it and not told.
+private struct KeptJob: Codable {
+  var record: JobRecord
+
+  private enum Key: String, CodingKey { case siteRights }
+
+  init(record: JobRecord) { self.record = record }
+
+  init(from decoder: any Decoder) throws {
+    record = try JobRecord(from: decoder)
+    record.siteRights =
+      try decoder.container(keyedBy: Key.self)
+      .decodeIfPresent([String: RightsOverJobs].self, forKey: .siteRights) ?? [:]
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    try record.encode(to: encoder)
+    if record.siteRights.isEmpty { return }
+    var object = encoder.container(keyedBy: Key.self)
+    try object.encode(record.siteRights, forKey: .siteRights)
   }
 }
 

@@ -82,12 +82,13 @@ enum KitTemplates {
   }
 
   private static let policy = """
-    # Who may do what here. What is not named is refused.
+    # Who may do what here. What is not named of submit, operate and run-external is refused; at the server, of the others too.
     # Conditions: any, none, own-organisation, own-submission; of a list, [own-organisation, own-submission], one must hold.
     # own-organisation: for clone, manage, download and view, the job was submitted by somebody of the person's organisation; for
     # submit, operate and run-external, the person is of the organisation of the place that is used or operated.
-    # own-submission is for clone, manage, download and view. A site is asked for submit, operate and run-external alone: the
-    # others are the server's to decide. docs/federation-files.md explains every key; a change counts from the next start.
+    # own-submission is for clone, manage, download and view. These four are about what lies at the server: there the policies of
+    # the server and of every site of the job must agree, and a site that does not name one leaves it to the server.
+    # docs/federation-files.md explains every key; a change counts from the next start.
     rights:
       project-admin: {submit: any, clone: any, manage: any, download: any, view: any, operate: any, run-external: none}
       org-admin: {submit: none, clone: none, manage: own-organisation, download: own-organisation, view: any, operate: own-organisation, run-external: none}

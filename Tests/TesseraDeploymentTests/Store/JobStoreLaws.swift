@@ -23,6 +23,16 @@ enum JobStoreLaws {
     )
   }
 
+  /// What sites say of a job.
+  static func rights() throws -> [String: RightsOverJobs] {
+    let north = try Participant(name: "north", kind: .site, organisation: "North")
+    let policy = SitePolicy(
+      of: north,
+      rights: [.lead: [.download: [.ownSubmission, .ownOrganisation]], .member: [:]]
+    )
+    return ["north": RightsOverJobs(of: policy)]
+  }
+
   static func code(of body: () throws -> Void) -> DeploymentError.Code? {
     do {
       try body()
@@ -83,6 +93,7 @@ enum JobStoreLaws {
         job.state = state
         job.sites = [JobSite(name: "north", examples: 12)]
         job.started = Date(timeIntervalSince1970: 7.25)
+        job.siteRights = try rights()
       }
       #expect(changed.state == state)
       #expect(try store.job("a") == changed)
