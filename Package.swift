@@ -26,6 +26,7 @@ let package = Package(
     .library(name: "TesseraRun", targets: ["TesseraRun"]),
     .library(name: "TesseraConfiguration", targets: ["TesseraConfiguration"]),
     .library(name: "TesseraFederation", targets: ["TesseraFederation"]),
+    .library(name: "TesseraRetrieval", targets: ["TesseraRetrieval"]),
     .library(name: "TesseraProvisioning", targets: ["TesseraProvisioning"]),
     .library(name: "TesseraDeployment", targets: ["TesseraDeployment"]),
     .library(name: "TesseraFederationGRPC", targets: ["TesseraFederationGRPC"]),
@@ -125,6 +126,19 @@ let package = Package(
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "CryptoExtras", package: "swift-crypto"),
       ],
+      swiftSettings: strict
+    ),
+    .target(
+      name: "TesseraRetrieval",
+      dependencies: ["TesseraCore", "TesseraNN", "TesseraData", "TesseraRun", system],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "TesseraRetrievalTests",
+      dependencies: [
+        "TesseraCore", "TesseraNN", "TesseraRetrieval", "TesseraTesting", system,
+      ],
+      exclude: ["Fixtures"],
       swiftSettings: strict
     ),
     .target(

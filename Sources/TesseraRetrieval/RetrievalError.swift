@@ -1,0 +1,36 @@
+/// Something of a retrieval model, its data or its index cannot be used as asked.
+public struct RetrievalError: Error, Sendable, Hashable, CustomStringConvertible {
+  /// What went wrong, for code that wants to react.
+  public var code: Code
+  /// What went wrong, for a person.
+  ///
+  /// Names files and fields, never what they hold.
+  public var message: String
+
+  /// Makes an error.
+  public init(code: Code, message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  /// The message.
+  public var description: String { message }
+
+  /// The kind of failure.
+  ///
+  /// A struct, so that a new kind breaks no one.
+  public struct Code: Hashable, Sendable, CustomStringConvertible {
+    private enum Kind: String { case missingFile, malformedFile, invalidArgument }
+    private var kind: Kind
+
+    /// The name of the kind.
+    public var description: String { kind.rawValue }
+
+    /// A file is not there, or cannot be opened.
+    public static var missingFile: Self { Self(kind: .missingFile) }
+    /// A file is not what its format says.
+    public static var malformedFile: Self { Self(kind: .malformedFile) }
+    /// A setting is outside what is allowed; the message names it.
+    public static var invalidArgument: Self { Self(kind: .invalidArgument) }
+  }
+}
