@@ -30,6 +30,7 @@ let package = Package(
     .library(name: "TesseraProvisioning", targets: ["TesseraProvisioning"]),
     .library(name: "TesseraDeployment", targets: ["TesseraDeployment"]),
     .library(name: "TesseraFederationGRPC", targets: ["TesseraFederationGRPC"]),
+    .library(name: "TesseraFederationProgram", targets: ["TesseraFederationProgram"]),
     .executable(name: "tessera", targets: ["TesseraCLI"]),
     .executable(name: "tessera-federation", targets: ["TesseraFederationCLI"]),
   ],
@@ -163,6 +164,11 @@ let package = Package(
     ),
     .executableTarget(
       name: "TesseraFederationCLI",
+      dependencies: ["TesseraFederationProgram"],
+      swiftSettings: strict
+    ),
+    .target(
+      name: "TesseraFederationProgram",
       dependencies: [
         "CEditLine", "TesseraCommandLine", "TesseraConfiguration", "TesseraCore",
         "TesseraDeployment",
@@ -290,7 +296,7 @@ if Context.environment["TESSERA_WITHOUT_NETWORK"] != nil {
   let network: Set = [
     "TesseraFederationGRPC", "TesseraFederationGRPCTests", "TesseraProvisioning",
     "TesseraProvisioningTests", "TesseraDeployment", "TesseraDeploymentTests",
-    "TesseraFederationCLI", "tessera-federation", "CPostgreSQL",
+    "TesseraFederationCLI", "TesseraFederationProgram", "tessera-federation", "CPostgreSQL",
   ]
   package.targets.removeAll { network.contains($0.name) }
   package.products.removeAll { network.contains($0.name) }

@@ -26,6 +26,14 @@ let package = Package(
       ]
     ),
     .executableTarget(
+      name: "OwnFederation",
+      dependencies: [
+        core, .product(name: "TesseraConfiguration", package: "tessera"),
+        .product(name: "TesseraFederation", package: "tessera"),
+        .product(name: "TesseraFederationProgram", package: "tessera"),
+      ]
+    ),
+    .executableTarget(
       name: "Guide",
       dependencies: [core, .product(name: "TesseraFederation", package: "tessera")]
     ),

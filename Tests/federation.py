@@ -55,17 +55,17 @@ class Federation:
     def kit(self, name):
         return str(self.folder / "kits" / name)
 
-    def launch(self, name, *words, environment=None):
+    def launch(self, name, *words, environment=None, program=tessera):
         """Starts a program of a kit; what it says is in NAME.log."""
         with open(self.folder / f"{name}.log", "a") as log:
             self.processes[name] = subprocess.Popen(
-                [tessera, "federation", words[0], self.kit(name), *words[1:]],
+                [program, "federation", words[0], self.kit(name), *words[1:]],
                 stdout=subprocess.DEVNULL, stderr=log, env=dict(os.environ, **(environment or {})))
 
-    def start(self, name, *words):
+    def start(self, name, *words, program=tessera):
         if name != "server":
-            return self.launch(name, "site", "--server", f"127.0.0.1:{self.port}", "--lanes", "1")
-        self.launch(name, "server", "--host", "127.0.0.1", "--port", str(self.port), *words)
+            return self.launch(name, "site", "--server", f"127.0.0.1:{self.port}", "--lanes", "1", program=program)
+        self.launch(name, "server", "--host", "127.0.0.1", "--port", str(self.port), *words, program=program)
         # Whoever asks too early is refused: the port says when it is time.
         while self.processes[name].poll() is None:
             try:

@@ -8,11 +8,13 @@ extension CommandLineProgram {
   /// Like ArgumentParser's own, but a bad value gives one line: the option, the value and what is allowed.
   ///
   /// With `--json` among the arguments, the line is an object: `{"error":{"field":…,"kind":"usage","message":…}}`.
-  public static func runProgram() async {
+  ///
+  /// - Parameter arguments: What follows the program's name; those of the process if `nil`.
+  public static func runProgram(_ arguments: [String]? = nil) async {
     // A reader that goes away (`tessera runs | head`) is no reason to stop.
     signal(SIGPIPE, SIG_IGN)
     do {
-      var command = try parseAsRoot()
+      var command = try parseAsRoot(arguments)
       if var command = command as? any AsyncParsableCommand {
         try await command.run()
       } else {

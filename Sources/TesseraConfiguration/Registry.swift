@@ -47,6 +47,18 @@ public struct Registry<Product>: Sendable {
     factories[name] = Factory(summary: summary, make: make)
   }
 
+  /// A component is made otherwise from now on.
+  ///
+  /// - Parameters:
+  ///   - name: Its name; nothing happens if there is none of that name.
+  ///   - make: As of ``register(_:summary:_:)``.
+  package mutating func change(
+    _ name: String,
+    _ make: @escaping @Sendable (_ arguments: Mapping) throws -> Product
+  ) {
+    factories[name]?.make = make
+  }
+
   /// All components with their arguments, by name: found by running what makes them, so never other than it.
   public var descriptions: [ComponentDescription] {
     factories.sorted { $0.key < $1.key }.map { name, factory in

@@ -37,8 +37,9 @@ extension JobService {
     do {
       try bundle.unpack(into: bundleFolder(of: id))
       let job = try Job(
-        deployedFrom: JobBundle.files(in: bundleFolder(of: id)),
-        components: settings.components
+        receivedIn: bundleFolder(of: id),
+        components: settings.components,
+        by: "the server's"
       )
       guard job.name == bundle.name else {
         throw DeploymentError(
@@ -147,8 +148,9 @@ extension JobService {
       let manifest = try? record.manifest(), let training = manifest.trainings.first
     else { return [] }
     let job = try? Job(
-      deployedFrom: JobBundle.files(in: bundleFolder(of: id)),
-      components: settings.components
+      receivedIn: bundleFolder(of: id),
+      components: settings.components,
+      by: "the server's"
     )
     let planned = max(job?.workflow.rounds ?? 0, training.rounds.count)
     return training.rounds.map { JobEvent.RoundSummary($0, of: planned) }

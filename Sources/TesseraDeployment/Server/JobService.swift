@@ -298,8 +298,9 @@ public actor JobService {
       )
       try policy.decide(.submit, by: submitter).require()
       let job = try Job(
-        deployedFrom: JobBundle.files(in: bundleFolder(of: id)),
-        components: settings.components
+        receivedIn: bundleFolder(of: id),
+        components: settings.components,
+        by: "the server's"
       )
       if job.executor.runsPrograms { try policy.decide(.runExternal, by: submitter).require() }
       verdict = .approved

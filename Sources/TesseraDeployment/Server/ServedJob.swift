@@ -27,8 +27,9 @@ struct ServedJob: Sendable {
     try await service.bring(id)
     let bundle = try JobBundle(contentsOf: service.bundleFolder(of: id))
     let job = try Job(
-      deployedFrom: JobBundle.files(in: service.bundleFolder(of: id)),
-      components: service.settings.components
+      receivedIn: service.bundleFolder(of: id),
+      components: service.settings.components,
+      by: "the server's"
     )
     let roster: JobRoster
     var rights: [String: RightsOverJobs] = [:]

@@ -74,7 +74,11 @@ final class SiteJob: Sendable {
     _ submitter: Submitter,
     at place: Surroundings
   ) throws -> (Job, LocalData) {
-    let job = try Job(deployedFrom: JobBundle.files(in: folder), components: place.components)
+    let job = try Job(
+      receivedIn: folder,
+      components: place.components,
+      by: "this site's"
+    )
     if job.executor.runsPrograms {
       try place.policy.decide(.runExternal, by: submitter).require()
     }

@@ -149,6 +149,7 @@ public struct Job: Sendable {
   }
 
   private init(_ job: Mapping, components: JobComponents) throws {
+    let components = components.whole
     name = try job.required("name", .jobName, help: "what the job and its files are called")
     seed = UInt64(
       try job.optional(

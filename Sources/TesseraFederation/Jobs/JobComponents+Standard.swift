@@ -18,12 +18,29 @@ extension JobComponents {
     return components
   }()
 
+  /// Adds what names other components: of those that there are when it is made.
+  private mutating func add<Product>(
+    to registry: any WritableKeyPath<JobComponents, Registry<Product>> & Sendable,
+    _ name: String,
+    summary: String,
+    _ make:
+      @escaping @Sendable (_ components: JobComponents, _ arguments: Mapping) throws -> Product
+  ) {
+    let before = self
+    self[keyPath: registry].register(name, summary: summary) { try make(before, $0) }
+    dependent.append { components in
+      let now = components
+      components[keyPath: registry].change(name) { try make(now, $0) }
+    }
+  }
+
   private mutating func registerWorkflows() {
-    let plan = FedAvgPlan(rules: rules, optimizers: serverOptimizers)
-    workflows.register(
+    add(
+      to: \.workflows,
       "fedavg",
       summary: "Federated averaging: sites train, and their aggregate is the next model."
-    ) { arguments in
+    ) { components, arguments in
+      let plan = FedAvgPlan(components)
       let common = try plan.read(arguments)
       let secure = try arguments.optional(
         "secure_aggregation",
@@ -49,10 +66,12 @@ extension JobComponents {
       try requireFit("sampling", arguments) { try workflow.checkSampling() }
       return workflow
     }
-    workflows.register(
+    add(
+      to: \.workflows,
       "scaffold",
       summary: "SCAFFOLD's server, with the executor's algorithm of that name."
-    ) { arguments in
+    ) { components, arguments in
+      let plan = FedAvgPlan(components)
       let common = try plan.read(arguments)
       try refuseSecureAggregation("scaffold", arguments)
       try requireFit("aggregation", arguments) {
@@ -65,10 +84,12 @@ extension JobComponents {
         serverOptimizer: common.optimizer
       )
     }
-    workflows.register(
+    add(
+      to: \.workflows,
       "fednova",
       summary: "FedNova's server, with the executor's algorithm of that name."
-    ) { arguments in
+    ) { components, arguments in
+      let plan = FedAvgPlan(components)
       let common = try plan.read(arguments)
       try refuseSecureAggregation("fednova", arguments)
       try requireFit("aggregation", arguments) {
@@ -84,9 +105,12 @@ extension JobComponents {
   }
 
   private mutating func registerExecutors() {
-    let algorithms = algorithms
-    executors.register("classifier", summary: "Trains and measures image classifiers by SGD.") {
-      try classifier($0, algorithms)
+    add(
+      to: \.executors,
+      "classifier",
+      summary: "Trains and measures image classifiers by SGD."
+    ) { components, arguments in
+      try classifier(arguments, components.algorithms)
     }
     executors.register(
       "external",
@@ -222,6 +246,11 @@ private func refuseSecureAggregation(_ workflow: String, _ arguments: Mapping) t
 private struct FedAvgPlan {
   var rules: Registry<any AggregationRule>
   var optimizers: Registry<any ServerOptimizer>
+
+  init(_ components: JobComponents) {
+    rules = components.rules
+    optimizers = components.serverOptimizers
+  }
 
   func read(
     _ arguments: Mapping

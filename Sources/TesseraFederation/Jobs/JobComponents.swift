@@ -34,8 +34,21 @@ public struct JobComponents: Sendable {
     .train, .evaluate, .submitModel, .initialize, .statistics, .aggregate,
   ]
 
+  /// What of Tessera's own names other components, and is made anew of those that there are when a job is read: so that
+  /// `fedavg` can name a rule that was registered after it.
+  var dependent: [@Sendable (inout JobComponents) -> Void] = []
+
+  /// The components as they are when a job is read.
+  var whole: JobComponents {
+    var components = self
+    for renew in dependent { renew(&components) }
+    return components
+  }
+
   /// All of them with their arguments, kind by kind: what a reference of jobs is made of.
-  public var descriptions: [ComponentDescription] {
+  public var descriptions: [ComponentDescription] { whole.ownDescriptions }
+
+  private var ownDescriptions: [ComponentDescription] {
     workflowsOfJobs.descriptions + rules.descriptions + serverOptimizers.descriptions
       + executors.descriptions + algorithms.descriptions + networks.descriptions
       + filtersOfTasks.descriptions + partitions.descriptions

@@ -167,6 +167,36 @@ struct JobFolder {
     #expect(manifest.trainings[0].rounds.count == 3)
   }
 
+  @Test func tesserasOwnPartsCanNameThoseOfAProgram() throws {
+    struct Half: SiteAlgorithm {
+      let name = "half"
+      func update(
+        for task: SiteTask,
+        at site: SiteContext,
+        by train: LocalTrainer
+      ) async throws -> SiteUpdate {
+        try await PlainTraining().update(for: task, at: site, by: train)
+      }
+    }
+    let folder = try JobFolder(
+      """
+      name: own
+      workflow: {type: fedavg, rounds: 3, aggregation: first}
+      model: linear
+      executor: {type: classifier, algorithm: half}
+      sites: 8
+      """
+    )
+    let complaint = try folder.complaint()
+    #expect(complaint.contains("unknown aggregation rule 'first'"))
+    #expect(complaint.contains("unknown algorithm 'half'"))
+    var components = JobComponents.standard
+    components.algorithms.register("half") { _ in Half() }
+    components.rules.register("first") { _ in WeightedMean() }
+    let job = try Job(contentsOf: folder.folder.path, components: components)
+    #expect(job.executor.algorithm is Half && job.workflow is FedAvg)
+  }
+
   /// What a site holds back from one round must be there in the next, also after a kill.
   @Test func aJobWithErrorFeedbackRunsGoesOnAndIsRepeated() async throws {
     let folder = try JobFolder(

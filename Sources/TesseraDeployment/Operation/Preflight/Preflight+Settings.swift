@@ -2,6 +2,7 @@ internal import Foundation
 internal import NIOPosix
 public import SystemPackage
 internal import TesseraConfiguration
+public import TesseraFederation
 public import TesseraProvisioning
 
 extension Preflight {
@@ -99,8 +100,17 @@ extension Preflight {
 
 extension Preflight {
   /// What `local/policy.yml` comes to.
-  public static func policy(of kit: StartupKit) throws -> Policy {
-    let rights = try SitePolicy(of: kit).rights
+  ///
+  /// - Parameters:
+  ///   - kit: Whose it is.
+  ///   - components: The filters that it can name.
+  /// - Returns: As far as a preflight cares.
+  /// - Throws: `ConfigurationError` if it is wrong.
+  public static func policy(
+    of kit: StartupKit,
+    components: JobComponents = .standard
+  ) throws -> Policy {
+    let rights = try SitePolicy(of: kit, components: components).rights
     return Policy(
       allowsPrograms: rights.values.contains { rights in
         rights[.runExternal]?.contains { $0 != .none } ?? false

@@ -55,7 +55,7 @@ public struct Preflight: Sendable {
     at now: Date = Date(),
     database: String? = nil,
     server: (host: String, port: Int)? = nil,
-    policy: @escaping Reading<Policy> = Preflight.policy(of:),
+    policy: @escaping Reading<Policy> = { try Preflight.policy(of: $0) },
     data: @escaping Reading<[String: FilePath]> = Preflight.data(of:),
     contact: @escaping @Sendable (StartupKit, _ host: String, _ port: Int) async -> ServerContact
   ) {

@@ -25,7 +25,10 @@ struct Submit: AsyncParsableCommand {
     try await reportingErrors(asJSON: console.answer.json) {
       let (folder, answer, follows) = (FilePath(job), console.answer, watch)
       try await console.connected { console in
-        let bundle = try console.prepare(folder)
+        let bundle = try console.prepare(
+          folder,
+          components: FederationProgram.components
+        )
         let job = try await console.submit(bundle)
         try answer.say(job, JobText.sent(bundle) + JobText.submitted(job))
         if follows { return try await JobWatch(job.id, answer).follow(console) }

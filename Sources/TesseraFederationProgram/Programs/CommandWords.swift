@@ -56,14 +56,14 @@ struct CommandWords: Sendable {
   static let names: [String] = commands.keys.sorted() + ["help", "exit"]
 
   private static let commands: [String: any ParsableCommand.Type] = {
-    let groups = FederationProgram.configuration.groupedSubcommands.flatMap(\.subcommands)
-    let all = groups + FederationProgram.configuration.subcommands
+    let groups = FederationCommands.configuration.groupedSubcommands.flatMap(\.subcommands)
+    let all = groups + FederationCommands.configuration.subcommands
     return Dictionary(all.map { (name(of: $0), $0) }) { first, _ in first }
   }()
 
   /// The long options of a command, as its help has them.
   private static func options(of command: any ParsableCommand.Type) -> [String] {
-    let help = FederationProgram.helpMessage(for: command, columns: 200)
+    let help = FederationCommands.helpMessage(for: command, columns: 200)
     let lines = help.split(separator: "\n").map { $0.trimmingPrefix { $0 == " " } }
     let found = lines.filter { $0.hasPrefix("-") }.flatMap { line in
       line.prefix(60).split { !$0.isLetter && !$0.isNumber && $0 != "-" }

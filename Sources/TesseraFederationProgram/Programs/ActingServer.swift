@@ -58,6 +58,7 @@ struct ActingServer: Sendable {
     log.metrics.watchSites(of: server)
     var settings = JobService.Settings()
     settings.patience = patience
+    settings.components = FederationProgram.components
     let jobs = try JobService(
       kit,
       network: server,

@@ -86,7 +86,7 @@ struct Provision: AsyncParsableCommand {
         words.append(
           """
           \(name) is no longer in \(project.name), and its certificate is still good: \
-          tessera federation revoke \(name) --authority \(folder)
+          \(FederationProgram.name) revoke \(name) --authority \(folder)
           """
         )
       }

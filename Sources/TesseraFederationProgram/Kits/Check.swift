@@ -54,7 +54,10 @@ struct Check: AsyncParsableCommand {
       let preflight = Preflight(
         kit: FilePath(kit),
         database: database.address,
-        server: address
+        server: address,
+        policy: { [components = FederationProgram.components] in
+          try Preflight.policy(of: $0, components: components)
+        }
       ) { kit, host, port in
         do { return try await ServerProbe(kit).contact(host: host, port: port) } catch {
           return .unreachable(reason: "\(error)")

@@ -18,7 +18,7 @@ enum JobText {
     var lines = ["Job \(job.id) is \(job.state.name)."]
     if let reason = job.waiting { lines.append("It \(reason).") }
     lines += awayLines(job.away)
-    return lines + ["Follow it: tessera federation watch \(job.id)"]
+    return lines + ["Follow it: \(FederationProgram.name) watch \(job.id)"]
   }
 
   /// Who is away, since when.

@@ -47,7 +47,7 @@ struct SiteProgram: AsyncParsableCommand {
       let log = try ProgramLog(kit, options)
       let audit = try AuditLog(of: kit)
       let ending = Ending()
-      let jobs = try SiteJobs(kit) {
+      let jobs = try SiteJobs(kit, components: FederationProgram.components) {
         try audit.note($0, at: kit.participant.name)
         log.note($0)
       } operate: {

@@ -8,14 +8,16 @@ internal import TesseraFederationGRPC
 internal import TesseraProvisioning
 
 struct Console: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(
-    abstract:
-      "Takes the commands of this program one after the other, with history and completion.",
-    discussion: """
-      Commands are given without 'tessera federation': 'jobs', 'watch JOB', 'help'. The tab key completes commands, their options, \
-      and the names of jobs and sites. Ctrl-C ends the command that runs, or drops the line that is written; Ctrl-D ends the console.
-      """
-  )
+  static var configuration: CommandConfiguration {
+    CommandConfiguration(
+      abstract:
+        "Takes the commands of this program one after the other, with history and completion.",
+      discussion: """
+        Commands are given without '\(FederationProgram.name)': 'jobs', 'watch JOB', 'help'. The tab key completes commands, their options, \
+        and the names of jobs and sites. Ctrl-C ends the command that runs, or drops the line that is written; Ctrl-D ends the console.
+        """
+    )
+  }
 
   @Argument(
     help: "Your start-up kit; $TESSERA_KIT, or the current folder, if not given.",
@@ -69,7 +71,7 @@ struct Console: AsyncParsableCommand {
   private static func carryOut(_ words: [String]) async {
     let command = Task {
       do {
-        var command = try FederationProgram.parseAsRoot(words)
+        var command = try FederationCommands.parseAsRoot(words)
         guard !(command is Console) else { return }
         if var command = command as? any AsyncParsableCommand {
           try await command.run()
@@ -79,7 +81,7 @@ struct Console: AsyncParsableCommand {
       } catch is ExitCode {
         // It has said itself what went wrong.
       } catch {
-        print(FederationProgram.fullMessage(for: error))
+        print(FederationCommands.fullMessage(for: error))
       }
     }
     let signals = StopSignals([SIGINT]) { command.cancel() }

@@ -74,7 +74,7 @@ struct Poc: AsyncParsableCommand {
         let kit = try StartupKit(contentsOf: demo.kit("ada"))
         let port = try await processes.port
         try await FederationConsole.connect(kit, host: "127.0.0.1", port: port) { console in
-          let job = try await console.submit(folder)
+          let job = try await console.submit(folder, components: FederationProgram.components)
           let watch = JobWatch(job.id, answer)
           let first = FirstRound()
           for try await news in console.watch(job.id) {
@@ -117,7 +117,7 @@ struct Poc: AsyncParsableCommand {
               The federation goes on, until Ctrl-C. In another terminal:
 
                   export TESSERA_KIT=\(demo.kit("ada")) TESSERA_SERVER=127.0.0.1:\(try await processes.port)
-                  ./tessera federation sites
+                  \(FederationProgram.name) sites
 
               """.utf8
             )
