@@ -228,15 +228,8 @@ struct AuditShow: AsyncParsableCommand {
 
   @OptionGroup var answer: AnswerOptions
 
-  private struct Line: Encodable {
-    var number: Int
-    var time: String
-    var event: AuditEvent
-    var words: String
-  }
-
   private struct Shown: Encodable {
-    var lines: [Line]
+    var lines: [AuditedEvent]
   }
 
   func validate() throws {
@@ -247,24 +240,19 @@ struct AuditShow: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingErrors(asJSON: answer.json) {
-      var lines: [Line] = []
+      var lines: [AuditedEvent] = []
       try AuditLog.read(at: audit.path) { number, entry in
         guard job == nil || entry.event.job == job else { return }
-        lines.append(
-          Line(
-            number: number,
-            time: entry.time.ISO8601Format(),
-            event: entry.event,
-            words: entry.event.description
-          )
-        )
+        lines.append(AuditedEvent(number: number, entry))
         // Of a log of years, no more is kept than is shown.
         if let last, lines.count >= 2 * last { lines.removeFirst(lines.count - last) }
       }
       if let last { lines = lines.suffix(last) }
       try answer.say(
         Shown(lines: lines),
-        lines.map { TerminalText.line("\($0.number)  \($0.time)  \($0.words)") }
+        lines.map {
+          TerminalText.line("\($0.number)  \($0.time.ISO8601Format())  \($0.event)")
+        }
       )
     }
   }
