@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "process.h"
 
+#include "guard.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -11,25 +13,27 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// What the new process makes of itself, up to the program. Its memory is the site's until then: nothing here may allocate, lock or
-// return to it. Returns the error's number if it comes back.
+// Closes all files from a number on.
+static void close_others(int first) {
+  if (!close_range((unsigned)first, ~0U, 0)) return;
+  long most = sysconf(_SC_OPEN_MAX);
+  for (int number = first; number < (most > 0 ? most : 65536); number++) close(number);
+}
+
+// What the new process makes of itself, up to the program. Its memory is its guard's until then: nothing here may allocate, lock
+// or return to it. Returns the error's number if it comes back.
 static int become(
     pid_t parent, const char *file, char *const arguments[], char *const environment[], const char *folder, int output) {
   // What the site ignores, the program does not.
   for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
   if (setpgid(0, 0)) return errno;
-  // It does not outlive its site, however that ends; what it has started itself ends with its next word to the site. The signal
-  // comes when the thread ends that has started it.
+  // Not even if somebody kills its guard.
   if (prctl(PR_SET_PDEATHSIG, SIGKILL)) return errno;
   if (getppid() != parent) return ESRCH;
   if (chdir(folder)) return errno;
   int nothing = open("/dev/null", O_RDONLY);
   if (nothing < 0 || dup2(nothing, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0) return errno;
-  // Connections of the site, and other programs' files, are none of its business.
-  if (close_range(3, ~0U, 0)) {
-    long most = sysconf(_SC_OPEN_MAX);
-    for (int number = 3; number < (most > 0 ? most : 65536); number++) close(number);
-  }
+  close_others(3);
   sigset_t none;
   sigemptyset(&none);
   if (sigprocmask(SIG_SETMASK, &none, NULL)) return errno;
@@ -37,29 +41,79 @@ static int become(
   return errno;
 }
 
+// Starts the program, and stays with it. All signals are blocked.
+static _Noreturn void guard(
+    int site, const char *file, char *const arguments[], char *const environment[], const char *folder, int output) {
+  volatile int failure = 0;
+  // Out of reach of whoever ends the site with all of its group.
+  setsid();
+  prctl(PR_SET_NAME, "tessera-guard");
+  if (prctl(PR_SET_CHILD_SUBREAPER, 1)) failure = errno;
+  pid_t self = getpid();
+  pid_t child = failure ? -1 : vfork();
+  if (!child) {
+    failure = become(self, file, arguments, environment, folder, output);
+    _exit(127);
+  }
+  if (child < 0 && !failure) failure = errno;
+  int code = failure;
+  if (write(site, &code, sizeof code) != sizeof code || code) _exit(code ? 0 : 1);
+  // Connections of the site, its files and what it waits at stay its own.
+  dup2(site, 0);
+  close_others(1);
+  tessera_guard(0, child);
+}
+
 int tessera_start_process(
-    pid_t *id, const char *file, char *const arguments[], char *const environment[], const char *folder, int output) {
+    pid_t *id, int *control, const char *file, char *const arguments[], char *const environment[], const char *folder,
+    int output) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)) return errno;
   sigset_t all, before;
   sigfillset(&all);
   // No handler of the site's runs in the new process.
   int code = pthread_sigmask(SIG_SETMASK, &all, &before);
-  if (code) return code;
-  pid_t parent = getpid();
-  volatile int failure = 0;
-  // posix_spawn has no way to tie a process to its parent's life. The parent waits until the program has begun, or failed to.
-  pid_t child = vfork();
+  // Without the handlers of fork: no lock of the site's is taken, and none is needed.
+  pid_t child = code ? -1 : _Fork();
   if (!child) {
-    failure = become(parent, file, arguments, environment, folder, output);
-    _exit(127);
+    close(ends[0]);
+    guard(ends[1], file, arguments, environment, folder, output);
   }
-  code = child < 0 ? errno : failure;
+  if (!code && child < 0) code = errno;
+  close(ends[1]);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  if (code && child > 0) {
-    while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
+  if (!code) {
+    int failure = 0;
+    ssize_t count;
+    while ((count = read(ends[0], &failure, sizeof failure)) < 0 && errno == EINTR) {
     }
+    code = count == sizeof failure ? failure : ECHILD;
   }
-  if (!code) *id = child;
+  if (!code) {
+    *id = child;
+    *control = ends[0];
+    return 0;
+  }
+  close(ends[0]);
+  while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR) {
+  }
   return code;
+}
+
+void tessera_signal_process(int control, int number) {
+  unsigned char byte = (unsigned char)number;
+  while (send(control, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EINTR) {
+  }
+}
+
+int tessera_reap_process(pid_t id, int control) {
+  int status = SIGKILL, guard = 0;
+  while (waitpid(id, &guard, 0) < 0 && errno == EINTR) {
+  }
+  // A guard that was killed has killed its program.
+  if (recv(control, &status, sizeof status, MSG_DONTWAIT) != sizeof status) status = SIGKILL;
+  close(control);
+  return status;
 }
 
 void tessera_wait_for_process(pid_t id) {

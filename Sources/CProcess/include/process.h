@@ -7,13 +7,24 @@
 extern "C" {
 #endif
 
-/// Starts a program in a process group of its own, in a folder, with nothing on its standard input, `output` as its standard
-/// output and standard error, no other open file, and all signals as they are by default. It is killed when the thread ends that
-/// has called this, or the whole process, in whatever way.
+/// Starts a program in a session and a process group of its own, in a folder, with nothing on its standard input, `output` as its
+/// standard output and standard error, no other open file, and all signals as they are by default.
 ///
-/// Returns 0 and the process's number, or the error's.
+/// Between this process and the program stands a guard, a process that takes up whatever the program starts and leaves behind, also
+/// in sessions and groups of their own. When the program ends, or this process does, in whatever way, the guard kills all of it.
+/// It keeps none of this process's memory.
+///
+/// Returns 0, the guard's number and the end of a socket to it, or the error's number.
 int tessera_start_process(
-    pid_t *id, const char *file, char *const arguments[], char *const environment[], const char *folder, int output);
+    pid_t *id, int *control, const char *file, char *const arguments[], char *const environment[], const char *folder,
+    int output);
+
+/// Sends a signal to a program and its group, by the socket to its guard.
+void tessera_signal_process(int control, int number);
+
+/// Waits until a guard has ended, with all that it guards, and closes the socket to it. Returns how its program has ended, as
+/// `waitpid` does.
+int tessera_reap_process(pid_t id, int control);
 
 /// Waits until a process has ended, and leaves its number taken.
 void tessera_wait_for_process(pid_t id);

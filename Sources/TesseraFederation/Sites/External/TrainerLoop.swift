@@ -156,7 +156,6 @@ final class TrainerLoop {
   /// Sees off a process that has ended, with all that it has started.
   private func collect(_ id: pid_t) {
     guard let process, process.id == id else { return }
-    process.signal(SIGKILL)
     // What it has said before it ended still counts; what its heirs say without end does not.
     var rest = 4 * TrainerMessage.longestLine >> 16
     while socket.connection >= 0, rest > 0, read() { rest -= 1 }

@@ -68,27 +68,30 @@ public struct TrainerProgram: Sendable, Hashable {
 /// A program that runs.
 ///
 /// By system calls: Foundation's `Process` has neither process groups nor a way to leave other files closed, swift-subprocess ends
-/// a program with the function that started it, while a trainer outlives many, and neither ends it with the site. It is killed when
-/// the thread ends that has made it.
+/// a program with the function that started it, while a trainer outlives many, and neither ends it with the site. Whatever it has
+/// started ends with it, and it ends with this process, in whatever way: a guard between the two sees to that.
 struct TrainerProcess {
-  /// Its number, and that of the group of all that it starts.
+  /// The number of its guard, which ends when the program and all that it has started have.
   let id: pid_t
+  private let control: Int32
 
   /// Starts a program with a process group of its own, nothing on its standard input, and what it says at `log`.
   ///
   /// - Parameters:
   ///   - program: The program.
   ///   - variables: What its environment has of the protocol's.
-  ///   - log: Where standard output and standard error go: a pipe, or a file that is open for writing.
+  ///   - log: Where standard output and standard error go: a pipe's end to write to.
   /// - Throws: ``FederationError``, or `Errno` if the system refuses.
   init(_ program: TrainerProgram, variables: [String: String], log: Int32) throws {
     let file = try program.executable()
     let environment = program.variables(variables).map { "\($0)=\($1)" }.sorted()
     var id: pid_t = 0
+    var control: Int32 = -1
     let code = Self.withCStrings(program.command) { arguments in
       Self.withCStrings(environment) { variables in
         tessera_start_process(
           &id,
+          &control,
           file.string,
           arguments,
           variables,
@@ -99,22 +102,21 @@ struct TrainerProcess {
     }
     guard code == 0 else { throw Errno(rawValue: code) }
     self.id = id
+    self.control = control
   }
 
   /// Sends a signal to the program and all of its group.
   ///
-  /// Only until ``reap()``: afterwards the number may be another's.
-  func signal(_ signal: Int32) { kill(-id, signal) }
+  /// Only until ``reap()``.
+  func signal(_ signal: Int32) { tessera_signal_process(control, signal) }
 
-  /// Waits until the program has ended, and leaves the rest to ``reap()``.
+  /// Waits until the program has ended with all that it has started, and leaves the rest to ``reap()``.
   static func waitForEnd(of id: pid_t) { tessera_wait_for_process(id) }
 
-  /// How a program that has ended has ended; its number is free then.
-  func reap() -> ProcessExit {
-    var status: Int32 = 0
-    while waitpid(id, &status, 0) < 0, errno == EINTR {}
-    return ProcessExit(waitStatus: status)
-  }
+  /// How a program that has ended has ended.
+  ///
+  /// Once only: its number is free then.
+  func reap() -> ProcessExit { ProcessExit(waitStatus: tessera_reap_process(id, control)) }
 
   private static func withCStrings<Result>(
     _ strings: [String],

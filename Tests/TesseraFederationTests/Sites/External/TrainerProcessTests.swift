@@ -19,23 +19,84 @@ import Testing
     )
   }
 
-  /// A site that is killed takes its trainers with it: the system ends them with the thread that has started them.
-  @Test func aProcessEndsWithTheThreadThatHasStartedIt() async throws {
+  /// A program with children of its own: in its group, in a session of their own, and without a parent.
+  private static let family = """
+    sleep 60 & echo $! > child
+    setsid sh -c 'echo $$ > session; sleep 60 & echo $! > grandchild; wait' &
+    (setsid sh -c 'echo $$ > orphan; exec sleep 60' &)
+    while [ ! -s grandchild ] || [ ! -s orphan ]; do sleep 0.01; done
+    echo $$ > self.new; mv self.new self
+    """
+  private static let members = ["self", "child", "session", "grandchild", "orphan"]
+
+  /// The numbers of a family's processes, once all are there.
+  private static func family(in folder: FilePath) throws -> [pid_t] {
+    let last = folder.appending("self").string
+    let end = ContinuousClock.now + .seconds(20)
+    while !FileManager.default.fileExists(atPath: last), .now < end { usleep(5000) }
+    return try members.map { name in
+      let text = try String(contentsOfFile: folder.appending(name).string, encoding: .utf8)
+      return try #require(pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+    }
+  }
+
+  @Test func whatAProgramHasStartedIsGoneWhenItHasEnded() throws {
     let folder = try TemporaryFolder()
-    let place = folder.path
-    let started = await withCheckedContinuation { continuation in
-      Thread {
-        continuation.resume(returning: Result { try Self.start(["sleep", "20"], in: place) })
-      }.start()
+    let process = try Self.start(["sh", "-c", Self.family + "\nexit 3"], in: folder.path)
+    TrainerProcess.waitForEnd(of: process.id)
+    let family = try Self.family(in: folder.path)
+    #expect(!family.contains(where: isAlive))
+    #expect("\(process.reap())".contains("3"))
+  }
+
+  @Test func aSignalEndsAProgramWithAllThatItHasStarted() throws {
+    let folder = try TemporaryFolder()
+    let process = try Self.start(["sh", "-c", Self.family + "\nwait"], in: folder.path)
+    let family = try Self.family(in: folder.path)
+    #expect(family.allSatisfy(isAlive))
+    let start = ContinuousClock.now
+    process.signal(SIGKILL)
+    TrainerProcess.waitForEnd(of: process.id)
+    #expect(ContinuousClock.now - start < .seconds(1))
+    #expect("\(process.reap())".contains("9"))
+    #expect(!family.contains(where: isAlive))
+  }
+
+  /// Nobody is there to end what a killed site has started: its guard does.
+  @Test func aKilledSiteLeavesNothingBehind() async throws {
+    let folder = try TemporaryFolder()
+    await #expect(processExitsWith: .signal(SIGKILL)) { [path = folder.path.string as String] in
+      _ = try Self.start(["sh", "-c", Self.family + "\nwait"], in: FilePath(path))
+      #expect(try Self.family(in: FilePath(path)).allSatisfy(isAlive))
+      kill(getpid(), SIGKILL)
     }
-    let process = try started.get()
-    let exit = await withCheckedContinuation { continuation in
-      Thread {
-        TrainerProcess.waitForEnd(of: process.id)
-        continuation.resume(returning: process.reap())
-      }.start()
-    }
-    #expect("\(exit)".contains("9"), "\(exit)")
+    let family = try Self.family(in: folder.path)
+    let end = ContinuousClock.now + .seconds(1)
+    while family.contains(where: isAlive), .now < end { usleep(5000) }
+    #expect(!family.contains(where: isAlive))
+  }
+
+  /// What a process keeps in memory that is no file's, in bytes.
+  private static func memory(of process: String) throws -> Int {
+    let status = try String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
+    let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("RssAnon:") })
+    return try #require(Int(line.filter(\.isNumber))) << 10
+  }
+
+  /// What the site frees later would stay taken by the copy.
+  @Test func aGuardKeepsNoMemoryOfTheSite() throws {
+    let folder = try TemporaryFolder()
+    let size = 256 << 20
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 4096)
+    memset(memory, 1, size)
+    defer { memory.deallocate() }
+    let process = try Self.start(["sh", "-c", Self.family + "\nwait"], in: folder.path)
+    _ = try Self.family(in: folder.path)
+    let (own, guards) = try (Self.memory(of: "self"), Self.memory(of: "\(process.id)"))
+    process.signal(SIGKILL)
+    TrainerProcess.waitForEnd(of: process.id)
+    _ = process.reap()
+    #expect(own - guards > size / 2, "\(own) and \(guards)")
   }
 
   @Test func aProgramHasItsFolderItsVariablesAndNoOtherFile() throws {
