@@ -9,9 +9,9 @@ extension AuthorityFolder {
   func changed(in project: Project) throws -> Set<String> {
     var changed: Set<String> = []
     for participant in project.participants {
-      guard let known = participants[participant.name], known.participant != participant else {
-        continue
-      }
+      guard let known = participants[participant.name],
+        known.participant != participant || isHalfChanged(known)
+      else { continue }
       guard known.participant.kind == participant.kind,
         known.participant.name == participant.name
       else {
@@ -23,7 +23,7 @@ extension AuthorityFolder {
             """
         )
       }
-      guard revocations.entry(for: known.serial) == nil else {
+      guard !isRevoked(known) else {
         throw ProvisioningError(
           code: .revoked,
           message:
@@ -33,6 +33,19 @@ extension AuthorityFolder {
       changed.insert(participant.name)
     }
     return changed
+  }
+
+  /// Why certificates end whose participant is something else now.
+  private static func reason(_ name: String) -> String { "it says what \(name) is no longer" }
+
+  /// Whether a participant's certificate ended for one that it has not been given: somebody ended the program in between.
+  private func isHalfChanged(_ entry: ParticipantList.Entry) -> Bool {
+    revocations.entry(for: entry.serial)?.reason == Self.reason(entry.participant.name)
+  }
+
+  /// Whether a participant was revoked, for good.
+  func isRevoked(_ entry: ParticipantList.Entry) -> Bool {
+    revocations.entry(for: entry.serial) != nil && !isHalfChanged(entry)
   }
 
   /// Certifies what a participant is now.
@@ -47,20 +60,18 @@ extension AuthorityFolder {
         message: "there is no participant '\(participant.name)'"
       )
     }
-    let files = try reissue(participant, days: days, at: now)
     let before = known.participant
     // Who was an administrator would stay one by the certificate of before. That a server was reached elsewhere harms nobody, and
     // it runs by its old certificate until it has the new one.
     let isRevoked =
       before.role != participant.role || before.organisation != participant.organisation
-    if isRevoked {
-      try revoke(
-        [known.serial] + (known.earlierSerials ?? []),
-        of: participant.name,
-        because: "it says what \(participant.name) is no longer",
-        at: now
-      )
-    }
+      || isHalfChanged(known)
+    let files = try reissue(
+      participant,
+      days: days,
+      at: now,
+      revokingFormer: isRevoked ? Self.reason(participant.name) : nil
+    )
     return Outcome.Change(
       files: files,
       what: Self.differences(from: before, to: participant),

@@ -209,17 +209,26 @@ public struct AuthorityFolder {
   }
 
   /// Gives a participant a certificate that says what it is, for the key that it has.
+  ///
+  /// - Parameters:
+  ///   - participant: What it is from now on.
+  ///   - days: How long the certificate is good for.
+  ///   - now: When it begins.
+  ///   - reason: Why the certificates of before end with it; they stay good if `nil`.
+  /// - Returns: A folder with what is to be copied over the participant's kit.
+  /// - Throws: ``ProvisioningError``, as ``renew(_:days:at:)`` does.
   mutating func reissue(
     _ participant: Participant,
     days: Int,
-    at now: Date
+    at now: Date,
+    revokingFormer reason: String? = nil
   ) throws -> FilePath {
     let position = try position(of: participant.name)
     let kit = kitFolder(of: participant)
     let old = try CertificateFile.read(
       kit.pushing(StartupKit.startup).appending("own.crt")
     )
-    guard revocations.entry(for: participants.entries[position].serial) == nil else {
+    guard !isRevoked(participants.entries[position]) else {
       throw ProvisioningError(
         code: .revoked,
         message: "\(participant.name)'s certificate was revoked, and is not renewed"
@@ -231,7 +240,9 @@ public struct AuthorityFolder {
     let certificate = try authority.issue(for: participant, publicKey: key, days: days, at: now)
     participants.number += 1
     let entry = participants.entries[position]
-    participants.entries[position].earlierSerials = (entry.earlierSerials ?? []) + [entry.serial]
+    let former = (entry.earlierSerials ?? []) + [entry.serial]
+    if let reason { note(former, of: participant.name, asRevokedBecause: reason, at: now) }
+    participants.entries[position].earlierSerials = former
     participants.entries[position].serial = certificate.serial
     participants.entries[position].participant = participant
     try saveLists()
@@ -260,22 +271,30 @@ public struct AuthorityFolder {
   ) throws {
     let entry = participants.entries[try position(of: name)]
     let name = entry.participant.name
-    guard revocations.entry(for: entry.serial) == nil else {
+    guard !isRevoked(entry) else {
       throw ProvisioningError(code: .alreadyThere, message: "\(name)'s certificate is revoked")
     }
     // Those before a renewal are for the same key, and good until their own end.
-    try revoke([entry.serial] + (entry.earlierSerials ?? []), of: name, because: reason, at: now)
+    let serials = [entry.serial] + (entry.earlierSerials ?? [])
+    note(serials, of: name, asRevokedBecause: reason, at: now)
+    try saveLists()
+    try refreshKits()
   }
 
-  /// Ends certificates.
-  mutating func revoke(
+  /// Ends certificates, in memory.
+  private mutating func note(
     _ serials: [String],
     of name: String,
-    because reason: String,
+    asRevokedBecause reason: String,
     at now: Date
-  ) throws {
+  ) {
     revocations.number += 1
-    for serial in Set(serials).sorted() where revocations.entry(for: serial) == nil {
+    for serial in Set(serials).sorted() {
+      // Of a change that was interrupted; what is said now counts.
+      if let known = revocations.entries.firstIndex(where: { $0.serial == serial }) {
+        revocations.entries[known].reason = reason
+        continue
+      }
       revocations.entries.append(
         RevocationList.Entry(
           serial: serial,
@@ -285,8 +304,6 @@ public struct AuthorityFolder {
         )
       )
     }
-    try saveLists()
-    try refreshKits()
   }
 
   /// Where a participant's kit lies.
@@ -297,17 +314,18 @@ public struct AuthorityFolder {
   /// Writes the signed lists into a folder.
   func writeLists(to folder: FilePath) throws {
     let key = authority.key
-    try SignedDocument.write(
-      participants,
-      as: .participants,
-      signedBy: key,
-      to: folder.appending("participants.json")
-    )
+    // What is revoked first: whoever is interrupted between the two has taken a right away, and not left one.
     try SignedDocument.write(
       revocations,
       as: .revocations,
       signedBy: key,
       to: folder.appending("revoked.json")
+    )
+    try SignedDocument.write(
+      participants,
+      as: .participants,
+      signedBy: key,
+      to: folder.appending("participants.json")
     )
   }
 

@@ -123,6 +123,49 @@ import X509
     #expect(try StartupKit(contentsOf: kits.appending("server")).participant.port == 7444)
   }
 
+  @Test func aRightIsTakenAwayBeforeAnythingElseIsWritten() throws {
+    var authority = try provision()
+    // Where the program would be ended: nothing can be written beside the participants any more.
+    let signature = authority.folder.pushing("authority/participants.json.sig").string
+    let kept = try Data(contentsOf: URL(filePath: signature))
+    try FileManager.default.removeItem(atPath: signature)
+    try FileManager.default.createDirectory(
+      atPath: signature + "/in-the-way",
+      withIntermediateDirectories: true
+    )
+    #expect(throws: (any Error).self) { try authority.revoke("bo@north", because: "left") }
+    try FileManager.default.removeItem(atPath: signature)
+    try kept.write(to: URL(filePath: signature))
+    let found = try AuthorityFolder(contentsOf: folder.path)
+    #expect(found.revocations.entries.map(\.name) == ["bo@north"])
+  }
+
+  @Test(arguments: [true, false])
+  func aChangeThatWasInterruptedIsMadeAgain(isStillWanted: Bool) throws {
+    let before = try provision()
+    let list = before.folder.pushing("authority/participants.json").string
+    let files = [list, list + ".sig"]
+    let old = try files.map { try Data(contentsOf: URL(filePath: $0)) }
+    let serial = try #require(before.participants["bo@north"]?.serial)
+    var promoted = try Chest.project()
+    promoted.participants[4].role = .projectAdmin
+    _ = try AuthorityFolder.provision(promoted, in: folder.path)
+    // As if the program had been ended before it wrote the participants.
+    for (file, data) in zip(files, old) { try data.write(to: URL(filePath: file)) }
+    let wanted = isStillWanted ? promoted : try Chest.project()
+    let (authority, outcome) = try AuthorityFolder.provision(wanted, in: folder.path)
+    #expect(outcome.changed["bo@north"]?.isRevoked == true)
+    let entry = try #require(authority.participants["bo@north"])
+    #expect(entry.participant.role == wanted.participants[4].role)
+    #expect(authority.revocations.entry(for: serial) != nil)
+    #expect(authority.revocations.entry(for: entry.serial) == nil)
+    #expect(try AuthorityFolder.provision(wanted, in: folder.path).1.changed.isEmpty)
+    // Whoever is revoked for good stays so.
+    var last = authority
+    try last.revoke("bo@north", because: "left")
+    #expect(throws: ProvisioningError.self) { try last.renew("bo@north") }
+  }
+
   @Test func whoWasRevokedIsNotCertifiedAnew() throws {
     var authority = try provision()
     try authority.revoke("bo@north", because: "left")
