@@ -67,6 +67,93 @@ struct PostgreSQLTests {
     #expect(error.message.contains("newer version of Tessera"))
   }
 
+  /// As version 1 made its tables, and wrote a job whose end it had not yet in today's form.
+  private func makeFirstTables() throws {
+    try server.psql(
+      """
+      CREATE TABLE tessera_version (version integer NOT NULL);
+      CREATE TABLE tessera_jobs (
+        number bigserial PRIMARY KEY, id text NOT NULL UNIQUE, state text NOT NULL, record text NOT NULL
+      );
+      CREATE TABLE tessera_disabled_sites (name text PRIMARY KEY);
+      CREATE TABLE tessera_lease (
+        is_single boolean PRIMARY KEY DEFAULT true CHECK (is_single), epoch bigint NOT NULL,
+        holder text NOT NULL, federation text
+      );
+      INSERT INTO tessera_lease (epoch, holder) VALUES (7, 'old');
+      CREATE TABLE tessera_files (
+        job text NOT NULL, path text NOT NULL, bytes bigint NOT NULL, digest text NOT NULL, PRIMARY KEY (job, path)
+      );
+      CREATE TABLE tessera_chunks (
+        job text NOT NULL, path text NOT NULL, number bigint NOT NULL, digest text NOT NULL,
+        content bytea NOT NULL, PRIMARY KEY (job, path, number),
+        FOREIGN KEY (job, path) REFERENCES tessera_files ON DELETE CASCADE
+      );
+      INSERT INTO tessera_version VALUES (1);
+      INSERT INTO tessera_disabled_sites VALUES ('south');
+      """,
+      in: address
+    )
+  }
+
+  /// The record of a job as it is stored today, from a database of its own.
+  private func stored(_ job: JobRecord) throws -> String {
+    let database = try server.database()
+    _ = try PostgreSQLJobStore(at: database, epoch: nil)
+    try PostgreSQLJobStore(at: database, epoch: 0).add(job)
+    return try server.psql("SELECT record FROM tessera_jobs", in: database)
+      .trimmingCharacters(in: .newlines)
+  }
+
+  @Test("tables and records of earlier versions are brought up to date", arguments: [1, 2])
+  func earlier(version: Int) async throws {
+    try makeFirstTables()
+    if version > 1 {
+      try server.psql(
+        """
+        CREATE TABLE tessera_removed_jobs (id text PRIMARY KEY);
+        INSERT INTO tessera_version VALUES (2);
+        INSERT INTO tessera_removed_jobs VALUES ('gone');
+        """,
+        in: address
+      )
+    }
+    let today = #""state":{"by":null,"outcome":null,"reason":null,"state":"submitted"}"#
+    let before = #""state":{"finished":{"_0":{"aborted":{"by":"ada"}}}}"#
+    let running = JobStoreLaws.job("running")
+    let text = try stored(JobStoreLaws.job("ended"))
+    #expect(text.contains(today))
+    let record = text.replacingOccurrences(of: today, with: before)
+    try server.psql(
+      """
+      INSERT INTO tessera_jobs (id, state, record) VALUES
+        ('ended', 'aborted', $$\(record)$$), ('running', 'submitted', $$\(try stored(running))$$)
+      """,
+      in: address
+    )
+    let lease = try await ServerLease.acquire(at: address, as: "new")
+    #expect(lease.epoch == 8)
+    let store = try PostgreSQLJobStore(at: address, epoch: lease.epoch)
+    var ended = JobStoreLaws.job("ended")
+    ended.state = .finished(.aborted(by: "ada"))
+    #expect(try store.jobs() == [ended, running])
+    #expect(try store.disabledSites() == ["south"])
+    let written = try server.psql(
+      "SELECT record FROM tessera_jobs WHERE id = 'ended'",
+      in: address
+    )
+    #expect(written.contains(#""outcome":"aborted""#) && !written.contains("_0"))
+    #expect(try server.psql("SELECT max(version) FROM tessera_version", in: address).hasPrefix("3"))
+    let removed = try RecordReplica(at: address, epoch: lease.epoch).removedJobs()
+    #expect(removed == (version > 1 ? ["gone"] : []))
+    // They are brought up to date once, and work as new ones do.
+    _ = try PostgreSQLJobStore(at: address, epoch: lease.epoch).update("running") {
+      $0.state = .approved
+    }
+    let count = try server.psql("SELECT count(*) FROM tessera_version", in: address)
+    #expect(count.hasPrefix("3"))
+  }
+
   @Test("a database is for one federation")
   func federations() async throws {
     let first = try await ServerLease.acquire(at: address, as: "one", of: "chest")
