@@ -39,6 +39,35 @@ import Testing
     return events
   }
 
+  @Test func anAbortThatCannotBeKeptIsNotedOnce() async throws {
+    let loopback = try LoopbackFederation(sites: 2, withData: true)
+    let store = try SQLiteJobStore(at: loopback.folder.appending("full.sqlite"))
+    let full = FullStore(store)
+    let memory = ServerMemory(store: full)
+    try await RunningFederation.run(loopback, memory: memory, isAudited: true) { federation in
+      // A job that waits for a site that is not there.
+      let plan = DeployedJobTests.job().replacing("minimum_sites: 2", with: "minimum_sites: 3")
+      let folder = try federation.folder("shapes", plan)
+      try await federation.console { console in
+        let job = try await console.submit(folder)
+        let ada = try #require(try store.job(job.id)?.submitter)
+        for _ in 0..<3 {
+          let error = await #expect(throws: DeploymentError.self) {
+            try await federation.jobs.abort(job.id, by: ada)
+          }
+          #expect(error?.code == .cannotWrite)
+        }
+        full.makeRoom()
+        let ended = try await federation.jobs.abort(job.id, by: ada)
+        #expect(ended.state == .finished(.aborted(by: "ada")))
+      }
+    }
+    let ends = try events("server", in: loopback).count { event in
+      if case .jobChanged(_, .finished, _) = event { true } else { false }
+    }
+    #expect(ends == 1)
+  }
+
   @Test func theServersLogAndTheSitesTellTheSame() async throws {
     let loopback = try LoopbackFederation(sites: 2, withData: true)
     try await run(loopback)

@@ -6,9 +6,10 @@ import TesseraDeployment
 /// Where servers keep their jobs of which one can take over from the other.
 struct ServerMemory: Sendable {
   var store: any JobStore
-  var replica: any JobReplica
-  /// The folder of jobs on the server's own machine.
-  var folder: FilePath
+  /// Their copies; `nil` if no other server can take over.
+  var replica: (any JobReplica)?
+  /// The folder of jobs on the server's own machine; in its kit if `nil`.
+  var folder: FilePath?
 }
 
 /// The life of a server: from a certain write on, nothing that it writes is written any more.
@@ -102,4 +103,30 @@ struct MortalReplica: JobReplica {
   }
 
   private static let removed = ".removed"
+}
+
+/// A store on a disk that is full when jobs end, until there is room.
+final class FullStore: JobStore {
+  private let store: any JobStore
+  private let isFull = Mutex(true)
+
+  init(_ store: any JobStore) { self.store = store }
+
+  func makeRoom() { isFull.withLock { $0 = false } }
+
+  func jobs() throws -> [JobRecord] { try store.jobs() }
+  func job(_ id: String) throws -> JobRecord? { try store.job(id) }
+  func add(_ job: JobRecord) throws { try store.add(job) }
+  func update(_ id: String, _ change: (inout JobRecord) throws -> Void) throws -> JobRecord {
+    try store.update(id) { job in
+      try change(&job)
+      guard job.state.isOver, isFull.withLock({ $0 }) else { return }
+      throw DeploymentError(code: .cannotWrite, message: "cannot write jobs: \(Errno.noSpace)")
+    }
+  }
+  func remove(_ id: String) throws { try store.remove(id) }
+  func disabledSites() throws -> Set<String> { try store.disabledSites() }
+  func setSite(_ name: String, isDisabled: Bool) throws {
+    try store.setSite(name, isDisabled: isDisabled)
+  }
 }

@@ -99,7 +99,8 @@ extension JobService {
       let job = try await noteEnd(of: id, outcome)
       network.end(id, at: job.sites.map(\.name), isAborted: aborted[id] != nil)
     } catch {
-      if WriteFailure.isOne(error), fault.withLock({ $0 == nil }) { return "\(error)" }
+      // Whatever the reason: that a job has ended is written down sooner or later.
+      if WriteFailure.isAny(error), fault.withLock({ $0 == nil }) { return "\(error)" }
       try? observe(.trouble(job: id, "\(error)"))
     }
     aborted[id] = nil

@@ -57,6 +57,8 @@ public actor JobService {
   nonisolated let restores = DispatchQueue(label: "tessera.restores")
   /// The downloads that were noted, by person and path.
   nonisolated let downloads = Mutex<Set<String>>([])
+  /// What jobs have become that is noted, and that the store has not kept yet.
+  let unkept = Mutex<[String: JobState]>([:])
   /// Why jobs pause: the server cannot write what they come to.
   nonisolated let pauses = Mutex<[String: String]>([:])
   /// Jobs that have arrived, and of which could not be noted what the server thinks of them.
@@ -341,9 +343,14 @@ public actor JobService {
         let before = job.state
         try change(&job)
         guard before.canBecome(job.state) || before == job.state else { return }
+        // What could not be kept then is tried again, and was noted.
+        guard unkept.withLock({ $0[id] }) != job.state else { return }
         try observe(.jobChanged(job))
+        let state = job.state
+        unkept.withLock { $0[id] = state }
       }
     }
+    unkept.withLock { $0[id] = nil }
     watchers.tell(.changed(job), of: id)
     if job.state.isOver { watchers.end(id) }
     return job

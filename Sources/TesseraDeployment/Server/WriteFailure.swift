@@ -6,10 +6,13 @@ internal import TesseraRun
 
 /// Tells what a job has done wrong from what it cannot do because its server cannot write.
 enum WriteFailure {
-  /// Whether an error says that this machine could not write a file: for want of room, as a rule.
+  /// Whether an error says that this machine could not write a file, as on a full disk: it passes when somebody makes room.
   ///
   /// A job pauses then, and does not fail: nothing is wrong with it.
-  static func isOne(_ error: any Error) -> Bool {
+  static func isOne(_ error: any Error) -> Bool { isAny(error) && !isLasting(error) }
+
+  /// Whether an error says that this machine could not write a file, for whatever reason.
+  static func isAny(_ error: any Error) -> Bool {
     switch error {
     case let error as RunError: error.code == .cannotWrite
     case let error as DeploymentError: error.code == .cannotWrite
@@ -23,6 +26,19 @@ enum WriteFailure {
       [.fileWriteOutOfSpace, .fileWriteUnknown, .fileWriteNoPermission].contains(error.code)
     default: false
     }
+  }
+
+  /// What room on a disk does not mend: a folder that is not there, or not for this user.
+  ///
+  /// Errors name it at their end.
+  private static let lasting: [Errno] = [
+    .permissionDenied, .notPermitted, .noSuchFileOrDirectory, .notDirectory, .isDirectory,
+  ]
+
+  private static func isLasting(_ error: any Error) -> Bool {
+    if let error = error as? CocoaError { return error.code == .fileWriteNoPermission }
+    let text = "\(error)"
+    return lasting.contains { text.hasSuffix(": \($0)") }
   }
 }
 
