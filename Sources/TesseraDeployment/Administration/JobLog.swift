@@ -20,7 +20,12 @@ extension JobService {
         do {
           continuation.yield(try follower.lines())
           // Whatever happens to a job is logged before it is told.
-          if let events { for await _ in events { continuation.yield(try follower.lines()) } }
+          if let events {
+            for await news in events {
+              try self.requireView(after: news, for: person)
+              continuation.yield(try follower.lines())
+            }
+          }
           continuation.finish()
         } catch {
           continuation.finish(throwing: error)

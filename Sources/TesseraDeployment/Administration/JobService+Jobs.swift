@@ -180,12 +180,24 @@ extension JobService {
     return NewsFeed(events.map { JobNews($0, at: job.ended ?? Date()) })
   }
 
+  /// Refuses to go on telling a person of a job whose sites, known since it began, do not let the person see it.
+  ///
+  /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/notFound``, as for who may not see it from the start.
+  public nonisolated func requireView(after news: JobNews, for person: Submitter) throws {
+    guard case .changed(let job) = news.event else { return }
+    let decision = decide(.view, by: person, on: job)
+    guard !decision.isAllowed else { return }
+    try observe(.asked("view \(job.id)", by: person, decision))
+    throw DeploymentError.noJob(job.id)
+  }
+
   /// Ends a job.
   ///
   /// - Returns: The job, which is over.
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/notAllowed`` if it was over before.
   public func abort(_ id: String, by person: Submitter) async throws -> JobRecord {
-    let job = try job(id, for: .manage, by: person)
+    // A site can leave a job, and not keep others in it.
+    let job = try job(id, for: .manage, by: person, asksSites: false)
     guard !job.state.isOver else {
       throw DeploymentError(
         code: .notAllowed,
@@ -304,8 +316,13 @@ extension JobService {
     for right: Right,
     by person: Submitter,
     isNoted: Bool = true,
+    asksSites: Bool = true,
     _ target: String? = nil
   ) throws -> JobRecord {
+    func decide(_ right: Right, by person: Submitter, on job: JobRecord) -> PolicyDecision {
+      asksSites
+        ? self.decide(right, by: person, on: job) : policy.decide(right, by: person, on: job)
+    }
     let what = "\(right.rawValue) \(target ?? id)"
     let found = try store.job(id)
     // Who may not see a job is not told either whether there is one; the log is.
@@ -320,7 +337,7 @@ extension JobService {
   }
 
   /// Whether a person may do something with a job: by the policies of the server and of each site that takes part.
-  private nonisolated func decide(
+  nonisolated func decide(
     _ right: Right,
     by person: Submitter,
     on job: JobRecord

@@ -16,7 +16,9 @@ extension JobService {
         organisation: site.organisation,
         isConnected: connected.contains(site.name),
         isDisabled: disabled.contains(site.name),
-        jobs: running.filter { $0.sites.contains { $0.name == site.name } }.map(\.id),
+        jobs: running.filter {
+          $0.sites.contains { $0.name == site.name } && decide(.view, by: person, on: $0).isAllowed
+        }.map(\.id),
         description: shown(of: site, to: person)
       )
     }
@@ -28,6 +30,10 @@ extension JobService {
       description.rights?.decide(.view, by: person, on: nil, at: site).isAllowed ?? true
     else { return nil }
     description.rights = nil
+    description.jobs = description.jobs.filter { id in
+      (try? store.job(id)).flatMap { $0 }.map { decide(.view, by: person, on: $0).isAllowed }
+        ?? false
+    }
     return description
   }
 

@@ -206,8 +206,11 @@ public actor JobService {
   private func getAcquainted(with site: String) async {
     let description = try? await describe(site)
     described[site] = description
-    // Who did not answer is asked again.
-    if description == nil { asked.remove(site) }
+    event.yield(.look)
+    guard description == nil else { return }
+    // Who did not answer is asked again, after a while.
+    try? await ContinuousClock().sleep(for: settings.patience)
+    asked.remove(site)
     event.yield(.look)
   }
 

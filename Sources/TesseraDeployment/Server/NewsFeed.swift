@@ -89,6 +89,15 @@ public struct NewsFeed: AsyncSequence, Sendable {
           }
         case .transferring:
           waiting.removeAll { if case .transferring = $0.event { true } else { false } }
+        case .measured(let measurement):
+          // Of each site the last.
+          waiting.removeAll {
+            if case .measured(let earlier) = $0.event {
+              earlier.site == measurement.site
+            } else {
+              false
+            }
+          }
         default: break
         }
         if waiting.count >= NewsFeed.backlog { waiting.removeFirst(NewsFeed.backlog / 4) }

@@ -35,7 +35,7 @@ public final class SiteJobs: SiteTaskHandler {
   }
 
   /// The name under which a site is asked what belongs to no job.
-  static let noJob = "tessera"
+  static let noJob = TaskID.noJob
 
   private let kit: StartupKit
   private let settings: SiteSettings
@@ -200,15 +200,20 @@ public final class SiteJobs: SiteTaskHandler {
     refusals.forget(job)
     try? observe(.forgotten(job: job))
     let logs = SiteJob.trainerLogs(of: kit)
+    let others = self.known.withLock { Set($0.keys) }
     return { [gone] in
       if isAborted { await known?.abort() }
       if let gone { try? FileManager.default.removeItem(atPath: gone.string) }
-      Self.removeOldest(in: logs, keeping: 100)
+      Self.removeOldest(in: logs, keeping: 100, and: others)
     }
   }
 
-  /// Removes the folders that were changed longest ago.
-  private static func removeOldest(in folder: FilePath, keeping count: Int) {
+  /// Removes the folders that were changed longest ago, but for those of jobs that go on.
+  private static func removeOldest(
+    in folder: FilePath,
+    keeping count: Int,
+    and others: Set<String>
+  ) {
     let manager = FileManager.default
     let names = (try? manager.contentsOfDirectory(atPath: folder.string)) ?? []
     guard names.count > count else { return }
@@ -217,7 +222,8 @@ public final class SiteJobs: SiteTaskHandler {
       let changed = try? manager.attributesOfItem(atPath: path)[.modificationDate] as? Date
       return (path: path, changed: changed ?? .distantPast)
     }
-    for old in dated.sorted(by: { $0.changed > $1.changed }).dropFirst(count) {
+    for old in dated.sorted(by: { $0.changed > $1.changed }).dropFirst(count)
+    where !others.contains(FilePath(old.path).lastComponent?.string ?? "") {
       try? manager.removeItem(atPath: old.path)
     }
   }

@@ -174,7 +174,8 @@ public struct SiteDuties: Sendable {
     }
     stages[id] = nil
     // A server that was killed had got further: what it asked then is asked again, after this.
-    for later in stages.keys where later.job == id.job && later.step > id.step {
+    for later in stages.keys
+    where later.job == id.job && later.step > id.step && id.job != TaskID.noJob {
       if case .working = stages[later] { actions.append(.cancel(later)) }
       stages[later] = nil
     }

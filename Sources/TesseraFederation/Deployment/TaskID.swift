@@ -7,6 +7,9 @@ public struct TaskID: Hashable, Sendable, CustomStringConvertible {
   /// The task's number in the job; of those that prepare it, below 1.
   public var step: Int
 
+  /// What tasks belong to that are of no job, but about the site itself; they come in any order.
+  public static let noJob = "tessera"
+
   /// A name.
   public init(job: String, step: Int) {
     self.job = job

@@ -12,13 +12,13 @@ public struct TaskMeasurements: Sendable, Hashable, Codable {
 
   /// How many measurements are told at once at most.
   public static let largestCount = 32
-  /// How long a name may be, in characters.
+  /// How long a name may be, in bytes of UTF-8.
   public static let longestName = 100
 
   /// Measurements: the first by name if there are too many, without such as have names that are too long, or no finite value.
   public init(_ metrics: [String: Double], step: Int? = nil) {
     let usable = metrics.filter { name, value in
-      value.isFinite && !name.isEmpty && name.count <= Self.longestName
+      value.isFinite && !name.isEmpty && name.utf8.count <= Self.longestName
         && name.unicodeScalars.allSatisfy { !CharacterSet.controlCharacters.contains($0) }
     }
     let kept = usable.sorted { $0.key < $1.key }.prefix(Self.largestCount)

@@ -146,6 +146,7 @@ struct AdministrationService: Tessera_Federation_V1_Administration.SimpleService
         let events = try await jobs.watch(name.job, for: person)
         try await untilItLeaves(context) {
           for await event in events {
+            try jobs.requireView(after: event, for: person)
             try await response.write(.with { $0.json = try JSONText.of(event) })
           }
         }

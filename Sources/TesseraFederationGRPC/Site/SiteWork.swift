@@ -108,7 +108,9 @@ final class SiteWork: Sendable {
           state.signs[id] = .now
           state.stops[id] = (state.starts, stopping)
           operation.yield(.start(id, task, number: state.starts, stop: stop))
-        case .cancel(let id): state.stops.removeValue(forKey: id)?.stop.finish()
+        case .cancel(let id):
+          state.stops.removeValue(forKey: id)?.stop.finish()
+          (state.signs[id], state.measured[id]) = (nil, nil)
         case .settle(let id): operation.yield(.settle(id))
         case .forget(let job, let isAborted):
           operation.yield(.forget(job: job, isAborted: isAborted))
@@ -184,6 +186,7 @@ final class SiteWork: Sendable {
   /// Tells the server what was measured: a few times a second, and of each name the last.
   private func tell(_ measurements: TaskMeasurements, of id: TaskID) {
     let due = state.withLock { state -> TaskMeasurements? in
+      guard state.stops[id] != nil else { return nil }
       let now = ContinuousClock.now
       var entry = state.measured[id] ?? (nil, nil)
       let all = entry.waiting?.updated(by: measurements) ?? measurements
@@ -201,8 +204,10 @@ final class SiteWork: Sendable {
   /// Tells the server that the work goes on, not more often than it has to know.
   private func showLife(at id: TaskID) {
     let isDue = state.withLock { state in
+      guard state.stops[id] != nil else { return false }
       let now = ContinuousClock.now
-      let interval = (state.duties.patience ?? .seconds(1)) / 10
+      // A job may be less patient than its server.
+      let interval = min((state.duties.patience ?? .seconds(1)) / 10, .seconds(1))
       if let last = state.signs[id], now - last < interval { return false }
       state.signs[id] = now
       return true

@@ -76,18 +76,18 @@ enum KitTemplates {
   static func localFiles(for participant: Participant) -> [(name: String, text: String)] {
     switch participant.kind {
     case .user: []
-    case .server: [("policy.yml", policy)]
-    case .site: [("policy.yml", policy + sitePolicy), ("data.yml", data)]
+    case .server: [("policy.yml", serverPolicy)]
+    case .site: [("policy.yml", sitePolicy + siteFilters), ("data.yml", data)]
     }
   }
 
-  private static let policy = """
-    # Who may do what here. What is not named of submit, operate and run-external is refused; at the server, of the others too.
+  /// The server's: who may do what there, and with what lies there.
+  private static let serverPolicy = """
+    # Who may do what here. What is not named is refused.
     # Conditions: any, none, own-organisation, own-submission; of a list, [own-organisation, own-submission], one must hold.
     # own-organisation: for clone, manage, download and view, the job was submitted by somebody of the person's organisation; for
     # submit, operate and run-external, the person is of the organisation of the place that is used or operated.
-    # own-submission is for clone, manage, download and view. These four are about what lies at the server: there the policies of
-    # the server and of every site of the job must agree, and a site that does not name one leaves it to the server.
+    # own-submission is for clone, manage, download and view. Sites have policies of their own, which can take away from this one.
     # docs/federation-files.md explains every key; a change counts from the next start.
     rights:
       project-admin: {submit: any, clone: any, manage: any, download: any, view: any, operate: any, run-external: none}
@@ -97,8 +97,22 @@ enum KitTemplates {
 
     """
 
-  /// What only a site has a say in.
+  /// A site's: who may do what there.
   private static let sitePolicy = """
+    # Who may do what here. What is not named is refused. Conditions: any, none, own-organisation.
+    # What lies at the server, the server's policy decides: view, clone, manage and download. Name one of them here, and it must hold
+    # as well for every job that this site takes part in, as in 'lead: {submit: any, download: own-submission}'.
+    # docs/federation-files.md explains every key; a change counts from the next start.
+    rights:
+      project-admin: {submit: any, operate: any, run-external: none}
+      org-admin: {submit: none, operate: own-organisation, run-external: none}
+      lead: {submit: any, operate: none, run-external: none}
+      member: {submit: none, operate: none, run-external: none}
+
+    """
+
+  /// What only a site has a say in.
+  private static let siteFilters = """
     # Filters that every answer of this site passes, whatever a job says, after the job's own: no job can remove them.
     # `tessera federation components` lists them. {tasks: [...], results: [...]} filters tasks, too.
     filters: []

@@ -70,14 +70,18 @@ struct SitePolicyTests {
       #expect(policy.budget == nil)
       let ada = Self.person("ada", .lead)
       let job = Self.job(by: ada)
-      for right in [Right.submit, .clone, .manage, .download, .view] {
-        #expect(policy.decide(right, by: ada, on: job) == .allowed)
+      #expect(policy.decide(.submit, by: ada) == .allowed)
+      // A site leaves to the server what lies there.
+      let rights = RightsOverJobs(of: policy)
+      for right in [Right.clone, .manage, .download, .view] {
+        #expect(policy.decide(right, by: ada, on: job).isAllowed == (name == "server"))
+        #expect(name == "server" || rights.decide(right, by: ada, on: job, at: north).isAllowed)
       }
       #expect(!policy.decide(.operate, by: ada).isAllowed)
       #expect(!policy.decide(.manage, by: Self.person("bob", .lead), on: job).isAllowed)
       for role in Participant.Role.allCases {
         #expect(!policy.decide(.runExternal, by: Self.person("eve", role), on: job).isAllowed)
-        #expect(policy.decide(.view, by: Self.person("eve", role)) == .allowed)
+        #expect(policy.decide(.view, by: Self.person("eve", role)).isAllowed == (name == "server"))
       }
       // The organisation's own administrator: of its people's jobs, and of its place.
       let admin = Self.person("carl", .orgAdmin, of: policy.owner.organisation)

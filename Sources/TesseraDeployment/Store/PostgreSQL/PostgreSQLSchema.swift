@@ -30,7 +30,7 @@ enum PostgreSQLSchema {
 
   /// States are in one form: programs of before cannot read what is written from now on, and say so.
   private static func statesInOneForm(_ connection: PostgreSQLConnection) throws {
-    for row in try connection.query("SELECT id, record FROM tessera_jobs") {
+    for row in try connection.query("SELECT id, record FROM tessera_jobs FOR UPDATE") {
       guard row.count == 2, let id = row[0].text, let text = row[1].text else { continue }
       let record = try JobRecord(stored: text, of: id, in: connection.name)
       try connection.query(
