@@ -27,6 +27,8 @@ public final class StochasticDepth: Layer, ModeDependent {
   /// The layer's output, of the input's shape.
   ///
   /// - Parameter x: `[batch, …]`.
+  /// - Returns: Of the same shape.
+  /// - Throws: ``TensorError`` with code ``TensorError/Code/shapeMismatch`` if there is no batch.
   public func callAsFunction(_ x: Tensor) throws -> Tensor {
     guard mode == .training, probability > 0 else { return x }
     guard let batch = x.shape.first else {

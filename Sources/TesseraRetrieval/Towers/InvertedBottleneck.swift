@@ -41,6 +41,7 @@ public final class InvertedBottleneck: Layer, ModeDependent {
   ///   - sizes: Its sizes.
   ///   - dropping: How often it is left out in training.
   ///   - generator: Draws the first values.
+  /// - Throws: `TensorError` if memory or a size does not allow it.
   init(_ sizes: Sizes, dropping: Double, using generator: Generator) throws {
     let (inputs, outputs) = (sizes.inputs, sizes.outputs)
     let inner = inputs * sizes.expansion
