@@ -15,3 +15,6 @@ static inline void tessera_completion_is_over(void) { rl_attempted_completion_ov
 
 // Signals stay the program's own.
 static inline void tessera_leave_signals_alone(void) { rl_catch_signals = 0; }
+
+// Where the keys come from.
+static inline void tessera_read_by(int (*character)(FILE *)) { rl_getc_function = character; }

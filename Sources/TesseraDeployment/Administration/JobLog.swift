@@ -23,7 +23,8 @@ extension JobService {
           if let events {
             for await news in events {
               try self.requireView(after: news, for: person)
-              continuation.yield(try follower.lines())
+              let lines = try follower.lines()
+              if !lines.isEmpty { continuation.yield(lines) }
             }
           }
           continuation.finish()

@@ -229,7 +229,14 @@ extension JobService {
           "job \(id) is stopped, and is noted as aborted once the server can write: \(reason)"
       )
     }
-    return try known(id)
+    let ended = try known(id)
+    guard ended.state.isOver else {
+      throw DeploymentError(
+        code: .unavailable,
+        message: "the server ends before job \(id) does: ask for it again"
+      )
+    }
+    return ended
   }
 
   /// Removes a job that is over, with all that it has made.
@@ -349,7 +356,7 @@ extension JobService {
       guard
         let site = kit.participants[name]?.participant
           ?? (try? Participant(name: name, kind: .site, organisation: name))
-      else { continue }
+      else { return .refused(reason: "what \(name) says of job \(job.id) cannot be understood") }
       let decision = rights.decide(right, by: person, on: job, at: site)
       if !decision.isAllowed { return decision }
     }

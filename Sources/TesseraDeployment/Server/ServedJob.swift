@@ -32,16 +32,15 @@ struct ServedJob: Sendable {
       by: "the server's"
     )
     let roster: JobRoster
-    var rights: [String: RightsOverJobs] = [:]
     if record.state == .running, let kept = try JSONFile.read(JobRoster.self, from: rosterFile) {
       roster = kept
     } else {
-      (roster, rights) = try await prepare(job, bundle, record)
+      roster = try await prepare(job, bundle, record)
     }
     // Who has the job's folder, and takes no part in it.
     let without = Set(record.sites.map(\.name)).subtracting(roster.sites.map(\.name))
     service.network.end(id, at: without.sorted(), isAborted: false)
-    try await runRounds(of: job, from: bundle, with: roster, rights)
+    try await runRounds(of: job, from: bundle, with: roster)
   }
 
   private var rosterFile: FilePath {
@@ -54,7 +53,7 @@ struct ServedJob: Sendable {
     _ job: Job,
     _ bundle: JobBundle,
     _ record: JobRecord
-  ) async throws -> (JobRoster, [String: RightsOverJobs]) {
+  ) async throws -> JobRoster {
     let patience = job.quorum.patience ?? service.settings.patience
     let sites = record.sites.enumerated().map {
       Site(index: $0, name: $1.name, exampleCount: 1)
@@ -90,7 +89,9 @@ struct ServedJob: Sendable {
         await service.note(site.name, declines: id, because: "\(error)")
       }
     }
-    return (try await begin(members, record, patience), rights)
+    // What they say holds whatever becomes of the job.
+    try service.change(id) { $0.siteRights = rights }
+    return try await begin(members, record, patience)
   }
 
   /// Tells the sites who takes part; without those that cannot begin, if the others are enough.
@@ -153,8 +154,7 @@ struct ServedJob: Sendable {
   private func runRounds(
     of job: Job,
     from bundle: JobBundle,
-    with roster: JobRoster,
-    _ rights: [String: RightsOverJobs]
+    with roster: JobRoster
   ) async throws {
     let sites = roster.sites
     var keys: [Int: Curve25519.Signing.PublicKey] = [:]
@@ -190,7 +190,7 @@ struct ServedJob: Sendable {
         $0.started = $0.started ?? Date()
         $0.sites = sites.map { JobSite(name: $0.name, examples: $0.exampleCount) }
         let names = Set(sites.map(\.name))
-        $0.siteRights = rights.filter { names.contains($0.key) }
+        $0.siteRights = $0.siteRights.filter { names.contains($0.key) }
       }
     }
     let (id, service, rounds, transfers) = (id, service, job.workflow.rounds, transfers)

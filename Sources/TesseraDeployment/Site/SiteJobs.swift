@@ -285,6 +285,7 @@ public final class SiteJobs: SiteTaskHandler {
       try? FileManager.default.removeItem(atPath: folder(of: id).string)
       throw CancellationError()
     } catch {
+      known.withLock { $0[id] = nil }
       try? FileManager.default.removeItem(atPath: folder(of: id).string)
       refusals.say(.refused(job: id, reason: "\(error)"), "\(error)")
       throw (error as? DeploymentError)

@@ -198,9 +198,9 @@ public struct RecordedTraining: Sendable {
     let kept = round.map { file($0, in: record).lastComponent?.string }
     let names = (try? FileManager.default.contentsOfDirectory(atPath: record.folder.string)) ?? []
     for file in names where file != kept {
-      let parts = file.split(separator: ".").first?.split(separator: "-") ?? []
-      guard file.hasSuffix(".safetensors"), parts.first == "state", Int(parts.last ?? "") != nil,
-        parts.dropFirst().dropLast().joined(separator: "-") == name
+      let (beginning, end) = ("state-\(name)-", ".safetensors")
+      guard file.hasPrefix(beginning), file.hasSuffix(end),
+        Int(file.dropFirst(beginning.count).dropLast(end.count)) != nil
       else { continue }
       // A file that stays is harmless: resuming reads the one that the journal names.
       unlink(record.folder.appending(file).string)

@@ -92,32 +92,32 @@ final class SiteWork: Sendable {
     if isCurrent { handle(.disconnected) }
   }
 
-  func handle(_ event: SiteDuties.Event) {
-    state.withLock { state in
-      for action in state.duties.handle(event) {
-        switch action {
-        case .send(let message): state.errands?.yield(.say(message))
-        case .announce(let id, let parcel): state.errands?.yield(.announce(id, parcel))
-        case .fetch(let id, let chunks): state.errands?.yield(.fetch(id, chunks))
-        case .deliver(let id, let parcel, let chunks):
-          state.errands?.yield(.deliver(id, parcel, chunks))
-        case .start(let id, let task):
-          let (stop, stopping) = AsyncStream<Never>.makeStream()
-          state.starts += 1
-          // That the task came says that the site lives; short ones need no other sign.
-          state.signs[id] = .now
-          state.stops[id] = (state.starts, stopping)
-          operation.yield(.start(id, task, number: state.starts, stop: stop))
-        case .cancel(let id):
-          state.stops.removeValue(forKey: id)?.stop.finish()
-          (state.signs[id], state.measured[id]) = (nil, nil)
-        case .settle(let id): operation.yield(.settle(id))
-        case .forget(let job, let isAborted):
-          operation.yield(.forget(job: job, isAborted: isAborted))
-        case .close(let reason):
-          state.errands?.finish(throwing: FederationError.wire(reason))
-          state.errands = nil
-        }
+  func handle(_ event: SiteDuties.Event) { state.withLock { handle(event, &$0) } }
+
+  private func handle(_ event: SiteDuties.Event, _ state: inout State) {
+    for action in state.duties.handle(event) {
+      switch action {
+      case .send(let message): state.errands?.yield(.say(message))
+      case .announce(let id, let parcel): state.errands?.yield(.announce(id, parcel))
+      case .fetch(let id, let chunks): state.errands?.yield(.fetch(id, chunks))
+      case .deliver(let id, let parcel, let chunks):
+        state.errands?.yield(.deliver(id, parcel, chunks))
+      case .start(let id, let task):
+        let (stop, stopping) = AsyncStream<Never>.makeStream()
+        state.starts += 1
+        // That the task came says that the site lives; short ones need no other sign.
+        state.signs[id] = .now
+        state.stops[id] = (state.starts, stopping)
+        operation.yield(.start(id, task, number: state.starts, stop: stop))
+      case .cancel(let id):
+        state.stops.removeValue(forKey: id)?.stop.finish()
+        (state.signs[id], state.measured[id]) = (nil, nil)
+      case .settle(let id): operation.yield(.settle(id))
+      case .forget(let job, let isAborted):
+        operation.yield(.forget(job: job, isAborted: isAborted))
+      case .close(let reason):
+        state.errands?.finish(throwing: FederationError.wire(reason))
+        state.errands = nil
       }
     }
   }
@@ -138,14 +138,14 @@ final class SiteWork: Sendable {
       group.cancelAll()
       return first
     }
-    let isWanted = state.withLock { state in
-      guard state.stops[id]?.number == number else { return false }
+    state.withLock { state in
+      guard state.stops[id]?.number == number else { return }
       state.signs[id] = nil
       state.measured[id] = nil
       state.stops[id] = nil
-      return true
+      // Within the lock: another task may come under the same name at any time.
+      if let result { handle(.finished(id, result), &state) }
     }
-    if let result, isWanted { handle(.finished(id, result)) }
   }
 
   private func answer(

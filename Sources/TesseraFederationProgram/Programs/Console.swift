@@ -44,7 +44,10 @@ struct Console: AsyncParsableCommand {
         atPath: local.string,
         withIntermediateDirectories: true
       )
-      let reader = LineEditor(history: local.appending("history")) { line, word in
+      let interrupts = try Interrupts()
+      let reader = LineEditor(history: local.appending("history"), interrupts: interrupts) {
+        line,
+        word in
         known.words.candidates(after: line, for: word)
       }
       print(
@@ -61,15 +64,15 @@ struct Console: AsyncParsableCommand {
           let words = CommandWords.split(line)
           guard let first = words.first else { continue }
           if ["exit", "quit", "bye"].contains(first) { return }
-          await Self.carryOut(words)
+          await interrupts.cancelling(Self.carryingOut(words))
         }
       }
     }
   }
 
   /// Carries out one command; whatever comes of it, the console goes on.
-  private static func carryOut(_ words: [String]) async {
-    let command = Task {
+  private static func carryingOut(_ words: [String]) -> Task<Void, Never> {
+    Task {
       do {
         var command = try FederationCommands.parseAsRoot(words)
         guard !(command is Console) else { return }
@@ -84,9 +87,6 @@ struct Console: AsyncParsableCommand {
         print(FederationCommands.fullMessage(for: error))
       }
     }
-    let signals = StopSignals([SIGINT]) { command.cancel() }
-    defer { signals.cancel() }
-    await command.value
   }
 }
 

@@ -117,7 +117,7 @@ import Testing
   @Test func certificatesThatEndSoonAreAWarning() async throws {
     let report = await report(
       "north",
-      at: Date(timeIntervalSinceNow: 80 * 86_400),
+      at: Date(timeIntervalSinceNow: 80 * 86_400 + 60),
       contact: .welcomed(
         name: "server",
         expires: Date(timeIntervalSinceNow: 85 * 86_400),
