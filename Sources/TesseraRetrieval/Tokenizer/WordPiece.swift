@@ -5,7 +5,7 @@ public import SystemPackage
 ///
 ///     let tokenizer = try WordPiece(contentsOf: "vocab.txt")
 ///     tokenizer.pieces(of: "a samovar")  // a sam ##ovar
-public struct WordPiece: Tokenizer {
+public struct WordPiece: SubwordTokenizer {
   /// The tokens that it knows.
   public let vocabulary: Vocabulary
   /// What is done to a text before.
@@ -42,6 +42,15 @@ public struct WordPiece: Tokenizer {
   public init(contentsOf path: FilePath, cleaning: TextCleaning = TextCleaning()) throws {
     self.init(try Vocabulary(contentsOf: path), cleaning: cleaning)
   }
+
+  /// How many tokens the vocabulary has.
+  public var count: Int { vocabulary.count }
+  /// `[PAD]`.
+  public var padding: Int { vocabulary.padding }
+  /// `[CLS]`.
+  public var start: Int { vocabulary.start }
+  /// `[SEP]`.
+  public var end: Int { vocabulary.end }
 
   /// The tokens of all words; one of which no pieces fit is unknown.
   public func pieces(of text: String) -> [Int] {

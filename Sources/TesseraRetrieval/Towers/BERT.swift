@@ -3,8 +3,9 @@ public import TesseraNN
 
 /// The encoder of BERT (Devlin et al., 2019): a vector for each token, which has seen all the others.
 ///
-///     let encoder = try BERT(.mini(vocabulary: tokenizer.vocabulary.count), using: generator)
-///     let vectors = try encoder(tokenizer.batch(["a samovar", "самовар"]))  // [2, length, 256]
+///     let encoder = try BERT(.mini(vocabulary: tokenizer.count), using: generator)
+///     let (tokens, mask) = try tokenizer.batch(["a samovar", "самовар"]).padded()
+///     let vectors = try encoder(tokens, mask: mask)  // [2, length, 256]
 public final class BERT: Module, ModeDependent {
   /// What a token means, `[vocabulary, width]`.
   public let tokens: Embedding
@@ -50,11 +51,21 @@ public final class BERT: Module, ModeDependent {
 
   /// The vectors of all tokens.
   ///
-  /// - Parameter batch: Texts, none longer than there are positions.
+  /// - Parameters:
+  ///   - numbers: Of the tokens of texts, none longer than there are positions: `[batch, length]`, `int64`.
+  ///   - mask: Where there is a token of the text, `[batch, length]`, `bool`.
   /// - Returns: `[batch, length, width]`; what stands at padding means nothing.
   /// - Throws: ``TensorError`` if a text is too long, or a token's number too large.
-  public func callAsFunction(_ batch: TokenBatch) throws -> Tensor {
-    let length = batch.tokens.shape[1]
+  public func callAsFunction(_ numbers: Tensor, mask: Tensor) throws -> Tensor {
+    guard numbers.rank == 2, numbers.shape == mask.shape else {
+      throw TensorError(
+        code: .shapeMismatch,
+        message: """
+          tokens and their mask need one shape [batch, length], got \(numbers.shape) and \(mask.shape)
+          """
+      )
+    }
+    let length = numbers.shape[1]
     guard length <= configuration.positions else {
       throw TensorError(
         code: .shapeMismatch,
@@ -62,11 +73,11 @@ public final class BERT: Module, ModeDependent {
       )
     }
     let first = try types.weight.value.slice(at: 0)
-    var x = try tokens(batch.tokens) + positions.weight.value.slices(in: 0..<length) + first
+    var x = try tokens(numbers) + positions.weight.value.slices(in: 0..<length) + first
     x = try norm(x)
     if let dropout { x = try dropout(x) }
     // Every token may look at every token of its own text.
-    let mask = try batch.mask.unsqueezed(1).unsqueezed(1)
+    let mask = try mask.unsqueezed(1).unsqueezed(1)
     for layer in layers { x = try layer(x, mask: mask) }
     return x
   }

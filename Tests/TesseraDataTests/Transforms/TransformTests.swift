@@ -8,6 +8,7 @@ import Testing
     RandomCrop(padding: 3), RandomHorizontalFlip(),
     Normalize(mean: [0.5, 0.2], deviation: [0.25, 2]), CenterCrop(height: 4, width: 5),
     RandomResizedCrop(height: 6, width: 4),
+    RandomAffine(degrees: 30, scale: 0.7...1.3, aspect: 0.8...1.2, shear: 0.2, translation: 0.1),
   ]
   let keys = (0..<16).map { RandomKey(seed: 9)[$0] }
 
@@ -144,5 +145,68 @@ import Testing
     for transform in Self.transforms {
       #expect(throws: DataError.self) { try transform(images, keys: Array(keys.prefix(3))) }
     }
+  }
+
+  @Test func anAffineTransformWithoutAmountsChangesNothing() throws {
+    let images = try batch()
+    expectClose(try RandomAffine()(images, keys: keys), images, relative: 1e-5)
+  }
+
+  @Test func imagesAreTurnedScaledAndMoved() throws {
+    // A cross of which one arm is longer tells all of these apart.
+    var pixels = [Float](repeating: 0, count: 21 * 21)
+    for step in -4...8 { pixels[10 * 21 + 10 + step] = 1 }
+    for step in -4...4 { pixels[(10 + step) * 21 + 10] = 1 }
+    let image = try Tensor(pixels, shape: [1, 1, 21, 21]).repeated(16, 1, 1, 1)
+    let larger = try RandomAffine(scale: 1.999...2)(image, keys: keys)
+    // Twice as long and as thick.
+    let factor = try larger.sum().item() / image.sum().item()
+    #expect((3.2...4.3).contains(factor), "\(factor)")
+    let turned = try RandomAffine(degrees: 90)(image, keys: keys)
+    // Nothing is lost by a turn.
+    let kept = try turned.sum().item() / image.sum().item()
+    #expect((0.9...1.1).contains(kept), "\(kept)")
+    #expect(try abs(turned - image).maximum().item() > 0.5)
+    let moved = try RandomAffine(translation: 0.2)(image, keys: keys)
+    let places = try (0..<16).map {
+      try moved.slice(at: $0).sum(along: 0, 2).argmax(along: 0).itemAsInteger()
+    }
+    #expect(Set(places).count > 3)
+    #expect(places.allSatisfy { (5...15).contains($0) })
+  }
+
+  @Test func coloursChangeWithinTheirRangeAndGreyIsGrey() throws {
+    let images = try Tensor.uniform([16, 3, 4, 5], using: Generator(seed: 4))
+    expectClose(try RandomColor()(images, keys: keys), images, absolute: 2e-3)
+    let changed = try RandomColor(brightness: 0.4, contrast: 0.5, saturation: 0.5, hue: 90)(
+      images,
+      keys: keys
+    )
+    #expect(try changed.minimum().item() >= 0)
+    #expect(try changed.maximum().item() <= 1)
+    for number in [0, 9] {
+      let alone = try RandomColor(brightness: 0.4, contrast: 0.5, saturation: 0.5, hue: 90)(
+        images.slices(in: number..<number + 1),
+        keys: [keys[number]]
+      )
+      expectClose(alone, try changed.slices(in: number..<number + 1), absolute: 1e-6)
+    }
+    let grey = try RandomColor(greyness: 1)(images, keys: keys)
+    let luminance =
+      try images.slice(at: 0, along: 1) * 0.299 + images.slice(at: 1, along: 1) * 0.587
+      + images.slice(at: 2, along: 1) * 0.114
+    for channel in 0..<3 {
+      expectClose(try grey.slice(at: channel, along: 1), luminance, absolute: 2e-3)
+    }
+  }
+
+  @Test func amountsThatCannotBeAreErrors() throws {
+    let images = try batch()
+    #expect(throws: DataError.self) { try RandomAffine(scale: 0...1)(images, keys: keys) }
+    #expect(throws: DataError.self) { try RandomAffine(degrees: .nan)(images, keys: keys) }
+    #expect(throws: DataError.self) { try RandomColor()(images, keys: keys) }
+    let three = try Tensor.zeros([16, 3, 2, 2])
+    #expect(throws: DataError.self) { try RandomColor(greyness: 2)(three, keys: keys) }
+    #expect(throws: DataError.self) { try RandomColor(contrast: -1)(three, keys: keys) }
   }
 }

@@ -234,6 +234,30 @@ def contrastive(a, other, temperature, smoothing=0.0):
 pairs = dict(other=F.normalize(torch.randn(4, 3), dim=1), temperature=torch.tensor(0.3))
 loss("contrastive", contrastive, F.normalize(torch.randn(4, 3), dim=1), **pairs)
 loss("contrastive.smoothing", lambda x, other, temperature: contrastive(x, other, temperature, 0.1), F.normalize(torch.randn(4, 3), dim=1), **pairs)
+
+
+def masked(a, other, temperature, excluded, smoothing=0.0, margin=0.0):
+    """As contrastive, with what is excluded out of both sums, and the pairs less similar by a margin (Yang et al., 2019, equation 5)."""
+    n = len(a)
+    total = 0
+    for scores, left in ((a @ other.T, excluded), (other @ a.T, excluded.T)):
+        for i in range(n):
+            kept = [j for j in range(n) if j == i or not left[i, j]]
+            logits = torch.stack([(scores[i, j] - (margin if j == i else 0)) / temperature for j in kept])
+            wanted = torch.tensor([smoothing / len(kept) + (1 - smoothing if j == i else 0) for j in kept])
+            total = total - (wanted * logits.log_softmax(0)).sum() / n
+    return total / 2
+
+
+with torch.random.fork_rng():
+    torch.manual_seed(77)
+    rows = F.normalize(torch.randn(5, 3), dim=1)
+    pairs = dict(other=F.normalize(torch.randn(5, 3), dim=1), temperature=torch.tensor(0.3))
+    excluded = torch.zeros(5, 5, dtype=torch.bool)
+    excluded[0, 2] = excluded[2, 0] = excluded[1, 4] = excluded[3, 3] = True
+    loss("contrastive.margin", lambda x, other, temperature: masked(x, other, temperature, torch.zeros(5, 5, dtype=torch.bool), 0.0, 0.3), rows, **pairs)
+    loss("contrastive.excluding", masked, rows, **pairs, excluded=excluded)
+    loss("contrastive.all", lambda x, other, temperature, excluded: masked(x, other, temperature, excluded, 0.1, 0.2), rows, **pairs, excluded=excluded)
 write("losses", losses)
 
 # --- optimisers: five steps on two parameters with fixed gradients ----------------------------------------------

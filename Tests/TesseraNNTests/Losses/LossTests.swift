@@ -91,6 +91,32 @@ struct LossCase: CustomTestStringConvertible, Sendable {
           smoothing: 0.1
         )
       },
+      LossCase("contrastive.margin") {
+        try contrastive(
+          $0,
+          $1("other").to($0.dtype),
+          temperature: $1("temperature").to($0.dtype),
+          margin: 0.3
+        )
+      },
+      LossCase("contrastive.excluding") {
+        try contrastive(
+          $0,
+          $1("other").to($0.dtype),
+          temperature: $1("temperature").to($0.dtype),
+          excluding: $1("excluded")
+        )
+      },
+      LossCase("contrastive.all") {
+        try contrastive(
+          $0,
+          $1("other").to($0.dtype),
+          temperature: $1("temperature").to($0.dtype),
+          smoothing: 0.1,
+          margin: 0.2,
+          excluding: $1("excluded")
+        )
+      },
     ]
 }
 

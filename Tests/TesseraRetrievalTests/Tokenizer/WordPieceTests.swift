@@ -44,11 +44,11 @@ import Testing
 
   @Test func aBatchIsAsLongAsItsLongestText() throws {
     let tokenizer = WordPiece(try vocabulary("a", "b"))
-    let batch = try tokenizer.batch(["a b a", "b", ""], atMost: 4)
-    #expect(batch.tokens.shape == [3, 4])
-    #expect(try batch.tokens.array(of: Int64.self) == [2, 4, 5, 3, 2, 5, 3, 0, 2, 3, 0, 0])
+    let (tokens, mask) = try tokenizer.batch(["a b a", "b", ""], atMost: 4).padded()
+    #expect(tokens.shape == [3, 4])
+    #expect(try tokens.array(of: Int64.self) == [2, 4, 5, 3, 2, 5, 3, 0, 2, 3, 0, 0])
     #expect(
-      try batch.mask.to(.int64).array(of: Int64.self) == [1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 0, 0]
+      try mask.to(.int64).array(of: Int64.self) == [1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 0, 0]
     )
     #expect(tokenizer.tokens(of: "a b", atMost: 0) == [2, 3])
   }

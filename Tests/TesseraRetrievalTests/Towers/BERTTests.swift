@@ -18,8 +18,8 @@ import Testing
     let texts = try MiniLM.texts()
     let reference = try expected.tensor("vectors")
     #expect(reference.shape == [texts.count, 384])
-    let batch = try tokenizer.batch(texts, atMost: 256)
-    let vectors = try TextPooling.mean(encoder(batch), mask: batch.mask).normalizedRows()
+    let (tokens, mask) = try tokenizer.batch(texts, atMost: 256).padded()
+    let vectors = try TextPooling.mean(encoder(tokens, mask: mask), mask: mask).normalizedRows()
     expectClose(vectors, reference, absolute: 1e-4, relative: 0)
   }
 
@@ -27,14 +27,14 @@ import Testing
     let encoder = try BERT(.tiny(vocabulary: 50), using: Generator(seed: 2))
     encoder.setMode(.evaluation)
     let rows = [[2, 7, 8, 3], [2, 9, 3], [2, 3]]
-    let batch = try TokenBatch(rows, padding: 0)
+    let (tokens, mask) = try TokenBatch(rows, padding: 0).padded()
     for pooling in TextPooling.allCases {
-      let together = try pooling(encoder(batch), mask: batch.mask)
+      let together = try pooling(encoder(tokens, mask: mask), mask: mask)
       for (index, row) in rows.enumerated() {
-        let alone = try TokenBatch([row], padding: 0)
+        let (alone, aloneMask) = try TokenBatch([row], padding: 0).padded()
         expectClose(
           try together.slices(in: index..<index + 1),
-          try pooling(encoder(alone), mask: alone.mask),
+          try pooling(encoder(alone, mask: aloneMask), mask: aloneMask),
           absolute: 1e-5
         )
       }
@@ -61,8 +61,8 @@ import Testing
       BERTConfiguration(vocabulary: 12, width: 8, layers: 2, heads: 2, positions: 6, types: 1),
       using: Generator(seed: 4)
     )
-    let batch = try TokenBatch([[2, 5, 6, 3], [2, 7, 3]], padding: 0)
-    let vectors = try TextPooling.first(encoder(batch), mask: batch.mask)
+    let (tokens, mask) = try TokenBatch([[2, 5, 6, 3], [2, 7, 3]], padding: 0).padded()
+    let vectors = try TextPooling.first(encoder(tokens, mask: mask), mask: mask)
     let weights = try Tensor.normal([2, 8], using: Generator(seed: 5))
     let loss = try (vectors * weights).sum()
     let gradients = try loss.gradients(for: encoder.parameters)
@@ -81,10 +81,14 @@ import Testing
       do { try body() } catch { return "\(error)" }
       return ""
     }
-    let long = try TokenBatch([[2, 4, 4, 4, 3]], padding: 0)
-    #expect(message { _ = try encoder(long) }.contains("5 tokens has no room in 4 positions"))
-    let unknown = try TokenBatch([[2, 99, 3]], padding: 0)
-    #expect(throws: TensorError.self) { try encoder(unknown) }
+    let long = try TokenBatch([[2, 4, 4, 4, 3]], padding: 0).padded()
+    #expect(
+      message { _ = try encoder(long.tokens, mask: long.mask) }.contains(
+        "5 tokens has no room in 4 positions"
+      )
+    )
+    let unknown = try TokenBatch([[2, 99, 3]], padding: 0).padded()
+    #expect(throws: TensorError.self) { try encoder(unknown.tokens, mask: unknown.mask) }
     #expect(throws: TensorError.self) {
       try BERT(
         BERTConfiguration(vocabulary: 12, width: 9, layers: 1, heads: 2),

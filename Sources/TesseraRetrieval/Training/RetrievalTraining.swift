@@ -1,0 +1,301 @@
+public import TesseraCore
+internal import TesseraData
+internal import TesseraNN
+
+/// Trains a ``DualEncoder`` on two tasks at once: to match pictures with texts, and texts with their translations.
+///
+/// This is MURAL (Jain et al., 2021, section 3); with no translations it is ALIGN (Jia et al., 2021).
+///
+///     let training = try RetrievalTraining(model, tokenizer, examples, .init(), generator: generator)
+///     while training.stepsDone < training.configuration.steps { print(try training.step()) }
+///
+/// A step's batch, its changes to pictures and what it drops depend on the seed and the step's number alone, so that a training that
+/// goes on from a checkpoint gives the same bits as one that was never stopped.
+public final class RetrievalTraining {
+  /// What is trained.
+  public let model: DualEncoder
+  /// The settings.
+  public let configuration: Configuration
+  /// How many steps are done.
+  public private(set) var stepsDone = 0
+  private let examples: RetrievalExamples
+  private let tokens: [[Int]]
+  private let padding: Int
+  private let sampler: BatchSampler
+  private let optimizer: any Optimizer
+  private let schedule: WarmupSchedule<PolynomialSchedule>
+  private let transforms: [any SampleTransform]
+  private let cache: GradientCache
+  private let key: RandomKey
+
+  /// What a step measured.
+  public struct Step: Sendable, Hashable {
+    /// The step's number, from 1.
+    public var number: Int
+    /// The weighted sum of both losses.
+    public var loss: Double
+    /// The loss of pictures and texts.
+    public var pictureLoss: Double
+    /// The loss of translations; `nil` without any.
+    public var translationLoss: Double?
+    /// The norm of all gradients together, before it is limited.
+    public var gradientNorm: Double
+    /// The step size.
+    public var learningRate: Double
+  }
+
+  /// A training that begins.
+  ///
+  /// - Parameters:
+  ///   - model: What is trained, on the device where it shall be trained.
+  ///   - tokenizer: Turns texts into what the model reads.
+  ///   - examples: What it is trained on.
+  ///   - configuration: How.
+  ///   - generator: What the model's layers draw from.
+  /// - Throws: ``RetrievalError`` if a setting is outside what is allowed.
+  public init(
+    _ model: DualEncoder,
+    _ tokenizer: any Tokenizer,
+    _ examples: RetrievalExamples,
+    _ configuration: Configuration,
+    generator: Generator
+  ) throws {
+    try configuration.check()
+    self.model = model
+    self.configuration = configuration
+    self.examples = examples
+    let limit = model.configuration.text.limit
+    tokens = examples.texts.map { tokenizer.tokens(of: $0, atMost: limit) }
+    padding = tokenizer.padding
+    key = RandomKey(seed: configuration.seed)["retrieval"]
+    sampler = BatchSampler(
+      examples,
+      pictures: configuration.pictures,
+      translations: configuration.translations,
+      exponent: configuration.languageExponent,
+      key: key["batches"]
+    )
+    let parameters = model.parameters
+    optimizer =
+      switch configuration.optimizer {
+      case .lamb:
+        try LAMB(
+          parameters,
+          learningRate: configuration.learningRate,
+          weightDecay: configuration.weightDecay
+        )
+      case .adamW:
+        try AdamW(
+          parameters,
+          learningRate: configuration.learningRate,
+          weightDecay: configuration.weightDecay
+        )
+      }
+    schedule = PolynomialSchedule.polynomial(
+      from: configuration.learningRate,
+      over: max(1, configuration.steps - configuration.warmup)
+    ).warmedUp(over: configuration.warmup)
+    transforms = configuration.augmentation.transforms
+    cache = GradientCache(
+      parameters: parameters,
+      buffers: model.namedBuffers.map(\.buffer),
+      generator: generator
+    )
+  }
+
+  /// Trains one step.
+  ///
+  /// - Returns: What it measured.
+  /// - Throws: ``RetrievalError`` with code ``RetrievalError/Code/diverged`` if the loss is no number: then nothing has changed.
+  public func step() throws -> Step {
+    let batch = sampler.batch(stepsDone)
+    try cache.generator.restore(Generator(key: key["layers"][stepsDone]).state())
+    var parts = Losses()
+    let (loss, raw) = try gradients(of: batch, measuring: &parts)
+    let limit = configuration.gradientNorm ?? .infinity
+    let (gradients, norm) = try raw.clipped(toNorm: limit)
+    guard loss.isFinite, norm.isFinite else {
+      throw RetrievalError(
+        code: .diverged,
+        message: "the loss of step \(stepsDone + 1) is no number: lower the learning rate"
+      )
+    }
+    optimizer.learningRate = schedule.rate(at: stepsDone)
+    try optimizer.apply(gradients)
+    stepsDone += 1
+    return Step(
+      number: stepsDone,
+      loss: loss,
+      pictureLoss: parts.pictures,
+      translationLoss: parts.translations,
+      gradientNorm: norm,
+      learningRate: optimizer.learningRate
+    )
+  }
+
+  /// Everything that a training needs to go on.
+  ///
+  /// - Returns: The model's tensors, the optimiser's, and how many steps are done.
+  /// - Throws: `TensorError` if memory is short.
+  public func state() throws -> ModelState {
+    let model = try model.state().entries.map { (name: "model.\($0.name)", tensor: $0.tensor) }
+    let optimizer = try optimizer.state().entries.map {
+      (name: "optimizer.\($0.name)", tensor: $0.tensor)
+    }
+    return try ModelState(model + optimizer + [(name: "steps", tensor: Tensor([stepsDone]))])
+  }
+
+  /// Goes on from a state of the same training.
+  ///
+  /// - Throws: `TensorError`, naming what is missing or does not fit.
+  public func load(_ state: ModelState) throws {
+    func part(_ prefix: String) throws -> ModelState {
+      try ModelState(
+        state.entries.filter { $0.name.hasPrefix(prefix) }
+          .map { (name: String($0.name.dropFirst(prefix.count)), tensor: $0.tensor) }
+      )
+    }
+    guard let steps = state["steps"], steps.shape == [1], steps.dtype == .int64 else {
+      throw TensorError(code: .invalidArgument, message: "the state has no 'steps'")
+    }
+    let earlier = try model.state()
+    try model.load(part("model."))
+    do {
+      try optimizer.load(part("optimizer."))
+    } catch {
+      try model.load(earlier)
+      throw error
+    }
+    stepsDone = try steps.reshaped(to: []).itemAsInteger()
+  }
+}
+
+extension RetrievalTraining {
+  /// What both tasks' losses were.
+  private struct Losses {
+    var pictures = 0.0
+    var translations: Double?
+  }
+
+  private func gradients(
+    of batch: RetrievalBatch,
+    measuring parts: inout Losses
+  ) throws -> (Double, [Tensor]) {
+    let device = model.pictureScale.value.device
+    let pixels = try pixels(of: batch).moved(to: device)
+    let rows = (batch.captions + batch.lefts + batch.rights).map { tokens[$0] }
+    let texts = TokenBatch(rows, padding: padding)
+    let (count, pairs) = (batch.pictures.count, batch.lefts.count)
+    let excluded = (
+      pictures: try Self.together(batch.pictures.map { examples.subjects[$0] }, batch.captions),
+      translations: pairs > 0 ? try Self.together(batch.lefts, batch.rights) : nil
+    )
+    var measured = Losses()
+    func loss(_ pictures: Tensor, _ features: Tensor) throws -> Tensor {
+      let captions = try model.captions(features: features.slices(in: 0..<count))
+      let own = try contrastive(
+        pictures,
+        captions,
+        temperature: model.pictureTemperature(),
+        smoothing: configuration.smoothing,
+        excluding: excluded.pictures?.moved(to: device)
+      )
+      measured.pictures = try own.item()
+      var total = try own * configuration.pictureWeight
+      if pairs > 0 {
+        let both = try model.translations(features: features.slices(in: count..<rows.count))
+        let other = try contrastive(
+          both.slices(in: 0..<pairs),
+          both.slices(in: pairs..<2 * pairs),
+          temperature: model.translationTemperature(),
+          smoothing: configuration.smoothing,
+          margin: configuration.margin,
+          excluding: excluded.translations?.moved(to: device)
+        )
+        measured.translations = try other.item()
+        total = try total + other * configuration.translationWeight
+      }
+      return total
+    }
+    defer { parts = measured }
+    guard let chunk = configuration.chunk else {
+      let pictures = try computing { try model.pictures(pixels) }
+      let features = try computing { try model.textTower(texts) }.to(.float32)
+      let value = try loss(pictures, features)
+      return (try value.item(), try value.gradients(for: cache.parameters))
+    }
+    let pictureParts = Self.ranges(count, of: chunk)
+    let textParts = Self.ranges(rows.count, of: chunk)
+    let encoders =
+      pictureParts.map { range in
+        { try self.computing { try self.model.pictures(pixels.slices(in: range)) } }
+      }
+      + textParts.map { range in
+        { try self.computing { try self.model.textTower(texts[range]) }.to(.float32) }
+      }
+    return try cache.gradients(encoders) { vectors in
+      try loss(
+        concatenate(Array(vectors[..<pictureParts.count])),
+        concatenate(Array(vectors[pictureParts.count...]))
+      )
+    }
+  }
+
+  private func pixels(of batch: RetrievalBatch) throws -> Tensor {
+    let places = try Tensor(batch.pictures)
+    var pixels = try examples.pixels.gathered(places).to(.float32) * (1.0 / 255)
+    let size = model.configuration.image.resolution
+    if pixels.shape[2] != size || pixels.shape[3] != size {
+      pixels = try pixels.resized(to: [size, size], using: .linear)
+    }
+    let samples = key["changes"][stepsDone]
+    let keys = batch.pictures.indices.map { samples[$0] }
+    for transform in transforms { pixels = try transform(pixels, keys: keys) }
+    return pixels
+  }
+
+  private func computing(_ body: () throws -> Tensor) throws -> Tensor {
+    switch configuration.precision {
+    case .float32: try body()
+    case .bfloat16: try withAutocast(on: model.pictureScale.value.device, body)
+    }
+  }
+
+  /// Which rows belong together though they are no pair, as they are the same on one side; `nil` if none do.
+  private static func together(_ a: [Int], _ b: [Int]) throws -> Tensor? {
+    guard Set(a).count < a.count || Set(b).count < b.count else { return nil }
+    let left = try Tensor(a)
+    let right = try Tensor(b)
+    return try left.unsqueezed(1).equals(left.unsqueezed(0))
+      .or(right.unsqueezed(1).equals(right.unsqueezed(0)))
+  }
+
+  private static func ranges(_ count: Int, of size: Int) -> [Range<Int>] {
+    stride(from: 0, to: count, by: size).map { $0..<min(count, $0 + size) }
+  }
+}
+
+extension RetrievalTraining.Configuration.Augmentation {
+  /// The changes, one after the other.
+  fileprivate var transforms: [any SampleTransform] {
+    switch self {
+    case .none: []
+    case .light:
+      [
+        RandomAffine(degrees: 8, scale: 0.85...1.1, aspect: 0.9...1.1, translation: 0.06),
+        RandomColor(brightness: 0.1, contrast: 0.15, saturation: 0.2, hue: 8),
+      ]
+    case .strong:
+      [
+        RandomAffine(
+          degrees: 20,
+          scale: 0.65...1.2,
+          aspect: 0.8...1.25,
+          shear: 0.2,
+          translation: 0.1
+        ),
+        RandomColor(brightness: 0.2, contrast: 0.3, saturation: 0.4, hue: 20, greyness: 0.1),
+      ]
+    }
+  }
+}

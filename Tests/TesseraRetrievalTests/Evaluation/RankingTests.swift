@@ -1,0 +1,167 @@
+import Foundation
+import TesseraCore
+import TesseraRetrieval
+import Testing
+
+/// Where what belongs to a query stands.
+@Suite struct RankingTests {
+  @Test func theBestThatBelongsToTheQueryCounts() {
+    let ranking = Ranking([0.1, 0.9, 0.5, 0.7], relevant: [2, 0])
+    #expect(ranking.places == [3, 4])
+    #expect(!ranking.isHit(within: 2))
+    #expect(ranking.isHit(within: 3))
+    #expect(ranking.meanRecall == 2.0 / 3)
+  }
+
+  @Test func tiesCountAgainstTheQuery() {
+    #expect(Ranking([0.5, 0.5, 0.5], relevant: [1]).places == [3])
+    #expect(Ranking([0.5, 0.5, 0.5], relevant: [0, 2]).places == [2, 3])
+    #expect(Ranking([.nan, .nan], relevant: [0]).places == [2])
+    #expect(Ranking([.nan, -1], relevant: [1]).places == [1])
+  }
+
+  @Test func aQueryWithoutAnythingIsNoHit() {
+    let ranking = Ranking([0.5], relevant: [7])
+    #expect(ranking.places.isEmpty)
+    #expect(!ranking.isHit(within: 10))
+    #expect(ranking.gainAtTen == 0)
+  }
+
+  /// The definition, term by term: 1 / log2(place + 1).
+  @Test func gainIsThatOfTheFirstTen() {
+    let ranking = Ranking((0..<20).map { Float(-$0) }, relevant: [1, 4, 12])
+    let gain = 1 / log2(3.0) + 1 / log2(6.0)
+    let best = 1 + 1 / log2(3.0) + 1 / log2(4.0)
+    #expect(abs(ranking.gainAtTen - gain / best) < 1e-12)
+    #expect(Ranking([3, 2, 1], relevant: [0]).gainAtTen == 1)
+  }
+
+  /// Every order of a few candidates, against counting.
+  @Test func placesAreThoseOfASortedList() {
+    var numbers = KeyedRandomNumbers(key: RandomKey(seed: 3))
+    for _ in 0..<300 {
+      let values = (0..<9).map { _ in Float(Int.random(in: 0..<6, using: &numbers)) }
+      let relevant = (0..<9).filter { _ in Bool.random(using: &numbers) }
+      // Others of the same similarity come first.
+      let order = values.indices.sorted {
+        (values[$0], relevant.contains($0) ? 0 : 1) > (values[$1], relevant.contains($1) ? 0 : 1)
+      }
+      let places = order.indices.filter { relevant.contains(order[$0]) }.map { $0 + 1 }
+      #expect(Ranking(values, relevant: relevant).places == places)
+    }
+  }
+}
+
+/// Scores of a language.
+@Suite struct RetrievalScoreTests {
+  private func rows(_ values: [[Double]]) throws -> Tensor {
+    try Tensor(values.flatMap { $0 }, shape: [values.count, values[0].count]).to(.float32)
+  }
+
+  @Test func picturesAndTextsThatAgreeFindOneAnother() throws {
+    let same = try Tensor.identity(12)
+    let score = try RetrievalScore(
+      pictures: same,
+      texts: same,
+      pictureSubjects: Array(0..<12),
+      textSubjects: Array(0..<12),
+      words: (0..<12).map { "word \($0)" }
+    )
+    #expect(score.meanRecall == 1)
+    #expect(score.gainAtTen == 1)
+    #expect(score.bySubject.count == 12)
+  }
+
+  @Test func aModelThatTellsNothingApartFindsNothing() throws {
+    let score = try RetrievalScore(
+      pictures: Tensor.ones([12, 4]),
+      texts: Tensor.ones([12, 4]),
+      pictureSubjects: Array(0..<12),
+      textSubjects: Array(0..<12),
+      words: (0..<12).map { "word \($0)" }
+    )
+    #expect(score.meanRecall == 0)
+  }
+
+  /// ‹bat› is an animal and a club: either picture is right.
+  @Test func aWordBelongsToAllThatItNames() throws {
+    let score = try RetrievalScore(
+      pictures: rows([[1, 0], [0, 1]]),
+      texts: rows([[0, 1], [0, 1]]),
+      pictureSubjects: [5, 9],
+      textSubjects: [5, 9],
+      words: ["bat", "bat"]
+    )
+    #expect(score.textToPicture.at1 == 1)
+    #expect(score.pictureToText.at1 == 1)
+  }
+
+  @Test func whatHasNoCounterpartAsksForNothing() throws {
+    let score = try RetrievalScore(
+      pictures: rows([[1, 0], [0, 1]]),
+      texts: rows([[1, 0], [1, 0]]),
+      pictureSubjects: [1, 2],
+      textSubjects: [1, 3],
+      words: ["one", "three"]
+    )
+    #expect(score.textToPicture.at1 == 1)
+    #expect(score.bySubject.keys.sorted() == [1])
+  }
+
+  @Test func numbersThatDoNotFitAreAnError() {
+    #expect(throws: RetrievalError.self) {
+      try RetrievalScore(
+        pictures: Tensor.ones([2, 2]),
+        texts: Tensor.ones([2, 2]),
+        pictureSubjects: [1],
+        textSubjects: [1, 2],
+        words: ["a", "b"]
+      )
+    }
+  }
+}
+
+/// How sure a difference is.
+@Suite struct PairedBootstrapTests {
+  private func system(_ value: (Int, Int) -> Double) -> [String: [Int: Double]] {
+    Dictionary(
+      uniqueKeysWithValues: (0..<12).map { language in
+        (
+          "l\(language)",
+          Dictionary(uniqueKeysWithValues: (0..<40).map { ($0, value(language, $0)) })
+        )
+      }
+    )
+  }
+
+  @Test func aDifferenceThatIsTheSameEverywhereIsCertain() throws {
+    let bootstrap = try #require(
+      PairedBootstrap(
+        from: system { Double($0 + $1) },
+        to: system { Double($0 + $1) + 0.25 },
+        key: RandomKey(seed: 1)
+      )
+    )
+    #expect(abs(bootstrap.difference - 0.25) < 1e-9)
+    #expect(abs(bootstrap.interval.lowerBound - 0.25) < 1e-9)
+    #expect(abs(bootstrap.interval.upperBound - 0.25) < 1e-9)
+  }
+
+  @Test func chanceGivesAnIntervalAroundZeroAndTheSameKeyTheSame() throws {
+    var numbers = KeyedRandomNumbers(key: RandomKey(seed: 5))
+    let one = system { _, _ in Double.random(in: 0...1, using: &numbers) }
+    let other = system { _, _ in Double.random(in: 0...1, using: &numbers) }
+    let bootstrap = try #require(PairedBootstrap(from: one, to: other, key: RandomKey(seed: 1)))
+    #expect(bootstrap.interval.contains(0))
+    #expect(bootstrap.interval.contains(bootstrap.difference))
+    // Of 480 differences of deviation 0.41: some 0.02, so that 95 % lie within about 0.04.
+    let width = bootstrap.interval.upperBound - bootstrap.interval.lowerBound
+    #expect((0.04...0.16).contains(width))
+    #expect(bootstrap == PairedBootstrap(from: one, to: other, key: RandomKey(seed: 1)))
+  }
+
+  @Test func systemsWithoutAnythingInCommonHaveNoDifference() {
+    #expect(PairedBootstrap(from: ["a": [1: 1]], to: ["b": [1: 1]], key: RandomKey(seed: 1)) == nil)
+    #expect(PairedBootstrap(from: ["a": [1: 1]], to: ["a": [2: 1]], key: RandomKey(seed: 1)) == nil)
+  }
+}
