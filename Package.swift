@@ -80,6 +80,19 @@ let package = Package(
       cxxSettings: [.treatAllWarnings(as: .error)],
       linkerSettings: [.linkedLibrary("stdc++")]
     ),
+    .systemLibrary(
+      name: "CSentencePieceLibrary",
+      providers: [.apt(["libsentencepiece-dev"])]
+    ),
+    .target(
+      name: "CSentencePiece",
+      dependencies: ["CSentencePieceLibrary"],
+      cxxSettings: [.treatAllWarnings(as: .error)],
+      linkerSettings: [
+        .linkedLibrary("sentencepiece"), .linkedLibrary("sentencepiece_train"),
+        .linkedLibrary("stdc++"),
+      ]
+    ),
     .target(name: "CProcess", cSettings: [.treatAllWarnings(as: .error)]),
     .target(
       name: "TesseraCore",
@@ -131,7 +144,7 @@ let package = Package(
     ),
     .target(
       name: "TesseraRetrieval",
-      dependencies: ["TesseraCore", "TesseraNN", "TesseraData", "TesseraRun", system],
+      dependencies: ["CSentencePiece", "TesseraCore", "TesseraNN", "TesseraData", "TesseraRun", system],
       swiftSettings: strict
     ),
     .testTarget(
