@@ -150,7 +150,7 @@ let package = Package(
     .testTarget(
       name: "TesseraRetrievalTests",
       dependencies: [
-        "TesseraCore", "TesseraNN", "TesseraRetrieval", "TesseraTesting", system,
+        "TesseraCore", "TesseraNN", "TesseraData", "TesseraRetrieval", "TesseraTesting", system,
       ],
       exclude: ["Fixtures"],
       swiftSettings: strict

@@ -20,7 +20,9 @@ public struct RetrievalError: Error, Sendable, Hashable, CustomStringConvertible
   ///
   /// A struct, so that a new kind breaks no one.
   public struct Code: Hashable, Sendable, CustomStringConvertible {
-    private enum Kind: String { case missingFile, malformedFile, invalidArgument, diverged, cannotWrite }
+    private enum Kind: String {
+      case missingFile, malformedFile, invalidArgument, diverged, cannotWrite
+    }
     private var kind: Kind
 
     /// The name of the kind.
@@ -32,7 +34,7 @@ public struct RetrievalError: Error, Sendable, Hashable, CustomStringConvertible
     public static var malformedFile: Self { Self(kind: .malformedFile) }
     /// A setting is outside what is allowed; the message names it.
     public static var invalidArgument: Self { Self(kind: .invalidArgument) }
-    /// The system refuses to write.
+    /// The system refuses to write, or something else is in its place.
     public static var cannotWrite: Self { Self(kind: .cannotWrite) }
     /// A loss became infinite, or no number.
     public static var diverged: Self { Self(kind: .diverged) }

@@ -51,7 +51,9 @@ public enum ImageFolder {
     }
     func read(_ file: FilePath) throws -> Tensor {
       let stored = try ImageFile.read(file, channels: channels)
-      return try size.map { try resize(stored, to: $0) } ?? stored
+      return try size.map {
+        try ImageFile.resized(stored, height: $0.height, width: $0.width)
+      } ?? stored
     }
     let first = try read(files[0].path)
     // A list of images, stacked at the end, would take twice the memory.
@@ -79,20 +81,6 @@ public enum ImageFolder {
       classNames: classes,
       files: files.map(\.path)
     )
-  }
-
-  private static func resize(
-    _ image: Tensor,
-    to size: (height: Int, width: Int)
-  ) throws -> Tensor {
-    if image.shape[1] == size.height, image.shape[2] == size.width { return image }
-    // The operator that averages over all pixels a new one covers: plain interpolation would skip some.
-    return try Tensor.call(
-      "aten::_upsample_bilinear2d_aa",
-      .tensor(image.unsqueezed(0).to(.float32)),
-      .ints([size.height, size.width]),
-      .bool(false)
-    ).single().rounded().clamped(from: 0, to: 255).to(.uint8).squeezed(0)
   }
 
   private static func subfolders(of folder: FilePath) throws -> [String] {

@@ -13,6 +13,14 @@ public enum ImageFile {
     case rgb
   }
 
+  /// What shows where an image is transparent.
+  public enum Backdrop: String, Hashable, Sendable, CaseIterable {
+    /// Nothing: black.
+    case black
+    /// Paper: white.
+    case white
+  }
+
   /// The most pixels that an image may have: 2^28, a square of 16,384.
   ///
   /// A file of a few bytes can claim billions.
@@ -23,15 +31,22 @@ public enum ImageFile {
   /// What it is, its first bytes say, not its name. Only the pixels are read: no gamma, colour profile or orientation that
   /// the file notes is applied, so that equal numbers in a file are equal numbers here.
   ///
-  /// 16 bits become the nearest 8. What is transparent shows black, in proportion. Grey made of colours is
+  /// 16 bits become the nearest 8. What is transparent shows the backdrop, in proportion. Grey made of colours is
   /// `0.299 R + 0.587 G + 0.114 B` (ITU-R BT.601), for both formats. A JPEG for print, in CMYK or YCCK, is refused.
   ///
   /// - Parameters:
   ///   - path: The file.
   ///   - channels: What is wanted of its colours.
+  ///   - backdrop: What shows where it is transparent.
+  ///   - pixels: How many pixels it may have, at most ``mostPixels``.
   /// - Returns: `[channels, height, width]`, `uint8`.
   /// - Throws: ``DataError`` naming the file, if it is missing, damaged, truncated, too large, or neither PNG nor JPEG.
-  public static func read(_ path: FilePath, channels: Channels = .asStored) throws -> Tensor {
+  public static func read(
+    _ path: FilePath,
+    channels: Channels = .asStored,
+    over backdrop: Backdrop = .black,
+    atMost pixels: Int = mostPixels
+  ) throws -> Tensor {
     let file: MappedFile
     do {
       file = try MappedFile(path)
@@ -40,15 +55,63 @@ public enum ImageFile {
     }
     // The mapping must outlive what reads it.
     return try withExtendedLifetime(file) {
-      let bytes = file.bytes
-      if bytes.starts(with: [0x89, 0x50, 0x4E, 0x47]) {
-        return try PNGCoder.read(bytes, channels) { malformed(path, "PNG", $0) }
-      }
-      if bytes.starts(with: [0xFF, 0xD8, 0xFF]) {
-        return try JPEGReader.read(bytes, channels) { malformed(path, "JPEG", $0) }
-      }
-      throw DataError(code: .malformedFile, message: "\(path) is neither PNG nor JPEG")
+      try decode(
+        file.bytes,
+        named: path.string,
+        channels: channels,
+        over: backdrop,
+        atMost: pixels
+      )
     }
+  }
+
+  /// Decodes an image whose file is in memory, as ``read(_:channels:over:atMost:)`` does.
+  ///
+  /// - Parameters:
+  ///   - bytes: The file.
+  ///   - name: What errors call it.
+  ///   - channels: What is wanted of its colours.
+  ///   - backdrop: What shows where it is transparent.
+  ///   - pixels: How many pixels it may have, at most ``mostPixels``.
+  /// - Returns: `[channels, height, width]`, `uint8`.
+  /// - Throws: ``DataError`` if it is damaged, truncated, too large, or neither PNG nor JPEG.
+  public static func decode(
+    _ bytes: UnsafeRawBufferPointer,
+    named name: String,
+    channels: Channels = .asStored,
+    over backdrop: Backdrop = .black,
+    atMost pixels: Int = mostPixels
+  ) throws -> Tensor {
+    let wish = Wish(channels: channels, backdrop: backdrop, pixels: min(pixels, mostPixels))
+    if bytes.starts(with: [0x89, 0x50, 0x4E, 0x47]) {
+      return try PNGCoder.read(bytes, wish) { malformed(name, "PNG", $0) }
+    }
+    if bytes.starts(with: [0xFF, 0xD8, 0xFF]) {
+      return try JPEGReader.read(bytes, wish) { malformed(name, "JPEG", $0) }
+    }
+    throw DataError(code: .malformedFile, message: "\(name) is neither PNG nor JPEG")
+  }
+
+  /// Resizes images, each new pixel the average of those that it covers.
+  ///
+  /// - Parameters:
+  ///   - images: `[batch, channels, height, width]` or `[channels, height, width]`, `uint8`.
+  ///   - height: The new height.
+  ///   - width: The new width.
+  /// - Returns: The images at that size, `uint8`.
+  /// - Throws: `TensorError` if these are no images or no size.
+  public static func resized(_ images: Tensor, height: Int, width: Int) throws -> Tensor {
+    let shape = images.shape
+    if shape.suffix(2) == [height, width] { return images }
+    let batch = shape.count == 3 ? try images.unsqueezed(0) : images
+    // The operator that averages over all pixels a new one covers: plain interpolation would skip some.
+    let resized = try Tensor.call(
+      "aten::_upsample_bilinear2d_aa",
+      .tensor(batch.to(.float32)),
+      .ints([height, width]),
+      .bool(false)
+    ).single().rounded().clamped(from: 0, to: 255).to(.uint8)
+    return shape.count == 3 ? try resized.squeezed(0) : resized
   }
 
   /// Writes an image as PNG: completely or not at all.
@@ -79,17 +142,25 @@ public enum ImageFile {
     }
   }
 
-  private static func malformed(_ path: FilePath, _ format: String, _ reason: String) -> DataError {
+  private static func malformed(_ name: String, _ format: String, _ reason: String) -> DataError {
     DataError(
       code: .malformedFile,
-      message: "\(path) is damaged or not an image that \(format) allows: \(reason)"
+      message: "\(name) is damaged or not an image that \(format) allows: \(reason)"
     )
   }
 
-  /// Refuses sizes that no image of ours has.
-  static func check(height: Int, width: Int, _ malformed: (String) -> DataError) throws {
-    guard height >= 1, width >= 1, height <= mostPixels / width else {
-      throw malformed("its size of \(width)×\(height) is not within 1 and \(mostPixels) pixels")
+  /// What is wanted of an image that is read.
+  struct Wish {
+    let channels: Channels
+    let backdrop: Backdrop
+    /// The most pixels.
+    let pixels: Int
+
+    /// Refuses sizes that no image may have.
+    func check(height: Int, width: Int, _ malformed: (String) -> DataError) throws {
+      guard height >= 1, width >= 1, height <= pixels / width else {
+        throw malformed("its size of \(width)×\(height) is not within 1 and \(pixels) pixels")
+      }
     }
   }
 }

@@ -6,7 +6,7 @@ internal import TesseraCore
 enum JPEGReader {
   static func read(
     _ bytes: UnsafeRawBufferPointer,
-    _ channels: ImageFile.Channels,
+    _ wish: ImageFile.Wish,
     _ malformed: (String) -> DataError
   ) throws -> Tensor {
     guard let decoder = tjInitDecompress() else { throw malformed("libjpeg-turbo does not start") }
@@ -16,7 +16,7 @@ enum JPEGReader {
     var (width, height, subsampling, colors) = (Int32(0), Int32(0), Int32(0), Int32(0))
     guard tjDecompressHeader3(decoder, source, size, &width, &height, &subsampling, &colors) == 0
     else { throw malformed(message(decoder)) }
-    try ImageFile.check(height: Int(height), width: Int(width), malformed)
+    try wish.check(height: Int(height), width: Int(width), malformed)
     // How inks become light is a matter of profiles.
     guard colors != Int32(TJCS_CMYK.rawValue), colors != Int32(TJCS_YCCK.rawValue) else {
       throw malformed("it is for print, in CMYK: convert it to RGB")
@@ -26,7 +26,8 @@ enum JPEGReader {
       throw malformed("its size of \(width)×\(height) is more than the file can hold")
     }
     let isStoredGrey = colors == Int32(TJCS_GRAY.rawValue)
-    let isColor = channels == .rgb || (channels == .asStored && !isStoredGrey)
+    let isColor =
+      wish.channels == .rgb || (wish.channels == .asStored && !isStoredGrey)
     let format = Int32((isColor ? TJPF_RGB : TJPF_GRAY).rawValue)
     // A truncated file is a mere warning to the decoder, with grey where nothing came. Each scan of a progressive file is
     // work over the whole image: thousands of them in a few bytes would keep the decoder busy for minutes.

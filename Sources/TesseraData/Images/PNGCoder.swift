@@ -6,7 +6,7 @@ internal import TesseraCore
 enum PNGCoder {
   static func read(
     _ bytes: UnsafeRawBufferPointer,
-    _ channels: ImageFile.Channels,
+    _ wish: ImageFile.Wish,
     _ malformed: (String) -> DataError
   ) throws -> Tensor {
     let chunks = try PNGChunks(bytes, malformed)
@@ -18,13 +18,13 @@ enum PNGCoder {
       guard png_image_begin_read_from_memory(&image, essential.baseAddress, essential.count) != 0
       else { throw malformed(message(image)) }
       let (height, width) = (Int(image.height), Int(image.width))
-      try ImageFile.check(height: height, width: width, malformed)
+      try wish.check(height: height, width: width, malformed)
       try chunks.checkSize(height: height, width: width, malformed)
       // Otherwise libpng takes 16 bits for linear light and brightens them.
       image.flags |= UInt32(PNG_IMAGE_FLAG_16BIT_sRGB)
       let hasColor = image.format & UInt32(PNG_FORMAT_FLAG_COLOR) != 0
       // libpng would make grey of linear light; JPEG's grey is a sum of the stored numbers.
-      let isColor = channels == .rgb || hasColor
+      let isColor = wish.channels == .rgb || hasColor
       let alpha = image.format & UInt32(PNG_FORMAT_FLAG_ALPHA)
       image.format = alpha | (isColor ? UInt32(PNG_FORMAT_FLAG_COLOR) : 0)
       let count = (isColor ? 3 : 1) + (alpha == 0 ? 0 : 1)
@@ -36,8 +36,8 @@ enum PNGCoder {
         else { throw malformed(message(image)) }
       }
       // libpng would mix in linear light too.
-      let opaque = alpha == 0 ? pixels : pixels.overBlack()
-      return try channels == .grey ? opaque.grey().tensor() : opaque.tensor()
+      let opaque = alpha == 0 ? pixels : pixels.over(wish.backdrop)
+      return try wish.channels == .grey ? opaque.grey().tensor() : opaque.tensor()
     }
   }
 

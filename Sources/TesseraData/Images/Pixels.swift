@@ -24,8 +24,9 @@ struct Pixels {
     }
   }
 
-  /// Without the last channel, alpha, which the others are multiplied by.
-  consuming func overBlack() -> Pixels {
+  /// Without the last channel, alpha: the others are mixed with the backdrop by it.
+  consuming func over(_ backdrop: ImageFile.Backdrop) -> Pixels {
+    let light = backdrop == .white ? 255 : 0
     let colors = channels - 1
     let mixed = bytes
     var opaque = Pixels(height: height, width: width, channels: colors)
@@ -33,7 +34,7 @@ struct Pixels {
     for start in stride(from: 0, to: mixed.count, by: channels) {
       let alpha = Int(mixed[start + colors])
       for value in mixed[start..<start + colors] {
-        opaque.bytes.append(UInt8((Int(value) * alpha + 127) / 255))
+        opaque.bytes.append(UInt8((Int(value) * alpha + light * (255 - alpha) + 127) / 255))
       }
     }
     return opaque

@@ -1,6 +1,6 @@
 extension DecodingError {
   /// What is wrong with which field, without its value.
-  var fieldDescription: String {
+  package var fieldDescription: String {
     func path(_ context: Context, _ last: (any CodingKey)? = nil) -> String {
       let keys = context.codingPath + (last.map { [$0] } ?? [])
       return keys.map { $0.intValue.map(String.init) ?? $0.stringValue }.joined(separator: ".")

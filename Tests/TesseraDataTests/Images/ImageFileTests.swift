@@ -48,6 +48,42 @@ import Testing
     #expect(try ImageFile.read(file, channels: .grey).shape == [1, 13, 17])
   }
 
+  @Test(arguments: ["alpha.png", "mixed.png", "greymixed.png"])
+  func whatIsTransparentShowsTheBackdrop(_ name: String) throws {
+    let file = Self.fixtures.appending(name)
+    let black = try ImageFile.read(file, channels: .rgb).to(.float32)
+    let white = try ImageFile.read(file, channels: .rgb, over: .white).to(.float32)
+    // What the backdrop adds is as much in each channel.
+    let added = try white - black
+    #expect(try added.minimum().item() >= 0)
+    #expect(try added.maximum().item() > 100)
+    for channel in 1...2 {
+      let apart = try abs(added.slice(at: 0) - added.slice(at: channel)).maximum()
+      #expect(try apart.item() <= 1)
+    }
+    let opaque = Self.fixtures.appending("rgb.png")
+    #expect(
+      try ImageFile.read(opaque, over: .white).isIdentical(to: ImageFile.read(opaque))
+    )
+  }
+
+  @Test(arguments: ["rgb.png", "rgb.jpg"])
+  func anImageOfMorePixelsThanAskedForIsRefused(_ name: String) throws {
+    let file = Self.fixtures.appending(name)
+    #expect(try ImageFile.read(file, atMost: 13 * 17).shape == [3, 13, 17])
+    #expect(throws: DataError.self) { try ImageFile.read(file, atMost: 13 * 17 - 1) }
+  }
+
+  @Test func resizingAverages() throws {
+    let image = try Tensor([0, 100, 50, 250] as [UInt8], shape: [1, 2, 2])
+    let one = try ImageFile.resized(image, height: 1, width: 1)
+    #expect(one.shape == [1, 1, 1])
+    #expect(try one.array(of: UInt8.self) == [100])
+    let batch = try ImageFile.resized(image.unsqueezed(0), height: 2, width: 2)
+    #expect(batch.shape == [1, 1, 2, 2])
+    #expect(throws: TensorError.self) { try ImageFile.resized(image, height: 0, width: 2) }
+  }
+
   @Test(arguments: [1, 3])
   func writtenImagesAreReadBack(channels: Int) throws {
     let folder = try TemporaryFolder()
