@@ -33,6 +33,7 @@ let package = Package(
     .library(name: "TesseraFederationProgram", targets: ["TesseraFederationProgram"]),
     .executable(name: "tessera", targets: ["TesseraCLI"]),
     .executable(name: "tessera-federation", targets: ["TesseraFederationCLI"]),
+    .executable(name: "tessera-retrieval", targets: ["TesseraRetrievalCLI"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -144,7 +145,10 @@ let package = Package(
     ),
     .target(
       name: "TesseraRetrieval",
-      dependencies: ["CSentencePiece", "TesseraCore", "TesseraNN", "TesseraData", "TesseraRun", system],
+      dependencies: [
+        "CSentencePiece", "TesseraConfiguration", "TesseraCore", "TesseraNN", "TesseraData",
+        "TesseraRun", system,
+      ],
       swiftSettings: strict
     ),
     .testTarget(
@@ -190,6 +194,14 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "X509", package: "swift-certificates"),
+      ],
+      swiftSettings: strict
+    ),
+    .executableTarget(
+      name: "TesseraRetrievalCLI",
+      dependencies: [
+        "TesseraCommandLine", "TesseraRetrieval", "TesseraRun", system,
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict
     ),

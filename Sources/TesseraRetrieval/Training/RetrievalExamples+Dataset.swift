@@ -1,3 +1,5 @@
+internal import TesseraCore
+
 extension RetrievalExamples {
   /// What a data set has to train on: its pictures for training with the captions of their concepts in some languages, and its
   /// translations.

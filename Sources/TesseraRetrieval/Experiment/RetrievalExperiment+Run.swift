@@ -1,0 +1,174 @@
+internal import Foundation
+internal import SystemPackage
+internal import TesseraCore
+internal import TesseraNN
+public import TesseraRun
+
+extension RetrievalExperiment {
+  /// Runs, or goes on with, the experiment, saving at each checkpoint.
+  ///
+  /// - Parameters:
+  ///   - record: Where to save; a new record, or that of an interrupted run of the same experiment.
+  ///   - threads: How many threads compute; all cores if `nil`. Results may differ in their last bits with another number.
+  ///   - observe: Is told what happens.
+  /// - Returns: The finished manifest, which is saved too; of a run that is finished already, its manifest.
+  /// - Throws: `CancellationError` if the task was cancelled. The record then says `interrupted` and can be gone on with.
+  public func run(
+    in record: RunRecord,
+    threads: Int? = nil,
+    observe: @escaping @Sendable (Event) -> Void = { _ in }
+  ) async throws -> RunManifest {
+    let lane = ComputeLane(threads: threads)
+    return try await withTaskExecutorPreference(lane) {
+      try await runOnLane(in: record, observe)
+    }
+  }
+
+  @concurrent
+  private func runOnLane(
+    in record: RunRecord,
+    _ observe: @Sendable (Event) -> Void
+  ) async throws -> RunManifest {
+    let run = try OpenRun(record)
+    if run.manifest.status == .finished { return run.manifest }
+    do {
+      for training in trainings {
+        try carryOut(training, in: run, observe)
+      }
+      return try run.save { manifest in
+        manifest.finished = Date().ISO8601Format()
+        manifest.status = .finished
+      }
+    } catch {
+      // The first error is the one to report, even if the disk refuses this too.
+      _ = try? run.save { manifest in
+        manifest.status = error is CancellationError ? .interrupted : .failed
+        manifest.message = error is CancellationError ? nil : "\(error)"
+      }
+      throw error
+    }
+  }
+
+  private func carryOut(
+    _ planned: (name: String, system: RetrievalPlan.System, seed: UInt64),
+    in run: OpenRun,
+    _ observe: (Event) -> Void
+  ) throws {
+    let name = planned.name
+    let record = run.record
+    guard let entry = run.manifest.trainings.first(where: { $0.name == name }), !entry.isFinished
+    else { return }
+    let steps = plan.training.steps
+    let training = try makeTraining(planned.system, seed: planned.seed)
+    if !entry.rounds.isEmpty {
+      try training.load(ModelState(contentsOf: record.checkpoint(name, entry.rounds.count)))
+    }
+    observe(
+      .trainingStarted(
+        name: name,
+        title: planned.system.title,
+        steps: training.stepsDone,
+        of: steps
+      )
+    )
+    var number = entry.rounds.count
+    while training.stepsDone < steps {
+      number += 1
+      let start = ContinuousClock.now
+      let end = min(steps, number * plan.checkpointEvery)
+      let begin = training.stepsDone
+      var loss = 0.0
+      while training.stepsDone < end {
+        try Task.checkCancellation()
+        let step = try training.step()
+        loss += step.loss
+        observe(.stepFinished(step, of: steps))
+      }
+      let seconds = (ContinuousClock.now - start) / .seconds(1)
+      let recall = try measure(training, [.unseenCaptions], split: .dev).first?.meanRecall
+      let digest = try Digest.sha256(of: training.model.state())
+      var round = RunManifest.Round(
+        round: number,
+        model: digest.model,
+        tensors: digest.tensors,
+        contributors: [],
+        rejected: [],
+        trainingLoss: loss / Double(end - begin),
+        loss: nil,
+        accuracy: recall,
+        seconds: seconds,
+        examplesPerSecond: Double((end - begin) * plan.training.pictures) / seconds
+      )
+      round.step = end
+      // The state is there before the journal says so: what the journal says can be gone on from.
+      try training.state().write(to: record.checkpoint(name, number))
+      try run.append(.roundFinished(training: name, result: round))
+      if number > 1 { record.remove(checkpoint: number - 1, of: name) }
+      observe(.checkpointFinished(round, steps: end))
+    }
+    let model = try model(training)
+    try model.write(to: record.model(of: name))
+    let results = try measure(training, RetrievalTrack.Standard.allCases, split: .test)
+    for result in results {
+      observe(.measured(name: name, track: result.track, meanRecall: result.meanRecall))
+    }
+    try record.write(results, of: name)
+    try run.append(.trainingFinished(training: name, reason: "all steps are done"))
+    record.remove(checkpoint: number, of: name)
+  }
+
+  private func measure(
+    _ training: RetrievalTraining,
+    _ standards: [RetrievalTrack.Standard],
+    split: DatasetSplit
+  ) throws -> [TrackResult] {
+    let model = try model(training)
+    defer { training.model.setMode(.training) }
+    return try standards.map { standard in
+      try TrackResult(of: model, on: dataset, RetrievalTrack(standard, of: dataset, split: split)) {
+        _,
+        _ in try Task.checkCancellation()
+      }
+    }
+  }
+}
+
+extension RunRecord {
+  /// Where a training's state lies at a checkpoint.
+  fileprivate func checkpoint(_ training: String, _ number: Int) -> FilePath {
+    folder.appending("state-\(training)-\(number).safetensors")
+  }
+
+  fileprivate func remove(checkpoint number: Int, of training: String) {
+    try? FileManager.default.removeItem(atPath: checkpoint(training, number).string)
+  }
+
+  /// The folder of a training's model.
+  func model(of training: String) -> FilePath { folder.appending("models").appending(training) }
+
+  private func resultsFile(of training: String) -> FilePath {
+    folder.appending("results-\(training).json")
+  }
+
+  fileprivate func write(_ results: [TrackResult], of training: String) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys]
+    let text = String(decoding: try encoder.encode(results), as: UTF8.self)
+    try AtomicFile.write(text + "\n", to: resultsFile(of: training))
+  }
+
+  /// What was measured of a training's model.
+  ///
+  /// - Throws: ``RetrievalError``, naming the file, if it cannot be read.
+  func results(of training: String) throws -> [TrackResult] {
+    let file = resultsFile(of: training)
+    guard let data = FileManager.default.contents(atPath: file.string) else {
+      throw RetrievalError(code: .missingFile, message: "\(file) cannot be read")
+    }
+    do {
+      return try JSONDecoder().decode([TrackResult].self, from: data)
+    } catch {
+      throw RetrievalError(code: .malformedFile, message: "\(file) has no results")
+    }
+  }
+}

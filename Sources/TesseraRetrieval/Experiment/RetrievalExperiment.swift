@@ -1,0 +1,145 @@
+internal import Foundation
+internal import SystemPackage
+internal import TesseraCore
+internal import TesseraNN
+public import TesseraRun
+
+/// Trains one system or several on the same data, measures them, and compares them.
+///
+///     let experiment = try RetrievalExperiment(plan, RetrievalDataset(contentsOf: "emoji"))
+///     let record = try RunRecord.create(at: "runs/first", experiment.newManifest())
+///     let manifest = try await experiment.run(in: record)
+///
+/// All systems have the same steps with pictures: the same pictures with the same texts, the same first weights, for each seed. The same
+/// plan gives the same bits, and whether or not the run was interrupted.
+public struct RetrievalExperiment: Sendable {
+  /// What is trained, and how.
+  public let plan: RetrievalPlan
+  /// What it is trained and measured on.
+  public let dataset: RetrievalDataset
+  private let tokenizer: any Tokenizer
+  private let tokenizerConfiguration: TokenizerConfiguration
+
+  /// What happens, for those who watch.
+  public enum Event: Sendable {
+    /// A training has begun, or goes on after so many steps.
+    case trainingStarted(name: String, title: String, steps: Int, of: Int)
+    /// A step is done.
+    case stepFinished(RetrievalTraining.Step, of: Int)
+    /// A checkpoint is saved; what the held-out concepts that settings are chosen by give.
+    case checkpointFinished(RunManifest.Round, steps: Int)
+    /// A track is measured.
+    case measured(name: String, track: String, meanRecall: Double)
+  }
+
+  /// Makes the tokenizer.
+  ///
+  /// - Parameters:
+  ///   - plan: What is trained, and how.
+  ///   - dataset: What it is trained and measured on.
+  /// - Throws: ``RetrievalError`` if a setting cannot be, or a vocabulary cannot be read.
+  public init(_ plan: RetrievalPlan, _ dataset: RetrievalDataset) throws {
+    try plan.training.check()
+    try plan.model.check()
+    self.plan = plan
+    self.dataset = dataset
+    switch plan.tokenizer {
+    case .characterNGrams(let buckets, let shortest, let longest):
+      tokenizerConfiguration = .characterNGrams(
+        buckets: buckets,
+        shortest: shortest,
+        longest: longest
+      )
+      tokenizer = try tokenizerConfiguration.tokenizer(in: ".")
+    case .wordPiece(let vocabulary, let cleaning):
+      tokenizerConfiguration = .wordPiece(cleaning)
+      tokenizer = try WordPiece(contentsOf: FilePath(vocabulary), cleaning: cleaning)
+    case .sentencePiece(let pieces):
+      tokenizerConfiguration = .sentencePiece
+      // Of all that any system may be trained on, so that their tokens are the same.
+      let examples = try RetrievalExamples(dataset)
+      tokenizer = try SentencePiece.trained(on: examples.texts, pieces: pieces)
+    }
+  }
+
+  /// The trainings: each system with each seed, the systems of a seed one after the other.
+  public var trainings: [(name: String, system: RetrievalPlan.System, seed: UInt64)] {
+    plan.seeds.flatMap { seed in
+      plan.systems.map { system in
+        (plan.seeds.count > 1 ? "\(system.rawValue)-\(seed)" : system.rawValue, system, seed)
+      }
+    }
+  }
+
+  /// The first contents of `run.json`.
+  public func newManifest() throws -> RunManifest {
+    var manifest = RunManifest(
+      kind: "retrieval",
+      configuration: ["plan": try Self.text(of: plan)],
+      seed: plan.seeds[0],
+      versions: Versions.current,
+      started: Date().ISO8601Format()
+    )
+    manifest.datasets = [
+      RunManifest.Dataset(
+        name: dataset.description.name,
+        examples: dataset.pictures.count,
+        files: 5,
+        digest: dataset.digest ?? ""
+      )
+    ]
+    manifest.trainings = trainings.map { .init(name: $0.name, title: $0.system.title) }
+    let first = try makeEncoder(seed: plan.seeds[0])
+    manifest.initialModel = try Digest.sha256(of: first.encoder.state()).model
+    return manifest
+  }
+
+  /// The plan of a recorded run.
+  ///
+  /// - Throws: ``RetrievalError`` with code ``RetrievalError/Code/malformedFile`` if the record is of another kind, or damaged.
+  public static func plan(of manifest: RunManifest) throws -> RetrievalPlan {
+    guard manifest.kind == "retrieval", let text = manifest.configuration["plan"],
+      let plan = try? JSONDecoder().decode(RetrievalPlan.self, from: Data(text.utf8))
+    else {
+      throw RetrievalError(
+        code: .malformedFile,
+        message: "the record is not that of a retrieval run, or its plan is damaged"
+      )
+    }
+    return plan
+  }
+
+  private static func text(of plan: RetrievalPlan) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(plan), as: UTF8.self)
+  }
+
+  /// A model with the first weights of a seed.
+  func makeEncoder(seed: UInt64) throws -> (encoder: DualEncoder, generator: Generator) {
+    let generator = try Generator(key: RandomKey(seed: seed)["retrieval"]["weights"])
+    return (
+      try DualEncoder(plan.model, vocabulary: tokenizer.count, using: generator), generator
+    )
+  }
+
+  /// A training that begins.
+  func makeTraining(_ system: RetrievalPlan.System, seed: UInt64) throws -> RetrievalTraining {
+    var configuration = plan.training
+    configuration.seed = seed
+    if system == .align { configuration.translations = 0 }
+    let (encoder, generator) = try makeEncoder(seed: seed)
+    return try RetrievalTraining(
+      encoder,
+      tokenizer,
+      RetrievalExamples(dataset, translates: system == .mural),
+      configuration,
+      generator: generator
+    )
+  }
+
+  /// The model of a training, to be measured.
+  func model(_ training: RetrievalTraining) throws -> RetrievalModel {
+    try RetrievalModel(training.model, tokenizer, tokenizerConfiguration)
+  }
+}

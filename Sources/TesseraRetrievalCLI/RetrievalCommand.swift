@@ -1,0 +1,15 @@
+internal import ArgumentParser
+internal import TesseraCommandLine
+internal import TesseraRun
+
+@main
+struct RetrievalCommand: CommandLineProgram {
+  static let configuration = CommandConfiguration(
+    commandName: "tessera retrieval",
+    abstract: "Finds pictures by texts in many languages, and texts by pictures.",
+    version: Versions.tessera,
+    subcommands: [Train.self]
+  )
+
+  static func main() async { await runProgram() }
+}
