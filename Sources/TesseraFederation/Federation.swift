@@ -144,6 +144,7 @@ public struct Federation: Sendable {
         rounds: workflow.rounds,
         step: state.step,
         ledger: try budget.map { try state.privacyLedger(for: $0) },
+        unused: try state.unusedAnswers(),
         federation: self,
         observe: observe,
         journal: journal,
@@ -156,6 +157,8 @@ public struct Federation: Sendable {
       let record = try controller.takeRecord()
       next.round = round
       next.step = record.step
+      // When all is done, nobody is told of them.
+      try next.setUnusedAnswers(next.isFinished ? [:] : record.unused)
       if let ledger = record.ledger {
         try next.setDocument(WorkflowState.privacyLedgerName, to: ledger)
       }

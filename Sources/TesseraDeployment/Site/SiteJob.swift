@@ -18,8 +18,10 @@ final class SiteJob: Sendable {
     var roster: JobRoster?
     var worker: SiteWorker?
     var memories: FolderSiteMemories?
-    /// The last round of which a task has come, to this process.
-    var round: Int?
+    /// The last round of which a task has come, to this process, and the step of the last task.
+    var last: (round: Int, step: Int)?
+    /// The earliest step that a server may ask for again.
+    var repeated: Int?
   }
 
   /// The site's, all of whose jobs share it.
@@ -150,17 +152,20 @@ final class SiteJob: Sendable {
     }
   }
 
-  /// Removes what of the site's memory no repetition of a task can ask for.
+  /// Removes what of the site's memory no task can ask for any more.
   ///
   /// A server that was killed does the round again that was under way, from the memory as of before it, whether answers of it were
-  /// taken or not: receipts settle nothing. It has saved a round when it asks for something in the next; what was kept before then
-  /// goes. FedBuff's tasks of earlier rounds are repeated beside those of later ones, and of such a job all stays until it is over.
+  /// taken or not: receipts settle nothing. It has saved a round when it asks for something in the next. What it used in that round
+  /// may have been asked for before (FedBuff's tasks are under way from round to round), so the last task of an earlier round may be
+  /// repeated, too; what was kept before that one goes, but for the latest.
   func settle(before task: SiteTask) {
     state.withLock { state in
-      guard !(state.job.workflow is FedBuff) else { return }
-      // A process that has just started does not know whether it is the first of its round.
-      if let round = state.round, task.round > round { state.memories?.settle(at: task.step - 1) }
-      state.round = max(state.round ?? task.round, task.round)
+      if let last = state.last {
+        if task.round > last.round { state.repeated = last.step }
+        // A process that has just started does not know what was asked before.
+        if let first = state.repeated { state.memories?.discard(before: first, from: task.step) }
+      }
+      state.last = (max(state.last?.round ?? task.round, task.round), task.step)
     }
   }
 

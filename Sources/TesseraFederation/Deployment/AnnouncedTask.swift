@@ -15,6 +15,9 @@ public struct AnnouncedTask: Sendable {
   /// How many bytes the answer may have, for the server's side; any number if `nil`.
   public var largestAnswer: Int?
 
+  /// The first step of which the server has used no answer of the site, and none after it: ``SiteTask/unusedSince``.
+  public var unusedSince: Int?
+
   /// What a task is to be done with.
   public enum Content: Sendable {
     /// On its way out.

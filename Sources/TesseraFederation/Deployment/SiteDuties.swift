@@ -227,6 +227,7 @@ public struct SiteDuties: Sendable {
         key: task.key
       )
       arrived.digest = incoming.parcel.digest
+      arrived.unusedSince = task.unusedSince
       return [.start(id, arrived)]
     } catch {
       return failed(

@@ -48,6 +48,15 @@ public final class FolderSiteMemories: SiteMemoryStore {
     return try ModelState(contentsOf: file(site.index, last)).memories()
   }
 
+  /// What a site keeps, as of before a step that nothing came of; what was kept from that step on is removed.
+  public func contents(
+    of site: Site,
+    forgettingFrom step: Int
+  ) throws -> [String: ModelState] {
+    remove { own in (own[site.index] ?? []).filter { $0 >= step }.map { (site.index, $0) } }
+    return try contents(of: site, before: step)
+  }
+
   /// Keeps what a site's memory holds after a step.
   public func keep(_ contents: [String: ModelState], of site: Site, after step: Int) throws {
     let state = try ModelState(joining: contents)
@@ -81,16 +90,45 @@ public final class FolderSiteMemories: SiteMemoryStore {
   /// Removes what no repetition will ask for, once all up to `step` is done: everything but the latest of each site by then.
   ///
   /// What a killed process left of later steps goes too: they will be done again.
-  public func settle(at step: Int) {
-    let gone: [FilePath] = steps.withLock { steps in
-      var gone: [FilePath] = []
-      for (site, own) in steps {
-        let kept = own.last { $0 <= step }
-        gone += own.filter { $0 != kept }.map { file(site, $0) }
-        steps[site] = kept.map { [$0] }
+  ///
+  /// - Parameters:
+  ///   - step: The last step that is done.
+  ///   - unused: The first steps of which no answers were used, by the indices of sites (``SiteTask/unusedSince``): of such a site
+  ///     what it kept before then stays, too.
+  public func settle(at step: Int, unused: [Int: Int] = [:]) {
+    remove { steps in
+      steps.flatMap { site, own in
+        let first = unused[site] ?? .max
+        let kept = own.last { $0 <= step && $0 < first }
+        return own.filter { $0 != kept && !(first...max(first, step)).contains($0) }
+          .map { (site, $0) }
+      }
+    }
+  }
+
+  /// Removes what no task will ask for: all but the latest from before a step, and what came after that.
+  ///
+  /// - Parameters:
+  ///   - first: The earliest step that may be repeated.
+  ///   - step: The step that comes now: what was kept from then on, a life of the server has left that is forgotten.
+  public func discard(before first: Int, from step: Int) {
+    remove { steps in
+      steps.flatMap { site, own in
+        let kept = own.last { $0 < first }
+        return own.filter { ($0 < first && $0 != kept) || $0 >= step }.map { (site, $0) }
+      }
+    }
+  }
+
+  private func remove(_ choose: ([Int: [Int]]) -> [(site: Int, step: Int)]) {
+    let gone = steps.withLock { steps in
+      let gone = choose(steps)
+      for (site, step) in gone {
+        steps[site]?.removeAll { $0 == step }
+        if steps[site]?.isEmpty == true { steps[site] = nil }
       }
       return gone
     }
-    for path in gone { unlink(path.string) }
+    for (site, step) in gone { unlink(file(site, step).string) }
   }
 }

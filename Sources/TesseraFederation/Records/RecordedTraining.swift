@@ -56,7 +56,11 @@ public struct RecordedTraining: Sendable {
     let last = training?.rounds.last
     let state = try last.map { try saved(after: $0, in: run.record) } ?? initial
     // What sites remember of a round's tasks that are done belongs to what was kept of the round.
-    memories?.settle(at: try keptStep(after: state, in: run.record) ?? state.step)
+    let kept = try keptProgress(after: state, in: run.record)
+    memories?.settle(
+      at: kept?.step ?? state.step,
+      unused: try kept.map { $0.unused ?? [:] } ?? state.unusedAnswers()
+    )
     if training?.isFinished == true { return state }
     // A kill may have come between the last round and the note that it was the last.
     if state.isFinished, let accuracy = last?.accuracy,
@@ -91,7 +95,7 @@ public struct RecordedTraining: Sendable {
       )
       unlink(progress.string)
       removeStates(in: run.record, except: entry.round)
-      memories?.settle(at: result.state.step)
+      memories?.settle(at: result.state.step, unused: try result.state.unusedAnswers())
       try didSave()
       try finishRound(entry)
     } journal: { event in
@@ -112,13 +116,16 @@ public struct RecordedTraining: Sendable {
     unlink(progressFile(in: record).string)
   }
 
-  /// The last task of what was kept of the round after a state, if something was.
-  private func keptStep(after state: WorkflowState, in record: RunRecord) throws -> Int? {
+  /// What was kept of the round after a state, if something was.
+  private func keptProgress(
+    after state: WorkflowState,
+    in record: RunRecord
+  ) throws -> RoundProgress? {
     guard let data = FileManager.default.contents(atPath: progressFile(in: record).string),
       let progress = try? JSONDecoder().decode(RoundProgress.self, from: data),
       progress.round == state.round + 1, progress.firstStep == state.step
     else { return nil }
-    return progress.step
+    return progress
   }
 
   private func saved(

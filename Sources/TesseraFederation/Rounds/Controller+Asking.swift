@@ -52,13 +52,16 @@ extension Controller {
     key: RandomKey,
     for sites: [Site],
     filteredAs purpose: TaskName? = nil,
+    isDispatched: Bool = false,
     wrap: ((Exchange, Site) throws -> Exchange)? = nil,
     siteKey: (Site) -> RandomKey
   ) throws -> Sending {
-    let step = record.withLock { record in
+    let (step, unused) = record.withLock { record in
       record.step += 1
-      return record.step
+      return (record.step, record.unused)
     }
+    // What is under way at a site may be used yet.
+    let busy = flights.busy
     var data = data
     data.metadata.round = round
     data.metadata.rounds = rounds
@@ -95,7 +98,7 @@ extension Controller {
     let tasks = try sites.map { site in
       let own = try wrap?(sent, site) ?? sent
       bytes = bytes.addingUpToLimit(own.byteCount)
-      return SiteTask(
+      var task = SiteTask(
         step: step,
         name: name,
         round: round,
@@ -103,6 +106,10 @@ extension Controller {
         data: own,
         key: siteKey(site)
       )
+      if let first = unused[site.index], !busy.contains(site.index) || isDispatched {
+        task.unusedSince = first
+      }
+      return task
     }
     record.withLock { $0.traffic.down += bytes }
     return Sending(step: step, name: name, key: key, data: data, tasks: tasks)
@@ -149,10 +156,16 @@ extension Controller {
       self.note { .answerRefused(step: step, refusal) }
       self.observe(.refused(refusal))
     }
+    let busy = flights.busy
     let journalFailure = record.withLock { record in
       // Of a task that came to nothing, too: a workflow may go on without it.
       if isRecorded { record.refusals += outcome.refusals }
       record.traffic += outcome.traffic
+      // Whoever was asked, and is in nothing, has learned in vain.
+      let used = outcome.failure == nil ? Set(outcome.contributions.map(\.index)) : []
+      for site in sites where !busy.contains(site.index) {
+        record.note(step, of: site, isUsed: used.contains(site.index))
+      }
       if isRecorded, outcome.failure == nil { record.contributions += outcome.contributions }
       return record.journalFailure
     }
@@ -289,5 +302,12 @@ extension Controller {
   /// Journals from a transport's thread, where nothing can be thrown: the round ends with the error.
   func note(_ event: () -> JournalEvent) {
     do { try journal(event()) } catch { record.withLock { $0.journalFailure = error } }
+  }
+}
+
+extension Controller.Record {
+  /// Notes whether a site's answer to a task is used.
+  mutating func note(_ step: Int, of site: Site, isUsed: Bool) {
+    unused[site.index] = isUsed ? nil : unused[site.index] ?? step
   }
 }

@@ -77,8 +77,13 @@ extension Controller {
         dispatch.data,
         round: dispatch.round,
         key: key["tasks"][dispatch.flights.first?.number ?? 0],
-        for: dispatch.flights.map(\.site)
+        for: dispatch.flights.map(\.site),
+        isDispatched: true
       ) { key[bySite[$0.index] ?? 0] }
+      // Until they are accepted; then the round's state tells a process that goes on what has to be done again.
+      record.withLock { record in
+        for flight in dispatch.flights { record.note(sending.step, of: flight.site, isUsed: false) }
+      }
       try journal(
         .taskOpened(
           step: sending.step,
@@ -160,6 +165,7 @@ extension Controller {
         .init(step: task.step, site: task.site.index, contribution: contribution)
       )
       record.traffic += task.traffic
+      record.note(task.step, of: task.site, isUsed: true)
       return record.dispatched.count { $0.contribution != nil }
     }
     observe(.answered(task.site, answers: answers))

@@ -48,6 +48,8 @@ public final class Controller: Sendable {
     var usedDraws: Set<Int> = []
     /// What the job has released, if that is counted.
     var ledger: BudgetLedger?
+    /// The first steps of which no answers were used, by the indices of sites.
+    var unused: [Int: Int] = [:]
     var journalFailure: (any Error)?
   }
 
@@ -56,6 +58,7 @@ public final class Controller: Sendable {
     rounds: Int,
     step: Int,
     ledger: BudgetLedger? = nil,
+    unused: [Int: Int] = [:],
     federation: Federation,
     observe: @escaping @Sendable (FederationEvent) -> Void,
     journal: @escaping @Sendable (JournalEvent) throws -> Void,
@@ -71,7 +74,7 @@ public final class Controller: Sendable {
     self.journal = journal
     self.background = background
     self.flights = flights
-    record = Mutex(Record(step: step, ledger: ledger))
+    record = Mutex(Record(step: step, ledger: ledger, unused: unused))
     firstStep = step
   }
 

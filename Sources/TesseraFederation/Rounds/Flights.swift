@@ -61,6 +61,9 @@ final class Flights: Sendable {
   /// The numbers of the tasks that have not been taken.
   var numbers: Set<Int> { state.withLock { Set($0.sites.keys) } }
 
+  /// The indices of the sites that have a task that has not been taken.
+  var busy: Set<Int> { state.withLock { $0.busy } }
+
   /// Notes tasks as sent.
   ///
   /// - Returns: What ``land(_:of:)`` wants to know.

@@ -33,6 +33,8 @@ struct RoundProgress: Codable {
   var traffic: Traffic
   /// What the job had released by then, if that is counted.
   var ledger: BudgetLedger?
+  /// The first steps of which no answers were used, by the indices of sites.
+  var unused: [Int: Int]?
   /// What the workflow keeps, as JSON.
   var work: String
 }
@@ -76,6 +78,7 @@ extension Controller {
       record.dispatched = progress.dispatched
       record.traffic = progress.traffic
       record.ledger = progress.ledger
+      record.unused = progress.unused ?? [:]
       return true
     }
     return isFitting ? work : nil
@@ -105,6 +108,7 @@ extension Controller {
         dispatched: record.dispatched,
         traffic: record.traffic,
         ledger: record.ledger,
+        unused: record.unused.isEmpty ? nil : record.unused,
         work: text
       )
     }

@@ -42,24 +42,54 @@ public final class SiteMemory: Sendable {
 public protocol SiteMemoryStore: Sendable {
   /// What a site keeps, as of before a step.
   func contents(of site: Site, before step: Int) throws -> [String: ModelState]
+  /// What a site keeps, as of before a step that nothing came of; what was kept from that step on is forgotten.
+  func contents(of site: Site, forgettingFrom step: Int) throws -> [String: ModelState]
   /// Keeps what a site's memory holds after a step.
   func keep(_ contents: [String: ModelState], of site: Site, after step: Int) throws
 }
 
 /// Memories that live as long as the process.
+///
+/// Beside what a site keeps lies what it kept before its last task, until it has the next one.
 public final class VolatileSiteMemories: SiteMemoryStore {
-  private let contents = Mutex<[Int: [String: ModelState]]>([:])
+  private struct Kept {
+    var contents: [String: ModelState] = [:]
+    /// What was kept before the steps that may still come to nothing, ascending.
+    var earlier: [(step: Int, contents: [String: ModelState])] = []
+  }
+  private let kept = Mutex<[Int: Kept]>([:])
 
   /// Nothing kept yet.
   public init() {}
 
   /// What a site keeps.
   public func contents(of site: Site, before step: Int) -> [String: ModelState] {
-    contents.withLock { $0[site.index] ?? [:] }
+    kept.withLock {
+      $0[site.index]?.earlier = []
+      return $0[site.index]?.contents ?? [:]
+    }
+  }
+
+  /// What a site kept before a step that nothing came of.
+  public func contents(of site: Site, forgettingFrom step: Int) -> [String: ModelState] {
+    kept.withLock { all in
+      guard var own = all[site.index] else { return [:] }
+      if let before = own.earlier.first(where: { $0.step >= step }) {
+        own.contents = before.contents
+        own.earlier = []
+        all[site.index] = own
+      }
+      return own.contents
+    }
   }
 
   /// Keeps what a site's memory holds.
   public func keep(_ contents: [String: ModelState], of site: Site, after step: Int) {
-    self.contents.withLock { $0[site.index] = contents }
+    kept.withLock { all in
+      var own = all[site.index] ?? Kept()
+      own.earlier.append((step, own.contents))
+      own.contents = contents
+      all[site.index] = own
+    }
   }
 }

@@ -16,6 +16,10 @@ public struct SiteTask: Sendable {
   public var key: RandomKey
   /// The digest of the parcel in which it came from a server, ``Parcel/digest``; `nil` if it came in none.
   public var digest: String?
+  /// The first step of which the server has used no answer of the site, and none after it.
+  ///
+  /// What the site remembers is as of before that step. `nil` if the last answer was used, or there is none.
+  public var unusedSince: Int?
 
   /// Makes a task.
   public init(

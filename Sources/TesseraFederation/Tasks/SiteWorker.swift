@@ -153,7 +153,13 @@ public struct SiteWorker: Sendable {
     _ measured: @escaping @Sendable (TaskMeasurements) -> Void = { _ in },
     summedUnder protection: SumProtection? = nil
   ) async throws -> Exchange {
-    let remembered = try memories.contents(of: task.site, before: task.step)
+    // What came to nothing is forgotten: a server that counts on what its sites remember knows of no more than it has used.
+    let remembered =
+      if let first = task.unusedSince {
+        try memories.contents(of: task.site, forgettingFrom: first)
+      } else {
+        try memories.contents(of: task.site, before: task.step)
+      }
     let memory = SiteMemory(remembered)
     let identity = TaskIdentity(task, memory: remembered)
     let own = secrets.derived("site \(task.site.index)")

@@ -141,20 +141,24 @@ extension ServerMessage {
       } catch let error as FederationError {
         content = .unusable(error)
       }
-      self = .task(
-        try TaskID(task.id),
-        AnnouncedTask(
-          name: TaskName(task.name),
-          round: try Int(wire: task.round),
-          site: Site(
-            index: try Int(wire: task.site.index),
-            name: task.site.name,
-            exampleCount: try Int(wire: task.site.examples)
-          ),
-          key: RandomKey(value: task.key),
-          content: content
-        )
+      let id = try TaskID(task.id)
+      var announced = AnnouncedTask(
+        name: TaskName(task.name),
+        round: try Int(wire: task.round),
+        site: Site(
+          index: try Int(wire: task.site.index),
+          name: task.site.name,
+          exampleCount: try Int(wire: task.site.examples)
+        ),
+        key: RandomKey(value: task.key),
+        content: content
       )
+      let first = try Int(wire: task.unusedSince)
+      guard first < max(id.step, 1) else {
+        throw FederationError.wire("a task whose answer is said to be unused already")
+      }
+      announced.unusedSince = first > 0 ? first : nil
+      self = .task(id, announced)
     case .withdrawal(let withdrawal):
       self = .withdrawal(try TaskID(withdrawal.id), reason: String(withdrawal.reason.prefix(2000)))
     case .wanted(let wanted):
@@ -214,6 +218,7 @@ extension AnnouncedTask {
         $0.examples = Int64(site.exampleCount)
       }
       $0.key = key.value
+      $0.unusedSince = Int64(unusedSince ?? 0)
       $0.data = data
     }
   }

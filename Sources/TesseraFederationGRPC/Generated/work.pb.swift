@@ -270,6 +270,10 @@ nonisolated struct Tessera_Federation_V1_Task: Sendable {
   /// Clears the value of `data`. Subsequent reads from it will return its default value.
   mutating func clearData() {self._data = nil}
 
+  /// The first step of which the server has used no answer of the site, and none after it; 0 if it has used the last one. What the
+  /// site remembers is as of before that step.
+  var unusedSince: Int64 = 0
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -948,7 +952,7 @@ nonisolated extension Tessera_Federation_V1_TaskID: SwiftProtobuf.Message, Swift
 
 nonisolated extension Tessera_Federation_V1_Task: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Task"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}round\0\u{1}site\0\u{1}key\0\u{1}data\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}round\0\u{1}site\0\u{1}key\0\u{1}data\0\u{3}unused_since\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -962,6 +966,7 @@ nonisolated extension Tessera_Federation_V1_Task: SwiftProtobuf.Message, SwiftPr
       case 4: try { try decoder.decodeSingularMessageField(value: &self._site) }()
       case 5: try { try decoder.decodeSingularFixed64Field(value: &self.key) }()
       case 6: try { try decoder.decodeSingularMessageField(value: &self._data) }()
+      case 7: try { try decoder.decodeSingularInt64Field(value: &self.unusedSince) }()
       default: break
       }
     }
@@ -990,6 +995,9 @@ nonisolated extension Tessera_Federation_V1_Task: SwiftProtobuf.Message, SwiftPr
     try { if let v = self._data {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
     } }()
+    if self.unusedSince != 0 {
+      try visitor.visitSingularInt64Field(value: self.unusedSince, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1000,6 +1008,7 @@ nonisolated extension Tessera_Federation_V1_Task: SwiftProtobuf.Message, SwiftPr
     if lhs._site != rhs._site {return false}
     if lhs.key != rhs.key {return false}
     if lhs._data != rhs._data {return false}
+    if lhs.unusedSince != rhs.unusedSince {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -55,6 +55,7 @@ public struct NetworkTransport: Transport {
           key: task.key,
           content: .outgoing(parcel)
         )
+        made.unusedSince = task.unusedSince
         made.largestAnswer = answers?.bytes(forTaskOf: parcel.byteCount)
         announced.append((TaskID(job: job, step: task.step), made))
       } catch {

@@ -232,4 +232,30 @@ import Testing
     }
     #expect(reason.code == .limitExceeded)
   }
+
+  /// What a site is told to forget lies before what it is asked for.
+  @Test func aTaskSaysWhatWasNotUsedBeforeIt() throws {
+    let id = TaskID(job: "job", step: 7)
+    var task = AnnouncedTask(
+      name: .train,
+      round: 3,
+      site: site,
+      key: RandomKey(seed: 1),
+      content: .outgoing(try OutgoingParcel(.metrics([:])))
+    )
+    for first in [nil, 1, 6] {
+      task.unusedSince = first
+      let proto = try ServerMessage.task(id, task).proto()
+      guard case .task(_, let read) = try ServerMessage(proto, limits: limits) else {
+        Issue.record("the task is something else")
+        return
+      }
+      #expect(read.unusedSince == first)
+    }
+    for first in [7, Int.max] {
+      task.unusedSince = first
+      let proto = try ServerMessage.task(id, task).proto()
+      #expect(throws: FederationError.self) { try ServerMessage(proto, limits: limits) }
+    }
+  }
 }

@@ -9,12 +9,20 @@ import Testing
 
 /// Adds what is drawn from the site's key, and what the site remembers: how often it was asked.
 private struct RememberingExecutor: Executor {
+  /// Whether some sites' answers of the second round cannot be used.
+  var isRefused = false
+
   func execute(_ task: SiteTask, at site: SiteContext) async throws -> Exchange {
     let asked = try site.memory["asked"]?["count"].map { try $0.item() } ?? 0
     site.memory["asked"] = try ModelState([(name: "count", tensor: Tensor(asked + 1))])
     let generator = try Generator(key: task.key)
     let model = try task.model.mapTensors { _, tensor in
       try tensor + Tensor.normal(tensor.shape, using: generator) + asked
+    }
+    // One tensor too many: of four sites three are drawn, so that there are both.
+    if isRefused, task.round == 2, task.site.index >= 2 {
+      let more = model.entries.map { $0 } + [(name: "more", tensor: try Tensor([1.0]))]
+      return .weights(try ModelState(more), samples: site.site.exampleCount)
     }
     return .weights(model, samples: site.site.exampleCount, metrics: ["loss": asked])
   }
@@ -38,6 +46,8 @@ private struct Job {
   var folder: FilePath
   /// Whether sites send the largest changes alone, and keep the others.
   var isSparse = false
+  /// Whether the server refuses some answers.
+  var isRefused = false
 
   /// Goes on with the run, or begins it; kills its own process once so many events are on the disk.
   func run(killedAfter events: Int? = nil) async throws -> WorkflowState {
@@ -70,7 +80,7 @@ private struct Job {
       transport: InProcessTransport(
         sites: sites,
         worker: SiteWorker(
-          executor: RememberingExecutor(),
+          executor: RememberingExecutor(isRefused: isRefused),
           filters: SiteFilters(results: isSparse ? [try TopK(fraction: 0.1)] : []),
           memories: memories
         ),
@@ -141,6 +151,35 @@ private struct Job {
       #expect(memories[0].keys == memories[1].keys)
       for (name, state) in memories[0] {
         #expect(try memories[1][name]?.isIdentical(to: state) == true, "\(name)")
+      }
+    }
+  }
+
+  /// A site remembers what was used, whether its server lived on or not.
+  @Test(arguments: [8, 10, 12, 13, 14, 17, 20])
+  func whatWasRefusedIsForgottenByAKilledRunToo(event: Int) async throws {
+    let folder = try TemporaryFolder()
+    let whole = try await Job(folder: folder.path.appending("whole"), isRefused: true).run()
+    let path = folder.path.appending("killed").string
+    let result = await #expect(processExitsWith: .signal(SIGKILL)) {
+      [path = path as String, event = event as Int] in
+      _ = try await Job(folder: FilePath(path), isRefused: true).run(killedAfter: event)
+    }
+    try #require(result != nil)
+    let resumed = try await Job(folder: FilePath(path), isRefused: true).run()
+    #expect(try resumed.model.isIdentical(to: whole.model))
+    let rounds = try RunRecord.open(at: folder.path.appending("whole")).manifest().trainings[0]
+      .rounds
+    #expect(!rounds[1].rejected.isEmpty)
+    for (place, state) in [("whole", whole), ("killed", resumed)] {
+      let unused = try state.document("unused answers", as: [Int: Int].self) ?? [:]
+      let memories = try FolderSiteMemories(in: folder.path.appending(place).appending("sites"))
+      for index in 0..<4 {
+        let site = Site(index: index, name: "site-\(index + 1)", exampleCount: 3)
+        let contents = try memories.contents(of: site, before: unused[index] ?? .max)
+        let asked: Double = try contents["asked"]?["count"].map { try $0.item() } ?? 0
+        let used = rounds.count { $0.contributors.contains { $0.site == site.name } }
+        #expect(asked == Double(used), "\(place), \(site.name)")
       }
     }
   }

@@ -65,4 +65,48 @@ import Testing
       _ = try memories.contents(of: site, before: 2)
     }
   }
+
+  private static func counted(_ count: Float) throws -> [String: ModelState] {
+    ["count": try ModelState([(name: "count", tensor: Tensor([count]))])]
+  }
+
+  private static func files(in folder: FilePath) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: folder.string).sorted()
+  }
+
+  @Test func whatCameToNothingIsForgotten() throws {
+    let folder = try TemporaryFolder()
+    let site = Site(index: 0, name: "north", exampleCount: 1)
+    let memories = try FolderSiteMemories(in: folder.path)
+    for step in 1...3 { try memories.keep(Self.counted(Float(step)), of: site, after: step) }
+    let before = try memories.contents(of: site, forgettingFrom: 2)
+    #expect(try before["count"]?["count"]?.item() == 1)
+    #expect(try Self.files(in: folder.path) == ["0-1.safetensors"])
+    #expect(try memories.contents(of: site, forgettingFrom: 1).isEmpty)
+  }
+
+  /// A task that is under way may still be used, or be asked for again.
+  @Test func whatIsNotUsedYetStaysWithWhatWasBefore() throws {
+    let folder = try TemporaryFolder()
+    let memories = try FolderSiteMemories(in: folder.path)
+    for index in 0..<2 {
+      let site = Site(index: index, name: "site-\(index + 1)", exampleCount: 1)
+      for step in [1, 2, 4, 6] { try memories.keep(Self.counted(1), of: site, after: step) }
+    }
+    memories.settle(at: 5, unused: [1: 4])
+    #expect(
+      try Self.files(in: folder.path) == ["0-4.safetensors", "1-2.safetensors", "1-4.safetensors"]
+    )
+  }
+
+  @Test func whatNoTaskCanAskForIsDiscarded() throws {
+    let folder = try TemporaryFolder()
+    let site = Site(index: 0, name: "north", exampleCount: 1)
+    let memories = try FolderSiteMemories(in: folder.path)
+    for step in [1, 2, 4, 6, 8] { try memories.keep(Self.counted(1), of: site, after: step) }
+    memories.discard(before: 4, from: 7)
+    #expect(
+      try Self.files(in: folder.path) == ["0-2.safetensors", "0-4.safetensors", "0-6.safetensors"]
+    )
+  }
 }

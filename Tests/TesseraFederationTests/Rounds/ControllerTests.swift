@@ -284,6 +284,7 @@ import Testing
     final class Memories: SiteMemoryStore {
       let kept = Told<Int>()
       func contents(of site: Site, before step: Int) -> [String: ModelState] { [:] }
+      func contents(of site: Site, forgettingFrom step: Int) -> [String: ModelState] { [:] }
       func keep(_ contents: [String: ModelState], of site: Site, after step: Int) { kept.add(step) }
     }
     let (begins, begun) = AsyncStream<Void>.makeStream()
