@@ -122,16 +122,15 @@ public final class ExternalTrainer: Executor {
     }
   }
 
-  /// Ends all programs, and waits until they are gone: they are told that the job is over, or aborted if the current task is
-  /// cancelled.
+  /// Ends all programs, and waits until they are gone: they are told that the job is over, and aborted when the current task is
+  /// cancelled, before this or while they end.
   public func close() async {
     let trainers = state.withLock { state in
       defer { state.trainers = [:] }
       return Array(state.trainers.values)
     }
-    let isUrgent = Task.isCancelled
     await withTaskGroup(of: Void.self) { group in
-      for trainer in trainers { group.addTask { await trainer.close(isUrgent: isUrgent) } }
+      for trainer in trainers { group.addTask { await trainer.close() } }
     }
   }
 

@@ -221,10 +221,18 @@ struct TrainerSession: Sendable {
     case .starting, .working:
       phase = .ending(Ending(reason: .abort, pause: Self.abortSteps.1))
       return [.send(.abort(reason: reason)), .setAlarm(Self.abortSteps.0)]
-    case .ending:
-      // It is on its way, and nobody waits for why.
-      phase = .ending(Ending(reason: .abort, pause: nil))
-      return [.signal(.kill), .setAlarm(nil)]
+    case .ending(let ending):
+      switch (ending.reason, ending.pause) {
+      case (.abort, _): return []
+      case (.close, .some):
+        // It was told to end, and had time to: it has none any more.
+        phase = .ending(Ending(reason: .abort, pause: nil))
+        return [.signal(.terminate), .setAlarm(Self.abortSteps.1)]
+      default:
+        // It is on its way, and nobody waits for why.
+        phase = .ending(Ending(reason: .abort, pause: nil))
+        return [.signal(.kill), .setAlarm(nil)]
+      }
     }
   }
 

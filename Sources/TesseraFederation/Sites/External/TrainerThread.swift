@@ -65,11 +65,14 @@ final class TrainerThread: Sendable {
     mailbox.post(.event(.violated(violation, task: task)))
   }
 
-  /// Ends the trainer, and waits until it is gone.
-  ///
-  /// - Parameter isUrgent: Whether it is aborted, instead of told that the job is over.
-  func close(isUrgent: Bool) async {
-    await withCheckedContinuation { mailbox.post(closing: isUrgent, $0) }
+  /// Ends the trainer, and waits until it is gone: it is told that the job is over, and aborted when the current task is cancelled,
+  /// before this or meanwhile.
+  func close() async {
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { mailbox.postClosing($0) }
+    } onCancel: {
+      mailbox.post(.event(.closing(isUrgent: true)))
+    }
   }
 }
 
@@ -148,11 +151,11 @@ final class TrainerMailbox: Sendable {
     wake()
   }
 
-  func post(closing isUrgent: Bool, _ continuation: CheckedContinuation<Void, Never>) {
+  func postClosing(_ continuation: CheckedContinuation<Void, Never>) {
     let isClosed = state.withLock { state in
       guard !state.isClosed else { return true }
       state.closers.append(continuation)
-      state.letters.append(.event(.closing(isUrgent: isUrgent)))
+      state.letters.append(.event(.closing(isUrgent: false)))
       return false
     }
     guard !isClosed else {

@@ -92,6 +92,28 @@ import Testing
     #expect(session.handle(.exited(.status(0))).words == ["no alarm", "cancelled 1", "over"])
   }
 
+  /// It has answered, and is told to end; then the job is aborted.
+  @Test func anAbortShortensAnEndThatHasBegun() {
+    var session = Self.working()
+    _ = session.say(#"{"type":"answer","task":1,"kind":"metrics"}"#)
+    #expect(session.handle(.closing(isUrgent: false)).words == ["end", "alarm"])
+    #expect(session.handle(.closing(isUrgent: false)).words == [])
+    #expect(session.handle(.closing(isUrgent: true)).words == ["terminate", "alarm"])
+    // Told twice it has the same time.
+    #expect(session.handle(.closing(isUrgent: true)).words == [])
+    #expect(session.handle(.alarmed).words == ["kill", "no alarm"])
+    #expect(session.handle(.exited(.signal(9))).words == ["no alarm", "note", "over"])
+  }
+
+  /// SIGTERM was sent, and SIGKILL would come a second later.
+  @Test func anAbortEndsWhatHasIgnoredItsTime() {
+    var session = Self.working()
+    _ = session.say(#"{"type":"answer","task":1,"kind":"metrics"}"#)
+    _ = session.handle(.closing(isUrgent: false))
+    #expect(session.handle(.alarmed).words == ["terminate", "alarm"])
+    #expect(session.handle(.closing(isUrgent: true)).words == ["kill", "no alarm"])
+  }
+
   @Test func aBrokenTrainerIsNotStartedAgainForItsTask() {
     var session = Self.working()
     _ = session.handle(.asked(Self.task(2)))
