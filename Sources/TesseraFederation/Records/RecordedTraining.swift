@@ -77,6 +77,8 @@ public struct RecordedTraining: Sendable {
     federation.progress = RoundProgressStore {
       FileManager.default.contents(atPath: progress.string)
     } save: { data in
+      // The tasks that are kept are not done again: the journal must not lack them.
+      try run.synchronize()
       try AtomicFile.write(to: progress) { writer in
         try data.withUnsafeBytes { try writer.write($0) }
       }

@@ -9,15 +9,26 @@ struct AppendOnlyFile: ~Copyable {
   let path: FilePath
   /// How long it is.
   private(set) var byteCount: Int64
+  /// How much of it is on the disk for certain.
+  private var durableCount: Int64
   private let descriptor: FileDescriptor
+  private let bringToDisk: @Sendable (FileDescriptor) throws(Errno) -> Void
   /// Why nothing more can be written.
   private var fault: RunError?
 
-  /// Opens a file at its end; without `isNew`, one that may be there already.
+  /// Opens a file at its end; without `isNew`, one that may be there already, which is on the disk by then.
   ///
+  /// - Parameters:
+  ///   - path: The file, in a folder that is there.
+  ///   - isNew: Whether it must not be there.
+  ///   - bringToDisk: Has the system write to the disk what it has of the file.
   /// - Throws: ``RunError`` with code ``RunError/Code/cannotWrite`` if the system refuses, or if `isNew` and it is there,
   ///   and with code ``RunError/Code/inUse`` if another has it open.
-  init(_ path: FilePath, isNew: Bool = false) throws {
+  init(
+    _ path: FilePath,
+    isNew: Bool = false,
+    bringToDisk: @escaping @Sendable (FileDescriptor) throws(Errno) -> Void = Self.synchronize
+  ) throws {
     let descriptor: FileDescriptor
     do {
       descriptor = try FileDescriptor.open(
@@ -36,6 +47,8 @@ struct AppendOnlyFile: ~Copyable {
         throw Errno(rawValue: errno)
       }
       byteCount = try descriptor.seek(offset: 0, from: .end)
+      // What a process that was killed has left may be with the system alone.
+      if byteCount > 0 { try bringToDisk(descriptor) }
     } catch {
       try? descriptor.close()
       throw error as? Errno == .wouldBlock
@@ -45,6 +58,8 @@ struct AppendOnlyFile: ~Copyable {
     self.path = path
     self.descriptor = descriptor
     self.byteCount = byteCount
+    self.bringToDisk = bringToDisk
+    durableCount = byteCount
     // The name is in the folder, which has to reach the disk before anything is in the file. Some file systems cannot; the
     // file is there all the same.
     if byteCount == 0 {
@@ -77,17 +92,20 @@ struct AppendOnlyFile: ~Copyable {
       do { try cut(to: byteCount) } catch { fault = failure }
       throw failure
     }
-    if isDurable {
+    let count = byteCount + Int64(bytes.count)
+    if isDurable, durableCount < count {
       do {
         try synchronize()
       } catch {
-        // What is on the disk is unknown now, and asking again would not tell: the system drops what it could not write.
+        // What is on the disk is unknown now, and asking again would not tell: the system drops what it could not write. Neither
+        // is the next who opens the file to find lines that only look as if they were there.
         fault = error
-        try? descriptor.resize(to: byteCount)
+        try? descriptor.resize(to: durableCount)
         throw error
       }
+      durableCount = count
     }
-    byteCount += Int64(bytes.count)
+    byteCount = count
   }
 
   /// Drops what comes after `count` bytes.
@@ -99,6 +117,7 @@ struct AppendOnlyFile: ~Copyable {
     }
     byteCount = count
     try synchronize()
+    durableCount = count
   }
 
   /// Calls `body` with the file's bytes, in order, in pieces of at most a mebibyte.
@@ -121,9 +140,14 @@ struct AppendOnlyFile: ~Copyable {
   }
 
   private func synchronize() throws(RunError) {
-    while fdatasync(descriptor.rawValue) != 0 {
+    do { try bringToDisk(descriptor) } catch { throw Self.cannotWrite(path, error) }
+  }
+
+  /// By the system's own call.
+  @Sendable static func synchronize(_ file: FileDescriptor) throws(Errno) {
+    while fdatasync(file.rawValue) != 0 {
       let error = Errno(rawValue: errno)
-      if error != .interrupted { throw Self.cannotWrite(path, error) }
+      if error != .interrupted { throw error }
     }
   }
 

@@ -5,8 +5,8 @@ package import SystemPackage
 /// A file of lines that only grows, and that outlives whatever happens to its process.
 ///
 /// Any thread may add lines, and those that do so at once wait for the disk together. A kill or a power cut can leave the
-/// beginning of a line at the end, which the next ``open(at:from:forEach:didSynchronize:)`` cuts off. Any other damage is an
-/// error, and changes nothing.
+/// beginning of a line at the end, and a power cut, of lines that were not waited for, a hole of zeros with later ones after it: the
+/// next ``open(at:from:forEach:didSynchronize:)`` cuts both off. Any other damage is an error, and changes nothing.
 package final class ChainedLines<Chain: LineChain>: Sendable {
   /// What has been called for and is not being written yet, in the order of the calls.
   private struct Queue {
@@ -51,7 +51,7 @@ package final class ChainedLines<Chain: LineChain>: Sendable {
   ///   - body: Is given what each line holds, oldest first, and the line's number.
   ///   - didSynchronize: Is given the chain as it is on the disk, one call at a time, whenever it has got there; what it throws
   ///     is thrown at those who have added lines.
-  /// - Returns: The lines, which no one else can open as long as they are kept, and how many bytes of a torn line were cut off.
+  /// - Returns: The lines, which no one else can open as long as they are kept, and how many bytes of torn lines were cut off.
   /// - Throws: ``RunError`` with code ``RunError/Code/malformedRecord``, naming file and line, if it is damaged; with code
   ///   ``RunError/Code/inUse`` if another has it open; with code ``RunError/Code/cannotWrite`` if the system refuses; and what
   ///   `body` throws.
@@ -62,7 +62,7 @@ package final class ChainedLines<Chain: LineChain>: Sendable {
     didSynchronize: @escaping @Sendable (Chain) throws -> Void = { _ in }
   ) throws -> (lines: ChainedLines, torn: Int64) {
     var file = try AppendOnlyFile(path)
-    var reader = LineReader(path, chain)
+    var reader = LineReader(path, chain, endsAtHoles: true)
     try file.read { try reader.read($0, body) }
     try reader.finish()
     let torn = file.byteCount - reader.wholeLines

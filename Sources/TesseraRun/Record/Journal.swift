@@ -10,8 +10,8 @@ public import SystemPackage
 ///     try journal.append(.joined(site))  // is on the disk when this returns
 ///
 /// The file holds an object of JSON on each line: the event, its number, and a checksum of it and of all before it. A kill or
-/// a power cut can leave the beginning of a line at the end, which the next ``Journal/open(at:)`` cuts off. Any other damage
-/// is an error, and changes nothing.
+/// a power cut can leave the beginning of a line at the end, which the next ``Journal/open(at:)`` cuts off; of events that are not
+/// durable, a power cut can take any from the first on. Any other damage is an error, and changes nothing.
 public final class Journal<Event: Codable & Sendable>: Sendable {
   private let lines: ChainedLines<JournalChain>
 
@@ -92,6 +92,11 @@ public final class Journal<Event: Codable & Sendable>: Sendable {
     if encoded.isEmpty { return }
     try lines.append(encoded, isDurable: isDurable)
   }
+
+  /// Waits until all events are on the disk that were added.
+  ///
+  /// - Throws: ``RunError`` with code ``RunError/Code/cannotWrite``; those that were not durable are lost then.
+  public func synchronize() throws { try lines.append([]) }
 
   private static func decode(
     _ bytes: ArraySlice<UInt8>,

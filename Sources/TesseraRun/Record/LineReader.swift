@@ -9,11 +9,24 @@ package struct LineReader<Chain: LineChain> {
   /// What follows them: the beginning of a line.
   package private(set) var tail: [UInt8] = []
   private let path: FilePath
+  private let endsAtHoles: Bool
+  /// Whether a hole was found, after which nothing counts.
+  private var isOver = false
+
+  /// What file systems write as a whole, or not at all, in bytes: blocks of one such, or of several.
+  private static var sector: Int64 { 512 }
 
   /// A reader of the file at `path`, from its start.
-  init(_ path: FilePath, _ chain: Chain) {
+  ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - chain: The chain before its first line.
+  ///   - endsAtHoles: Whether zeros that a power cut has left in the place of what did not reach the disk end the lines, as
+  ///     the end of the file does; if not they are damage.
+  init(_ path: FilePath, _ chain: Chain, endsAtHoles: Bool = false) {
     self.path = path
     self.chain = chain
+    self.endsAtHoles = endsAtHoles
   }
 
   /// Calls `body` with what each line that a piece of the file completes holds, and with the number of the line.
@@ -24,7 +37,7 @@ package struct LineReader<Chain: LineChain> {
     _ body: (_ content: ArraySlice<UInt8>, _ line: Int) throws -> Void
   ) throws {
     var piece = piece
-    while let end = piece.firstIndex(of: Chain.newline) {
+    while !isOver, let end = piece.firstIndex(of: Chain.newline) {
       if tail.isEmpty {
         try take(piece[..<end], body)
       } else {
@@ -34,13 +47,14 @@ package struct LineReader<Chain: LineChain> {
       }
       piece = piece[(end + 1)...]
     }
-    tail += piece
+    if !isOver { tail += piece }
   }
 
   /// Says that there are no more pieces; what is left over is the beginning of a line that never was acknowledged.
   ///
   /// - Throws: ``RunError`` if it is a whole line with something else in place of its end.
   func finish() throws {
+    if isOver { return }
     var chain = chain
     guard chain.content(of: tail.dropLast()) == nil else { throw damage }
   }
@@ -49,9 +63,25 @@ package struct LineReader<Chain: LineChain> {
     _ line: ArraySlice<UInt8>,
     _ body: (_ content: ArraySlice<UInt8>, _ line: Int) throws -> Void
   ) throws {
-    guard let content = chain.content(of: line) else { throw damage }
+    guard let content = chain.content(of: line) else {
+      guard endsAtHoles, isHole(in: line) else { throw damage }
+      isOver = true
+      return
+    }
     wholeLines += Int64(line.count + 1)
     try body(content, chain.count)
+  }
+
+  /// Whether zeros stand in a line as a power cut leaves them.
+  ///
+  /// They begin where the lines ended that were on the disk, or a sector begins, and end where one ends. Lines hold none, and other
+  /// zeros were written.
+  private func isHole(in line: ArraySlice<UInt8>) -> Bool {
+    guard let first = line.firstIndex(of: 0) else { return false }
+    let last = line[first...].firstIndex { $0 != 0 } ?? line.endIndex
+    let (start, end) = (Int64(first - line.startIndex), Int64(last - line.startIndex))
+    return (start == 0 || (wholeLines + start) % Self.sector == 0)
+      && (wholeLines + end) % Self.sector == 0
   }
 
   private var damage: RunError {

@@ -11,6 +11,8 @@ public final class OpenRun: Sendable {
   private let state: Mutex<RunManifest>
   private let didAppend: @Sendable (RunEvent) -> Void
   private let curves: TensorBoardFolder
+  /// Whether `metrics.jsonl` lacks lines of rounds that are in the journal.
+  private let lacksMetrics = Mutex(false)
   private let start = ContinuousClock.now
   private let secondsBefore: Double
 
@@ -58,7 +60,8 @@ public final class OpenRun: Sendable {
   /// - Parameters:
   ///   - event: What happened.
   ///   - efforts: Of a round that is finished, what it took of sites, by their names: curves have it, and nothing else.
-  /// - Throws: ``RunError`` with code ``RunError/Code/cannotWrite`` if the event is not in the journal; nothing is changed then.
+  /// - Throws: ``RunError`` with code ``RunError/Code/cannotWrite`` if the event is not in the journal; nothing is changed then. What is
+  ///   made from the journal, metrics and curves, is no reason to throw: metrics are written with a later round or at the end.
   public func append(
     _ event: RunEvent,
     efforts: [String: [String: Double]] = [:]
@@ -67,11 +70,28 @@ public final class OpenRun: Sendable {
     didAppend(event)
     try state.withLock { try $0.apply(event) }
     guard case .roundFinished(let training, let round) = event else { return }
-    try record.append(metrics: RoundMetric.lines(of: round, in: training))
-    try curves.add(round, of: training, efforts: efforts, at: .now)
+    if lacksMetrics.withLock({ $0 }) {
+      try? writeMetrics(of: manifest)
+    } else {
+      do {
+        try record.append(metrics: RoundMetric.lines(of: round, in: training))
+      } catch { lacksMetrics.withLock { $0 = true } }
+    }
+    try? curves.add(round, of: training, efforts: efforts, at: .now)
   }
 
-  /// Changes the manifest and saves it; if it cannot be saved, it is not changed.
+  /// Waits until all events are on the disk.
+  ///
+  /// - Throws: ``RunError`` with code ``RunError/Code/cannotWrite``.
+  public func synchronize() throws { try journal.synchronize() }
+
+  /// Writes `metrics.jsonl` anew.
+  private func writeMetrics(of manifest: RunManifest) throws {
+    try record.write(metrics: manifest.trainings.flatMap { RoundMetric.lines(of: $0) })
+    lacksMetrics.withLock { $0 = false }
+  }
+
+  /// Changes the manifest and saves it, and what `metrics.jsonl` lacks; if it cannot be saved, it is not changed.
   ///
   /// - Returns: The manifest as it is saved.
   /// - Throws: ``RunError`` if it cannot be written.
@@ -79,6 +99,7 @@ public final class OpenRun: Sendable {
   public func save(_ change: (inout RunManifest) -> Void) throws -> RunManifest {
     let seconds = secondsBefore + (ContinuousClock.now - start) / .seconds(1)
     return try state.withLock { manifest in
+      if lacksMetrics.withLock({ $0 }) { try writeMetrics(of: manifest) }
       var changed = manifest
       change(&changed)
       changed.trainingSeconds = seconds

@@ -27,7 +27,7 @@ extension RunEvent {
   /// Whether a run that goes on goes on from it.
   ///
   /// What comes before the end of a round is done again after a power cut, the same way; it gets to the disk with the next that is
-  /// durable.
+  /// durable, or before what is kept of a round that goes on (``OpenRun/synchronize()``).
   var isDurable: Bool {
     switch self {
     case .roundStarted, .taskOpened, .answerAccepted, .answerRefused, .taskClosed: false

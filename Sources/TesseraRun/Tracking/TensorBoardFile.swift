@@ -22,8 +22,9 @@ public final class TensorBoardFile: Sendable {
     var pending: [UInt8] = []
 
     mutating func flush() throws {
-      defer { pending = [] }
+      // What cannot be written now comes with what is written next.
       try file.append(pending, isDurable: false)
+      pending = []
     }
   }
   private let contents: Mutex<Contents>

@@ -81,6 +81,34 @@ import Testing
     }
   }
 
+  /// A power cut can leave zeros where pages did not reach the disk, and whole lines after them.
+  @Test func aHoleOfZerosEndsTheLines() throws {
+    let events = (0..<40).map { Joined(site: "site-\($0)", weight: Double($0)) }
+    let place = folder.path.appending("long.jsonl")
+    try Journal<Joined>.open(at: place).journal.append(contentsOf: events)
+    let whole = try folder.bytes(of: place)
+    #expect(whole.count > 2048)
+    let lines = whole.indices.filter { $0 == 0 || whole[$0 - 1] == UInt8(ascii: "\n") }
+    // From where a sector begins, or where the file had ended that was on the disk.
+    for (start, end) in [(512, 1024), (1024, 2048), (lines[3], 512), (0, 512)] {
+      var holed = whole
+      holed.replaceSubrange(start..<end, with: repeatElement(0, count: end - start))
+      let before = (lines.lastIndex { $0 <= start } ?? 0)
+      #expect(try read(holed) == Array(events.prefix(before)))
+      #expect(try folder.bytes(of: path) == Array(whole[..<lines[before]]))
+      // Whoever only reads does not decide that it is one.
+      _ = try folder.file("events.jsonl", holed)
+      #expect(throws: RunError.self) { try Journal<Joined>.read(at: path) { _ in } }
+    }
+    // Such as no power cut leaves.
+    for (start, end) in [(513, 1024), (512, 1023), (lines[3] + 1, 512), (700, 701)] {
+      var changed = whole
+      changed.replaceSubrange(start..<end, with: repeatElement(0, count: end - start))
+      #expect(throws: RunError.self) { try read(changed) }
+      #expect(try folder.bytes(of: path) == changed)
+    }
+  }
+
   @Test func aChangedByteIsRefusedWithItsLineAndLosesNothing() throws {
     let whole = try written()
     var line = 1
