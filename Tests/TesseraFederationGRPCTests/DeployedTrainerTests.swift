@@ -6,6 +6,7 @@ import TesseraDeployment
 import TesseraFederation
 import TesseraFederationGRPC
 import TesseraRun
+import TesseraTesting
 import Testing
 
 /// Jobs of a deployment whose sites train with a program in Python that comes with the job.
@@ -294,6 +295,35 @@ import Testing
         }
         // A second is the most there should be; 6 s it would take otherwise.
         #expect(ContinuousClock.now - start.withLock { $0 } < .seconds(4))
+      }
+    }
+  }
+
+  /// The transport finds the server's disk full before anything else does: nothing is wrong with the job, nor with its sites.
+  @Test(.enabled(if: geteuid() == 0, "only root can mount a small disk"))
+  func aJobPausesUntilThereIsRoomForAnAnswer() async throws {
+    let loopback = try Self.permissive()
+    let notes = loopback.folder.appending("notes")
+    let disk = try SmallDisk(megabytes: 6)
+    let script = Self.script.replacingOccurrences(of: "np.zeros(1)", with: "np.zeros(1_000_000)")
+    var settings = JobService.Settings()
+    settings.patience = .seconds(2)
+    try await RunningFederation.run(loopback, spool: disk.path, settings: settings) { federation in
+      let folder = try Self.folder(federation, rounds: 2, notes: notes, script: script)
+      try await federation.console { console in
+        let job = try await console.submit(folder)
+        var reasons: [String] = []
+        for try await news in console.watch(job.id) {
+          guard case .waiting(let reason, _) = news.event else { continue }
+          reasons.append(reason)
+          if reasons.count == 1 { try disk.resize(megabytes: 200) }
+        }
+        let end = try await console.show(job.id)
+        #expect(end.job.state == .finished(.completed) && end.rounds.last?.contributors.count == 2)
+        let reason = try #require(reasons.first)
+        for part in ["pauses", "cannot make room for 8000000 bytes in \(disk.path)"] {
+          #expect(reason.contains(part), "\(reason)")
+        }
       }
     }
   }

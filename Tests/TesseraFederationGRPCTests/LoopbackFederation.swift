@@ -83,6 +83,7 @@ final class LoopbackFederation: Sendable {
   func server(
     port: Int = 0,
     patience: Duration = .seconds(60),
+    spool: FilePath? = FederationServer.temporaryFolder,
     observe: @escaping @Sendable (ServerConnectionEvent) -> Void = { _ in }
   ) throws -> FederationServer {
     try FederationServer(
@@ -90,6 +91,7 @@ final class LoopbackFederation: Sendable {
       host: "127.0.0.1",
       port: port,
       patience: patience,
+      spool: spool,
       observe: observe
     )
   }

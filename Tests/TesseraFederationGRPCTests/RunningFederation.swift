@@ -20,6 +20,8 @@ struct RunningFederation: Sendable {
   ///   - loopback: The kits and folders of a federation that ran before, which goes on.
   ///   - memory: Where the server keeps its jobs; in its kit, as one server alone does, if `nil`.
   ///   - isAudited: Whether each program writes its audit log.
+  ///   - spool: Where the server keeps large answers.
+  ///   - settings: What the server's jobs know of their surroundings.
   ///   - body: Asks; the federation ends with it.
   /// - Returns: What `body` returns.
   /// - Throws: What `body` throws, and what ends a program.
@@ -28,10 +30,12 @@ struct RunningFederation: Sendable {
     _ loopback: LoopbackFederation? = nil,
     memory: ServerMemory? = nil,
     isAudited: Bool = false,
+    spool: FilePath? = FederationServer.temporaryFolder,
+    settings: JobService.Settings = JobService.Settings(),
     _ body: @escaping @Sendable (RunningFederation) async throws -> Value
   ) async throws -> Value {
     let loopback = try loopback ?? LoopbackFederation(sites: count, withData: true)
-    let server = try loopback.server()
+    let server = try loopback.server(spool: spool)
     let kit = try loopback.kit("server")
     let audit = isAudited ? try AuditLog(of: kit) : nil
     let jobs = try JobService(
@@ -39,7 +43,8 @@ struct RunningFederation: Sendable {
       network: server,
       store: memory?.store ?? SQLiteJobStore(at: kit.folder.appending("jobs.sqlite")),
       replica: memory?.replica,
-      in: memory?.folder
+      in: memory?.folder,
+      settings: settings
     ) {
       try audit?.note($0, at: kit.participant.name)
     }

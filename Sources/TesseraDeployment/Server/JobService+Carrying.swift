@@ -20,13 +20,15 @@ extension JobService {
       }
       guard let reason = await end(id, result) else { break }
       pause(id, because: reason)
+      let missing: MissingRoom? =
+        if case .failure(let error)? = result { error as? MissingRoom } else { nil }
       // Nobody says when there is room on a disk.
       let patience = settings.patience
       if aborted[id] == nil {
         _ = await untilStopped(id) {
           repeat {
             try? await ContinuousClock().sleep(for: patience)
-          } while !Task.isCancelled && !self.hasRoom(for: id)
+          } while !Task.isCancelled && !self.hasRoom(for: id, missing)
         }
       } else {
         try? await ContinuousClock().sleep(for: patience)
@@ -35,8 +37,14 @@ extension JobService {
     event.yield(.look)
   }
 
-  /// Whether there is room for what a round of a job writes: sites do not train for what cannot be kept.
-  private nonisolated func hasRoom(for id: String) -> Bool {
+  /// Whether there is room for what a round of a job writes, and for the answers of all its sites, if one found none: sites do not
+  /// train for what cannot be kept.
+  private nonisolated func hasRoom(for id: String, _ missing: MissingRoom?) -> Bool {
+    if let missing, let free = MissingRoom.free(in: missing.folder) {
+      let sites = (try? store.job(id)).flatMap { $0 }?.sites.count ?? 1
+      let (needed, isTooMuch) = missing.bytes.multipliedReportingOverflow(by: max(sites, 1))
+      if isTooMuch || free < needed { return false }
+    }
     let place = runFolder(of: id)
     let manager = FileManager.default
     let sizes = (try? manager.contentsOfDirectory(atPath: place.string))?.map { name in

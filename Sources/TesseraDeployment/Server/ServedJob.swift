@@ -203,8 +203,7 @@ struct ServedJob: Sendable {
         observer: transfers,
         answers: answers
       ),
-      failure: failure,
-      model: answers.model ?? 0
+      failure: failure
     )
     defer { Self.writeReport(of: record) }
     _ = try await deployed.run(

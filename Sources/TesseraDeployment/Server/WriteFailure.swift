@@ -20,6 +20,7 @@ enum WriteFailure {
     case let error as TensorError:
       error.code == .fileSystem
         && ["cannot write", "cannot make"].contains { error.message.hasPrefix($0) }
+    case is MissingRoom: true
     case let error as Errno:
       [.noSpace, .diskQuotaExceeded, .fileTooLarge, .ioError].contains(error)
     case let error as CocoaError:
@@ -47,30 +48,17 @@ enum WriteFailure {
 struct KeepingTransport: Transport {
   let base: any Transport
   let failure: FirstFailure
-  /// The bytes of the job's model, as far as it is known.
-  let model: Int
 
   var sites: [Site] { base.sites }
   var spool: FilePath? { base.spool }
 
   func ask(_ tasks: [SiteTask], report: @escaping @Sendable (SiteEvent) -> Void) async {
-    let needed = max(model, tasks.map(\.data.byteCount).max() ?? 0)
     await base.ask(tasks) { event in
-      if case .answered(_, .failure(let error)) = event, WriteFailure.isOne(error),
-        !hasRoom(for: needed)
-      {
+      // What was too large by the site's own word is no such error.
+      if case .answered(_, .failure(let error)) = event, WriteFailure.isAny(error) {
         failure.note(error)
       }
       report(event)
     }
-  }
-
-  /// Whether an answer as large as the model would fit: what did not was larger, by the site's own word.
-  private func hasRoom(for count: Int) -> Bool {
-    guard let spool,
-      let attributes = try? FileManager.default.attributesOfFileSystem(forPath: spool.string),
-      let free = (attributes[.systemFreeSize] as? NSNumber)?.intValue
-    else { return false }
-    return free > count.addingReportingOverflow(64 << 20).partialValue
   }
 }

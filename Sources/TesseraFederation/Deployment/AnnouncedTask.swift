@@ -14,6 +14,10 @@ public struct AnnouncedTask: Sendable {
   public var content: Content
   /// How many bytes the answer may have, for the server's side; any number if `nil`.
   public var largestAnswer: Int?
+  /// How many bytes the answer has as a rule, for the server's side; as ``largestAnswer`` if `nil`.
+  ///
+  /// When there is no room for one that has no more, that is not the site's fault.
+  public var usualAnswer: Int?
 
   /// The first step of which the server has used no answer of the site, and none after it: ``SiteTask/unusedSince``.
   public var unusedSince: Int?

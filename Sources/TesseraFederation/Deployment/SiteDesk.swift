@@ -183,13 +183,40 @@ public struct SiteDesk: Sendable {
           .send(.receipt(id)), .report(id, .answered(assignment.task.site, .failure(error))),
         ]
       }
-      if assignment.answer?.parcel != parcel.parcel { assignments[id]?.answer = parcel }
+      if assignment.answer?.parcel != parcel.parcel {
+        assignments[id]?.answer = parcel
+        do { try assignments[id]?.answer?.reserve() } catch {
+          assignments[id] = nil
+          let shown = withoutRoom(for: assignment.task, of: id.job, error)
+          return [
+            .send(.receipt(id)), .report(id, .answered(assignment.task.site, .failure(shown))),
+          ]
+        }
+      }
       let missing = assignments[id]?.answer?.missing ?? []
       guard missing.isEmpty else {
         return [.report(id, .progressed(assignment.task.site)), .send(.wanted(id, missing))]
       }
       return finish(id)
     }
+  }
+
+  /// Whose fault it is that there is no room for an answer: the site's, if it is larger than answers are, and one that is not would fit.
+  private func withoutRoom(
+    for task: AnnouncedTask,
+    of job: String,
+    _ error: any Error
+  ) -> any Error {
+    guard let missing = error as? MissingRoom, let usual = task.usualAnswer, missing.bytes > usual,
+      let free = missing.free, free > usual
+    else { return error }
+    return FederationError(
+      code: .limitExceeded,
+      message: """
+        the answer of \(name) to the task '\(task.name)' of job \(job) has \(missing.bytes) bytes, of which \(usual) are usual, by the \
+        job's model: \(missing)
+        """
+    )
   }
 
   private mutating func took(_ chunk: ReceivedChunk, of id: TaskID) -> [Action] {
@@ -199,7 +226,7 @@ public struct SiteDesk: Sendable {
     do {
       try assignments[id]?.answer?.take(chunk)
     } catch {
-      // Its bytes are not those that it announced, or there is no room for them: asking again would not help.
+      // Its bytes are not those that it announced, or cannot be written: asking again would not help.
       assignments[id] = nil
       return [.send(.receipt(id)), .report(id, .answered(site, .failure(error)))]
     }

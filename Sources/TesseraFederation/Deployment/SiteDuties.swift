@@ -153,7 +153,7 @@ public struct SiteDuties: Sendable {
   }
 
   private mutating func assigned(_ id: TaskID, _ task: AnnouncedTask) -> [Action] {
-    let incoming: IncomingParcel
+    var incoming: IncomingParcel
     switch task.content {
     case .incoming(let announced): incoming = announced
     // Closing the connection would bring it again, for ever.
@@ -191,6 +191,16 @@ public struct SiteDuties: Sendable {
       return actions + [.send(.failure(id, error))]
     }
     guard incoming.isComplete else {
+      // Before anything of it is asked for.
+      do { try incoming.reserve() } catch {
+        let error = FederationError(
+          code: .limitExceeded,
+          message: """
+            the task '\(task.name)' of job \(id.job) has no room at \(task.site.name): \(error)
+            """
+        )
+        return actions + [.send(.failure(id, error))]
+      }
       stages[id] = .fetching(task, incoming)
       return actions + [.fetch(id, incoming.missing)]
     }

@@ -32,6 +32,8 @@ final class AnswerCollector<Sink: AnswerSink>: Sendable {
     var answers = 0
     /// Why there are not enough answers, if so.
     var failure: String?
+    /// What kept an answer from being kept that is no fault of its site: no room on this machine's disk.
+    var fault: TensorError?
     /// The sites that are not waited for any longer.
     var givenUp: Set<Int> = []
     /// What those who listen have still to be told.
@@ -104,7 +106,14 @@ final class AnswerCollector<Sink: AnswerSink>: Sendable {
           )
         }
         state.traffic += received.traffic
-        let weight = try state.sink.take(answer, from: site)
+        let weight: Double
+        do { weight = try state.sink.take(answer, from: site) } catch let error as TensorError
+          where error.code == .fileSystem
+        {
+          state.fault = error
+          request.yield(.stop)
+          return .ignored
+        }
         let contribution = Contribution(
           site: site,
           weight: weight,

@@ -183,7 +183,8 @@ extension Controller {
 
   /// Carries tasks to sites, each site having one of them, and their answers into a sink.
   ///
-  /// - Throws: `CancellationError` alone; whether there were enough answers stands in the outcome.
+  /// - Throws: `CancellationError`, and `TensorError` if this machine cannot keep an answer; whether there were enough stands in the
+  ///   outcome.
   func exchange<Sink: AnswerSink>(
     _ sendings: [Sending],
     with sites: [Site],
@@ -242,7 +243,9 @@ extension Controller {
       group.cancelAll()
     }
     try Task.checkCancellation()
-    return collector.outcome()
+    let outcome = collector.outcome()
+    if let fault = outcome.fault { throw fault }
+    return outcome
   }
 
   /// What is done with each answer before it is used: checked, measured, filtered.

@@ -38,6 +38,19 @@ public struct AnswerLimit: Sendable, Hashable {
     guard !overflow, !isTooMuch else { return .max }
     return model == nil ? max(sum, firstModel) : sum
   }
+
+  /// How many bytes the answer to a task has as a rule, at most: those of an update with 8 bytes in the place of 4.
+  ///
+  /// A site that announces more, though it may, is not what a full disk is measured by.
+  ///
+  /// - Parameter task: The bytes of the task's own content.
+  /// - Returns: A number of bytes, not above ``bytes(forTaskOf:)``.
+  public func usualBytes(forTaskOf task: Int) -> Int {
+    guard factor <= Self(model: 0).factor else { return bytes(forTaskOf: task) }
+    var usual = self
+    usual.factor = min(factor, 2)
+    return usual.bytes(forTaskOf: task)
+  }
 }
 
 extension PlannedJob {

@@ -3,8 +3,8 @@ internal import TesseraCore
 
 /// An exchange on its way in: chunks are taken in any order, each once it has the digest that was announced.
 ///
-/// Room for the content is reserved when the first chunk comes: memory, or a temporary file, of which nothing stays in memory. The
-/// tensors then lie in it, without another copy. What was received outlives a connection: only ``missing`` is asked for again.
+/// Room for the content is taken when the first chunk comes, or by ``reserve()`` before: memory, or a temporary file, of which nothing
+/// stays in memory. The tensors then lie in it, without another copy. What was received outlives a connection: only ``missing`` is asked for again.
 public struct IncomingParcel: Sendable {
   /// What was announced.
   public let parcel: Parcel
@@ -25,7 +25,11 @@ public struct IncomingParcel: Sendable {
 
     init(bytes: Int, in spool: FilePath?) throws {
       if let spool, bytes >= SpooledMemory.smallest {
-        self = .file(try SpooledMemory(bytes: bytes, in: spool))
+        do {
+          self = .file(try SpooledMemory(bytes: bytes, in: spool, isReserved: true))
+        } catch let error as TensorError {
+          throw MissingRoom(for: bytes, in: spool, error)
+        }
       } else {
         self = .memory(try ChunkMemory(bytes: bytes))
       }
@@ -80,11 +84,20 @@ public struct IncomingParcel: Sendable {
   /// Whether all have come.
   public var isComplete: Bool { receivedCount == layout.chunkCount }
 
+  /// Takes the room on a disk that the content needs, if it is to lie there, before anything of it is asked for: no chunk finds the
+  /// disk full.
+  ///
+  /// - Throws: ``MissingRoom`` if there is none.
+  public mutating func reserve() throws {
+    guard store == nil, spool != nil, byteCount >= SpooledMemory.smallest else { return }
+    store = try Store(bytes: byteCount, in: spool)
+  }
+
   /// Takes a chunk.
   ///
   /// - Returns: Whether it was missing.
   /// - Throws: ``FederationError`` with code ``FederationError/Code/protocolViolation`` if it is none of this parcel's, or has
-  ///   another size or digest; `TensorError` if there is no room for the content. The parcel is then as before.
+  ///   another size or digest; ``MissingRoom`` or `TensorError` if there is no room for the content. The parcel is then as before.
   @discardableResult
   public mutating func take(_ chunk: ReceivedChunk) throws -> Bool {
     try chunk.bytes.withUnsafeBytes { try take(chunk.index, $0, digest: chunk.digest) }
@@ -115,7 +128,7 @@ public struct IncomingParcel: Sendable {
     guard digest ?? ChunkDigest(of: bytes) == parcel.digests[index] else {
       throw violation("chunk \(index) is not what its digest says")
     }
-    let store = try store ?? Store(bytes: layout.byteCount, in: spool)
+    let store = try store ?? Store(bytes: byteCount, in: spool)
     self.store = store
     try store.write(bytes, at: place)
     received[index] = true

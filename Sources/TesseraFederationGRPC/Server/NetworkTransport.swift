@@ -57,6 +57,7 @@ public struct NetworkTransport: Transport {
         )
         made.unusedSince = task.unusedSince
         made.largestAnswer = answers?.bytes(forTaskOf: parcel.byteCount)
+        made.usualAnswer = answers?.usualBytes(forTaskOf: parcel.byteCount)
         announced.append((TaskID(job: job, step: task.step), made))
       } catch {
         report(.answered(task.site, .failure(error)))

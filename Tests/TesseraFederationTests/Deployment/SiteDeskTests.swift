@@ -1,6 +1,8 @@
+import Foundation
 import SystemPackage
 import TesseraCore
 import TesseraFederation
+import TesseraTesting
 import Testing
 
 /// The server's side of one site, event by event.
@@ -209,7 +211,7 @@ import Testing
     #expect(words(damaged.handle(.chunk(id, try chunk(0, of: answer, as: 0)))) == [])
   }
 
-  /// A full disk is not the site's fault, and its answer is refused, not asked for again and again.
+  /// A full disk is not the site's fault, and its answer is refused before it travels, not asked for again and again.
   @Test func anAnswerThatThereIsNoRoomForIsRefused() throws {
     var desk = desk()
     _ = desk.handle(.assigned(id, try task()))
@@ -220,10 +222,49 @@ import Testing
       limits: ExchangeLimits(),
       spool: "/no/such/folder"
     )
-    _ = desk.handle(.received(.answer(id, incoming)))
-    let taken = desk.handle(.chunk(id, try chunk(0, of: answer, as: 0)))
-    #expect(words(taken) == ["receipt job/4", "job/4 failed north"])
-    #expect(words(desk.handle(.chunk(id, try chunk(1, of: answer, as: 1)))) == [])
+    let announced = desk.handle(.received(.answer(id, incoming)))
+    #expect(words(announced) == ["receipt job/4", "job/4 failed north"])
+    guard case .report(_, .answered(_, .failure(let error))) = announced.last else {
+      Issue.record("no report")
+      return
+    }
+    #expect((error as? MissingRoom)?.bytes == 8_000_000)
+    #expect(words(desk.handle(.chunk(id, try chunk(0, of: answer, as: 0)))) == [])
+  }
+
+  /// Whoever announces more than answers have, where such would fit, has no say in whether the job goes on.
+  @Test(
+    .enabled(if: geteuid() == 0, "only root can mount a small disk"),
+    arguments: [(7_000_000, true), (8_000_000, false), (20 << 20, false)]
+  )
+  func aSiteThatAnnouncesMoreThanIsUsualIsRefusedForThat(usual: Int, isItsFault: Bool) throws {
+    let disk = try SmallDisk(megabytes: 8)
+    // Something lies there, and 7.5 MB are free.
+    let other = disk.path.appending("other").string
+    #expect(FileManager.default.createFile(atPath: other, contents: Data(count: 800_000)))
+    var desk = desk()
+    var task = try task()
+    task.usualAnswer = usual
+    _ = desk.handle(.assigned(id, task))
+    let model = try ModelState([(name: "weight", tensor: Tensor.zeros([2_000_000]))])
+    let incoming = try IncomingParcel(
+      OutgoingParcel(.weights(model, samples: 10)).parcel,
+      limits: ExchangeLimits(),
+      spool: disk.path
+    )
+    let announced = desk.handle(.received(.answer(id, incoming)))
+    guard case .report(_, .answered(_, .failure(let error))) = announced.last else {
+      Issue.record("no report")
+      return
+    }
+    #expect((error is MissingRoom) == !isItsFault)
+    if isItsFault {
+      let refusal = try #require(error as? FederationError)
+      #expect(refusal.code == .limitExceeded)
+      for part in ["north", "8000000 bytes", "7000000 are usual", disk.path.string] {
+        #expect(refusal.message.contains(part), "\(refusal)")
+      }
+    }
   }
 
   /// One site must not fill the server's disk.
@@ -257,7 +298,14 @@ import Testing
     // Where sites make the first model.
     limit.model = nil
     #expect(limit.bytes(forTaskOf: 0) == 4 << 30)
+    #expect(limit.usualBytes(forTaskOf: 0) == 4 << 30)
     #expect(AnswerLimit.lines.bytes(forTaskOf: 1 << 30) == 4 << 20)
+    #expect(AnswerLimit.lines.usualBytes(forTaskOf: 1 << 30) == 4 << 20)
+    // Updates may have 8 bytes in the place of 4; ciphertexts are as large as they are.
+    limit.model = 1000
+    #expect(limit.usualBytes(forTaskOf: 0) == 2010)
+    limit.factor = 64
+    #expect(limit.usualBytes(forTaskOf: 0) == 64_010)
   }
 
   @Test func howMuchOfAnAnswerIsThereOutlivesAConnection() throws {

@@ -1,3 +1,4 @@
+import SystemPackage
 import TesseraCore
 import TesseraFederation
 import Testing
@@ -252,5 +253,32 @@ import Testing
     let actions = words(duties.handle(.chunk(id, try chunk(0, of: content, as: 0))))
     #expect(actions.count == 1)
     #expect(actions.first?.hasPrefix("failure job/4") == true)
+  }
+
+  /// Nothing of it is asked for, and the server hears why.
+  @Test func aTaskThatThereIsNoRoomForIsRefusedBeforeItTravels() throws {
+    let model = try ModelState([(name: "weight", tensor: Tensor.zeros([2_000_000]))])
+    var duties = connected()
+    let task = AnnouncedTask(
+      name: .train,
+      round: 1,
+      site: site,
+      key: RandomKey(seed: 1),
+      content: .incoming(
+        try IncomingParcel(
+          OutgoingParcel(.weights(model)).parcel,
+          limits: ExchangeLimits(),
+          spool: "/no/such/folder"
+        )
+      )
+    )
+    let actions = duties.handle(.received(.task(id, task)))
+    guard actions.count == 1, case .send(.failure(_, let error)) = actions.first else {
+      Issue.record("\(words(actions))")
+      return
+    }
+    #expect(error.code == .limitExceeded)
+    #expect(error.message.contains("8000000 bytes in /no/such/folder"), "\(error)")
+    #expect(duties.open.isEmpty)
   }
 }

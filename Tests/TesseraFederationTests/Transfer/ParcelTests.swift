@@ -94,7 +94,8 @@ import Testing
       spool: "/no/such/folder"
     )
     let chunk = ReceivedChunk(index: 0, bytes: try outgoing.chunk(0))
-    #expect(throws: TensorError.self) { try incoming.take(chunk) }
+    #expect(throws: MissingRoom.self) { try incoming.take(chunk) }
+    #expect(throws: MissingRoom.self) { try incoming.reserve() }
     #expect(incoming.receivedCount == 0)
     // A content of the size that was announced, and that no memory has.
     var parcel = outgoing.parcel
@@ -107,6 +108,32 @@ import Testing
     let first = ReceivedChunk(index: 0, bytes: bytes)
     // Some systems promise any memory; what matters is that the process goes on.
     _ = try? huge.take(first)
+  }
+
+  /// Of a disk that has room for one of two contents, the second finds out before it travels.
+  @Test(.enabled(if: geteuid() == 0, "only root can mount a small disk"))
+  func roomOnADiskIsTakenBeforeAnythingComes() throws {
+    let disk = try SmallDisk(megabytes: 12)
+    let model = try ModelState([(name: "a", tensor: Tensor.zeros([2_000_000]))])
+    let outgoing = try OutgoingParcel(.weights(model))
+    func incoming() throws -> IncomingParcel {
+      try IncomingParcel(outgoing.parcel, limits: ExchangeLimits(), spool: disk.path)
+    }
+    var first = try incoming()
+    try first.reserve()
+    var second = try incoming()
+    let missing = try #require(throws: MissingRoom.self) { try second.reserve() }
+    #expect(missing.bytes == 8_000_000 && missing.folder == disk.path)
+    #expect(try #require(missing.free) < 5 << 20)
+    for part in ["cannot make room for 8000000 bytes in \(disk.path)", "No space left"] {
+      #expect("\(missing)".contains(part), "\(missing)")
+    }
+    for index in first.missing {
+      try first.take(ReceivedChunk(index: index, bytes: outgoing.chunk(index)))
+    }
+    #expect(try first.exchange().tensors.isIdentical(to: model))
+    first = second
+    try second.reserve()
   }
 
   @Test func anExchangeWithoutElementsHasNoChunks() throws {
