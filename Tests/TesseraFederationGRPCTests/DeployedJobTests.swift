@@ -243,6 +243,53 @@ import Testing
     }
   }
 
+  /// Neither by error nor by malice: what it says of a job holds as long as the job is kept.
+  @Test func noSiteHasTheServerKeepAJobForEver() async throws {
+    let loopback = try LoopbackFederation(sites: 2, withData: true)
+    try """
+    rights:
+      lead: {submit: any, manage: none}
+      project-admin: {manage: none, view: none}
+      member: {manage: none}
+    """.write(
+      toFile: loopback.folder.appending("kits/site-2/local/policy.yml").string,
+      atomically: true,
+      encoding: .utf8
+    )
+    try """
+    rights:
+      lead: {submit: any, manage: own-submission, view: any}
+      project-admin: {manage: any, view: any}
+      member: {manage: any, view: any}
+    """.write(
+      toFile: loopback.folder.appending("kits/server/local/policy.yml").string,
+      atomically: true,
+      encoding: .utf8
+    )
+    try await RunningFederation.run(loopback) { federation in
+      let folder = try federation.folder("shapes", Self.job(rounds: 1))
+      let jobs = try await federation.console { ada in
+        var jobs: [String] = []
+        for _ in 0..<2 {
+          let job = try await ada.submit(folder)
+          #expect(try await ada.end(of: job.id).state == .finished(.completed))
+          jobs.append(job.id)
+        }
+        return jobs
+      }
+      try await federation.console(as: "mia") { mia in
+        for job in jobs {
+          let error = await #expect(throws: DeploymentError.self) { try await mia.delete(job) }
+          #expect(error?.message.contains("site-2 allows that to no member") == true)
+        }
+      }
+      try await federation.console { try await $0.delete(jobs[0]) }
+      try await federation.console(as: "root") { try await $0.delete(jobs[1]) }
+      let rest = try await federation.console { try await $0.jobs() }
+      #expect(rest.isEmpty)
+    }
+  }
+
   @Test func aSiteDecidesWhoHasWhatTheServerHoldsOfIt() async throws {
     let loopback = try LoopbackFederation(sites: 2, withData: true)
     try """

@@ -22,6 +22,7 @@ extension JobService {
   ) async throws -> ListedJob {
     if let original {
       _ = try job(original, for: .clone, by: person)
+      try requireHandingIn(by: person)
     } else {
       try require(.submit, "submit \(bundle.name)", by: person)
     }
@@ -70,13 +71,12 @@ extension JobService {
     return await listed(try known(id))
   }
 
-  /// Refuses who can hand in neither jobs nor copies of any, before anything is read of what they send.
+  /// Refuses who can hand in no jobs, and so no copies of any, before anything is read of what they send.
   ///
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/notAllowed``.
   public nonisolated func requireHandingIn(by person: Submitter) throws {
     let decision = policy.decide(.submit, by: person)
-    let clones = policy.rights[person.role]?[.clone] ?? []
-    guard !decision.isAllowed, clones.allSatisfy({ $0 == PolicyCondition.none }) else { return }
+    guard !decision.isAllowed else { return }
     try observe(.asked("submit", by: person, decision))
     try decision.require()
   }
@@ -125,7 +125,7 @@ extension JobService {
     let page = rest.lazy.filter {
       (submitter == nil || $0.submitter.name == submitter)
         && (state == nil || $0.state.name == state)
-        && self.decide(.view, by: person, on: $0).isAllowed
+        && self.allows(.view, by: person, on: $0)
     }.prefix(max(0, min(limit, Self.largestPage)))
     return await listed(Array(page))
   }
@@ -138,7 +138,7 @@ extension JobService {
     (details.job, details.waiting, details.away) = (listed.job, listed.waiting, listed.away)
     details.declined = await refusals[id] ?? [:]
     details.rounds = await rounds(of: id)
-    details.rights = Right.allCases.filter { decide($0, by: person, on: job).isAllowed }
+    details.rights = Right.allCases.filter { allows($0, by: person, on: job) }
     return details
   }
 
@@ -163,7 +163,10 @@ extension JobService {
     _ id: String,
     for person: Submitter
   ) async throws -> NewsFeed {
-    let job = try job(id, for: .view, by: person, isNoted: false)
+    _ = try job(id, for: .view, by: person, isNoted: false)
+    // First of all: whatever the job becomes after what is read below is told.
+    let events = watchers.watch(id)
+    let job = try known(id)
     var first = [JobEvent.changed(job)]
     let listed = await listed(job)
     if job.state == .approved, let reason = listed.waiting {
@@ -171,13 +174,11 @@ extension JobService {
     }
     if let reason = pauses.withLock({ $0[id] }) { first.append(.waiting(reason: reason, away: [])) }
     guard job.state.isOver else {
-      let events = watchers.watch(id, after: first)
-      // It may have ended in between, when nobody was there to be told.
-      if try store.job(id)?.state.isOver ?? true { watchers.end(id) }
+      events.source.begin(with: first.map { JobNews($0) })
       return events
     }
-    let events = await rounds(of: id).map { JobEvent.roundFinished($0) } + first
-    return NewsFeed(events.map { JobNews($0, at: job.ended ?? Date()) })
+    let story = await rounds(of: id).map { JobEvent.roundFinished($0) } + first
+    return NewsFeed(story.map { JobNews($0, at: job.ended ?? Date()) })
   }
 
   /// Refuses to go on telling a person of a job whose sites, known since it began, do not let the person see it.
@@ -197,7 +198,7 @@ extension JobService {
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/notAllowed`` if it was over before.
   public func abort(_ id: String, by person: Submitter) async throws -> JobRecord {
     // A site can leave a job, and not keep others in it.
-    let job = try job(id, for: .manage, by: person, asksSites: false)
+    let job = try job(id, for: .manage, by: person) { _ in false }
     guard !job.state.isOver else {
       throw DeploymentError(
         code: .notAllowed,
@@ -210,9 +211,8 @@ extension JobService {
         $0.ended = Date()
       }
     }
-    let events = watchers.watch(id, after: [])
+    let events = watchers.watch(id)
     guard let now = try store.job(id), !now.state.isOver else {
-      watchers.end(id)
       throw DeploymentError(
         code: .notAllowed,
         message: "job \(id) is over: it has just ended"
@@ -240,8 +240,13 @@ extension JobService {
   }
 
   /// Removes a job that is over, with all that it has made.
+  ///
+  /// A project admin and whoever has submitted it need no more for it than the server's policy: what a site says of a job holds as long
+  /// as the job is kept, and must not keep it for ever.
   public nonisolated func delete(_ id: String, by person: Submitter) async throws {
-    let job = try job(id, for: .manage, by: person)
+    let job = try job(id, for: .manage, by: person) {
+      person.role != .projectAdmin && person.name != $0.submitter.name
+    }
     guard job.state.isOver else {
       throw DeploymentError(
         code: .notAllowed,
@@ -318,16 +323,26 @@ extension JobService {
   // MARK: Rights
 
   /// A job, if a person may do something with it.
+  ///
+  /// - Parameters:
+  ///   - id: The job's.
+  ///   - right: What the person wants to do.
+  ///   - person: Who.
+  ///   - isNoted: Whether it is noted that it was allowed.
+  ///   - target: What it is about, for the log; the job if `nil`.
+  ///   - asksSites: Whether the sites of the job have a say.
+  /// - Returns: The job.
+  /// - Throws: ``DeploymentError`` if there is none, or the person may not.
   private nonisolated func job(
     _ id: String,
     for right: Right,
     by person: Submitter,
     isNoted: Bool = true,
-    asksSites: Bool = true,
-    _ target: String? = nil
+    _ target: String? = nil,
+    asksSites: (JobRecord) -> Bool = { _ in true }
   ) throws -> JobRecord {
     func decide(_ right: Right, by person: Submitter, on job: JobRecord) -> PolicyDecision {
-      asksSites
+      asksSites(job)
         ? self.decide(right, by: person, on: job) : policy.decide(right, by: person, on: job)
     }
     let what = "\(right.rawValue) \(target ?? id)"
@@ -361,6 +376,13 @@ extension JobService {
       if !decision.isAllowed { return decision }
     }
     return decision
+  }
+
+  /// Whether a person may do something with a job, as ``decide(_:by:on:)``, where nobody is told why not.
+  nonisolated func allows(_ right: Right, by person: Submitter, on job: JobRecord) -> Bool {
+    guard policy.allows(right, by: person, on: job) else { return false }
+    guard right.isAboutSubmissions else { return true }
+    return job.siteRights.values.allSatisfy { $0.allows(right, by: person, on: job) }
   }
 
   /// Asks the policy for what is about no job.

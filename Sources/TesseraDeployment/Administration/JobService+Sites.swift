@@ -17,7 +17,7 @@ extension JobService {
         isConnected: connected.contains(site.name),
         isDisabled: disabled.contains(site.name),
         jobs: running.filter {
-          $0.sites.contains { $0.name == site.name } && decide(.view, by: person, on: $0).isAllowed
+          $0.sites.contains { $0.name == site.name } && allows(.view, by: person, on: $0)
         }.map(\.id),
         description: shown(of: site, to: person)
       )
@@ -31,8 +31,7 @@ extension JobService {
     else { return nil }
     description.rights = nil
     description.jobs = description.jobs.filter { id in
-      (try? store.job(id)).flatMap { $0 }.map { decide(.view, by: person, on: $0).isAllowed }
-        ?? false
+      (try? store.job(id)).flatMap { $0 }.map { allows(.view, by: person, on: $0) } ?? false
     }
     return description
   }

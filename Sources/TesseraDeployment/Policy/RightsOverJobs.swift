@@ -20,6 +20,12 @@ public struct RightsOverJobs: Sendable, Hashable {
     conditions[role, default: [:]][right] = Set(words).sorted { $0.rawValue < $1.rawValue }
   }
 
+  /// Whether a site lets somebody do something with a job, where nobody is told why not.
+  func allows(_ right: Right, by person: Submitter, on job: JobRecord) -> Bool {
+    // Of a right over jobs, a condition is about the submitter's organisation, not the site's.
+    conditions[person.role]?[right]?.contains { $0.holds(for: right, person, job, at: "") } ?? true
+  }
+
   /// Whether a site lets somebody do something.
   ///
   /// - Parameters:
@@ -34,7 +40,9 @@ public struct RightsOverJobs: Sendable, Hashable {
     on job: JobRecord?,
     at site: Participant
   ) -> PolicyDecision {
-    guard let named = conditions[person.role]?[right] else { return .allowed }
+    guard let named = conditions[person.role]?[right],
+      !named.contains(where: { $0.holds(for: right, person, job, at: site.organisation) })
+    else { return .allowed }
     return SitePolicy(of: site, rights: [person.role: [right: named]])
       .decide(right, by: person, on: job)
   }

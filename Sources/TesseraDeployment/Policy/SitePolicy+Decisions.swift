@@ -15,11 +15,9 @@ extension SitePolicy {
     on job: JobRecord? = nil,
     at site: Participant? = nil
   ) -> PolicyDecision {
+    if allows(right, by: person, on: job, at: site) { return .allowed }
     let conditions = rights[person.role]?[right] ?? [PolicyCondition.none]
     let place = site ?? owner
-    if conditions.contains(where: { holds($0, for: right, person, job, at: place) }) {
-      return .allowed
-    }
     let wish = right.words(on: job?.id, at: place.name)
     let usable = conditions.filter { $0 != PolicyCondition.none }
       .map { words(for: $0, right, at: place) }
@@ -35,28 +33,16 @@ extension SitePolicy {
     )
   }
 
-  private func holds(
-    _ condition: PolicyCondition,
-    for right: Right,
-    _ person: Submitter,
-    _ job: JobRecord?,
-    at place: Participant
+  /// Whether somebody may do something here, as ``decide(_:by:on:at:)``, where nobody is told why not.
+  func allows(
+    _ right: Right,
+    by person: Submitter,
+    on job: JobRecord? = nil,
+    at site: Participant? = nil
   ) -> Bool {
-    switch condition {
-    case .any: true
-    case .none: false
-    case .ownOrganisation: person.organisation == organisation(for: right, job, at: place)
-    case .ownSubmission: job?.submitter.name == person.name
+    (rights[person.role]?[right] ?? []).contains {
+      $0.holds(for: right, person, job, at: (site ?? owner).organisation)
     }
-  }
-
-  private func organisation(
-    for right: Right,
-    _ job: JobRecord?,
-    at place: Participant
-  ) -> String {
-    guard right.isAboutSubmissions, let job else { return place.organisation }
-    return job.submitter.organisation
   }
 
   private func words(
@@ -70,6 +56,32 @@ extension SitePolicy {
     case .ownOrganisation:
       right.isAboutSubmissions
         ? "for jobs of the person's own organisation" : "of \(place.organisation)"
+    }
+  }
+}
+
+extension PolicyCondition {
+  /// Whether it holds for somebody.
+  ///
+  /// - Parameters:
+  ///   - right: What is wanted.
+  ///   - person: By whom.
+  ///   - job: The job that it is about; `nil` if it is about none, or about all.
+  ///   - organisation: That of the place that it is about.
+  /// - Returns: Whether it does.
+  func holds(
+    for right: Right,
+    _ person: Submitter,
+    _ job: JobRecord?,
+    at organisation: String
+  ) -> Bool {
+    switch self {
+    case .any: true
+    case .none: false
+    case .ownOrganisation:
+      person.organisation
+        == (right.isAboutSubmissions ? job?.submitter.organisation : nil) ?? organisation
+    case .ownSubmission: job?.submitter.name == person.name
     }
   }
 }

@@ -22,8 +22,8 @@ public struct JobScheduler {
     var open: Resources
     /// With it.
     var idle: Resources
-    /// The first job that keeps something here.
-    var keeper: String?
+    /// Whether an earlier job keeps something here.
+    var isKept = false
   }
 
   private let sites: [ScheduledSite]
@@ -91,7 +91,7 @@ public struct JobScheduler {
       $0.isConnected && !$0.isDisabled && ($0.resources != nil || need == Resources())
     }
     if areEnough(present), need != Resources() {
-      for site in present { keep(need, at: site.name, for: job.id) }
+      for site in present { keep(need, at: site.name) }
     }
     return .wait(reason: reason(for: blocked, missing: minimum - ready.count, mandatory))
   }
@@ -112,8 +112,9 @@ public struct JobScheduler {
       return "has not said what it has"
     }
     guard let shortage = room.open.shortage(of: need).first else { return nil }
-    if room.idle.hasRoom(for: need), let keeper = room.keeper {
-      return "keeps what is free there for job \(keeper), which came earlier"
+    // Which job that is, not everybody may know.
+    if room.idle.hasRoom(for: need), room.isKept {
+      return "keeps what is free there for a job that came earlier"
     }
     // What is kept for others is not free, but it is not in use either.
     let free = room.idle.shortage(of: need).first ?? shortage
@@ -126,10 +127,10 @@ public struct JobScheduler {
     rooms[site]?.idle = room.idle.without(need)
   }
 
-  private mutating func keep(_ need: Resources, at site: String, for job: String) {
+  private mutating func keep(_ need: Resources, at site: String) {
     guard let room = rooms[site] else { return }
     rooms[site]?.open = room.open.without(need)
-    rooms[site]?.keeper = room.keeper ?? job
+    rooms[site]?.isKept = true
   }
 }
 

@@ -133,7 +133,9 @@ public actor JobService {
     for job in try store.jobs() where !job.state.isOver {
       switch job.state {
       case .submitted: unexamined.insert(job.id)
-      case .dispatched, .running: event.yield(.start(job: job.id))
+      case .dispatched, .running:
+        watchers.begin(job.id)
+        event.yield(.start(job: job.id))
       default: break
       }
     }
@@ -378,6 +380,7 @@ public actor JobService {
             wait(id, "waits for one of the \(running) jobs that run to end")
             continue
           }
+          watchers.begin(id)
           try change(id) {
             $0.state = .dispatched
             $0.sites = sites.map { JobSite(name: $0, examples: 0) }

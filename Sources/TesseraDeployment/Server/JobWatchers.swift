@@ -10,6 +10,8 @@ final class JobWatchers: Sendable {
     /// The sites that are away.
     var away: [String: JobNews] = [:]
     var watchers: [Int: NewsFeed.Queue] = [:]
+    /// Whether it is carried out: what happens to it is kept, also when nobody watches.
+    var hasBegun = false
 
     mutating func keep(_ news: JobNews, atMost limit: Int) {
       history.append(news)
@@ -30,21 +32,25 @@ final class JobWatchers: Sendable {
   /// How many events of a job are kept for who comes later: the last ones, and `show` knows all.
   static let longestHistory = 1000
 
-  /// Tells the watchers of a job.
+  /// What happens to a job from now on is kept for who comes later, until it ends.
+  func begin(_ job: String) {
+    state.withLock { $0.jobs[job, default: Watched()].hasBegun = true }
+  }
+
+  /// Tells the watchers of a job; nobody, and nothing is kept, if it has not begun or is over.
   func tell(_ event: JobEvent, of job: String) {
     let news = JobNews(event)
     state.withLock { state in
+      guard state.jobs[job] != nil else { return }
       // What a round was like is kept for who comes later; what led to it, as long as the round lasts.
       switch event {
       case .roundFinished:
-        state.jobs[job, default: Watched()].keep(news, atMost: Self.longestHistory)
-        state.jobs[job]?.round = OpenRound()
-      case .declined:
-        state.jobs[job, default: Watched()].keep(news, atMost: Self.longestHistory)
-      case .away(let site): state.jobs[job, default: Watched()].away[site.site] = news
+        state.jobs[job]?.keep(news, atMost: Self.longestHistory)
+        state.jobs[job]?.round.end(news)
+      case .declined: state.jobs[job]?.keep(news, atMost: Self.longestHistory)
+      case .away(let site): state.jobs[job]?.away[site.site] = news
       case .returned(let site): state.jobs[job]?.away[site] = nil
-      case .asked, .answered, .refused, .measured:
-        state.jobs[job, default: Watched()].round.note(news)
+      case .asked, .answered, .refused, .measured: state.jobs[job]?.round.note(news)
       case .changed, .waiting, .transferring, .serverLost, .serverFound: break
       }
       for watcher in state.jobs[job]?.watchers.values.map({ $0 }) ?? [] { watcher.add(news) }
@@ -63,17 +69,14 @@ final class JobWatchers: Sendable {
 
   /// What happens to a job from now on, after what has happened.
   ///
-  /// - Parameters:
-  ///   - job: The job's id.
-  ///   - first: What the watcher is told before all else.
+  /// - Parameter job: The job's id.
   /// - Returns: News, to the end of the job.
-  func watch(_ job: String, after first: [JobEvent]) -> NewsFeed {
+  func watch(_ job: String) -> NewsFeed {
     state.withLock { state in
       let number = state.nextWatcher
       state.nextWatcher += 1
       let feed = NewsFeed { [weak self] in self?.forget(number, of: job) }
-      for event in first { feed.source.add(JobNews(event)) }
-      for news in state.jobs[job]?.story ?? [] { feed.source.add(news) }
+      feed.source.begin(with: state.jobs[job]?.story ?? [])
       state.jobs[job, default: Watched()].watchers[number] = feed.source
       return feed
     }
@@ -85,7 +88,12 @@ final class JobWatchers: Sendable {
   }
 
   private func forget(_ number: Int, of job: String) {
-    state.withLock { $0.jobs[job]?.watchers[number] = nil }
+    state.withLock { state in
+      state.jobs[job]?.watchers[number] = nil
+      if let watched = state.jobs[job], !watched.hasBegun, watched.watchers.isEmpty {
+        state.jobs[job] = nil
+      }
+    }
   }
 
   /// The job is over: its watchers have seen all.
@@ -120,6 +128,19 @@ private struct OpenRound: Sendable {
     }
     events.append(news)
     if events.count > Self.limit { events.removeFirst(Self.limit / 2) }
+  }
+
+  /// The round is done: what is left are tasks that go on beyond it, as where sites answer at their own pace.
+  mutating func end(_ round: JobNews) {
+    // Whether a site has answered since it measured something, the order says.
+    let inOrder = (measured.values + events).enumerated().sorted {
+      ($0.element.time, $0.offset) < ($1.element.time, $1.offset)
+    }.map(\.element)
+    let rest = JobNews.withoutTheOld(inOrder + [round]).dropLast().filter {
+      if case .refused = $0.event { false } else { true }
+    }
+    (events, measured) = ([], [:])
+    for news in rest { note(news) }
   }
 
   var news: [JobNews] { events + measured.values.sorted { $0.time < $1.time } }

@@ -2,12 +2,12 @@ internal import Synchronization
 
 /// News of a job for one who watches it: the first at once, and then not more often than one can look.
 ///
-/// What comes meanwhile comes together, without what is old by then: of a round that has ended, who was asked and who has answered;
-/// of contents on their way, how far they were. So watching costs a job whose rounds take milliseconds next to nothing.
+/// What comes meanwhile comes together, without what is old by then (``JobNews/withoutTheOld(_:)``). So watching costs a job whose
+/// rounds take milliseconds next to nothing.
 public struct NewsFeed: AsyncSequence, Sendable {
   /// How often there is something at most.
   static let interval = Duration.milliseconds(50)
-  /// How many news may wait for one who does not read; then the oldest go.
+  /// How many news may wait for one who does not read; then the oldest go, and what rounds are like before what jobs come to.
   private static let backlog = 4096
 
   private let reader: Reader
@@ -21,7 +21,8 @@ public struct NewsFeed: AsyncSequence, Sendable {
 
   /// A feed of what has happened, which is over.
   init(_ news: [JobNews]) {
-    reader = Reader(queue: Queue(news), didLeave: {})
+    reader = Reader(queue: Queue(), didLeave: {})
+    source.begin(with: news)
     source.finish()
   }
 
@@ -71,49 +72,49 @@ public struct NewsFeed: AsyncSequence, Sendable {
     private let signal: AsyncStream<Void>.Continuation
     private let waiting: Mutex<[JobNews]>
 
-    fileprivate init(_ news: [JobNews] = []) {
-      waiting = Mutex(news)
+    fileprivate init() {
+      waiting = Mutex([])
       (signals, signal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Adds an event.
+    /// Adds an event, whoever reads or does not: what is old is left out when it is read.
     func add(_ news: JobNews) {
       waiting.withLock { waiting in
-        switch news.event {
-        case .roundFinished:
-          waiting.removeAll {
-            switch $0.event {
-            case .asked, .answered, .measured, .transferring: true
-            default: false
-            }
-          }
-        case .transferring:
-          waiting.removeAll { if case .transferring = $0.event { true } else { false } }
-        case .measured(let measurement):
-          // Of each site the last.
-          waiting.removeAll {
-            if case .measured(let earlier) = $0.event {
-              earlier.site == measurement.site
-            } else {
-              false
-            }
-          }
-        default: break
-        }
-        if waiting.count >= NewsFeed.backlog { waiting.removeFirst(NewsFeed.backlog / 4) }
+        if waiting.count >= NewsFeed.backlog { Self.makeRoom(in: &waiting) }
         waiting.append(news)
       }
       signal.yield()
+    }
+
+    /// Puts before all else what had happened before.
+    func begin(with news: [JobNews]) {
+      waiting.withLock { $0.insert(contentsOf: news, at: 0) }
+      signal.yield()
+    }
+
+    /// Makes room for a quarter of the backlog at least, so that this comes rarely.
+    private static func makeRoom(in waiting: inout [JobNews]) {
+      let most = NewsFeed.backlog * 3 / 4
+      waiting = JobNews.withoutTheOld(waiting)
+      var surplus = waiting.count - most
+      guard surplus > 0 else { return }
+      waiting = waiting.filter { news in
+        guard surplus > 0, news.event.isDetail else { return true }
+        surplus -= 1
+        return false
+      }
+      if surplus > 0 { waiting.removeFirst(surplus) }
     }
 
     /// There is no more.
     func finish() { signal.finish() }
 
     fileprivate func take() -> [JobNews] {
-      waiting.withLock { waiting in
+      let news = waiting.withLock { waiting in
         defer { waiting = [] }
         return waiting
       }
+      return JobNews.withoutTheOld(news)
     }
   }
 

@@ -16,19 +16,10 @@ extension FederationConsole {
   /// the other, and it goes on where it was. Nothing is told twice. It ends when the job is over.
   ///
   /// - Parameter id: The job's.
-  /// - Returns: The news. The sequence throws ``DeploymentError`` if a server refuses it.
-  public func watch(_ id: String) -> AsyncThrowingStream<JobNews, any Error> {
-    AsyncThrowingStream { news in
-      let watching = Task {
-        do {
-          try await WatchedJob(id, news).follow(self)
-          news.finish()
-        } catch {
-          news.finish(throwing: error)
-        }
-      }
-      news.onTermination = { _ in watching.cancel() }
-    }
+  /// - Returns: The news, for one reader; whoever does not read them has the server wait. The sequence throws ``DeploymentError`` if a
+  ///   server refuses it.
+  public func watch(_ id: String) -> some AsyncSequence<JobNews, any Error> & Sendable {
+    PacedStream { pass in try await WatchedJob(id, pass).follow(self) }
   }
 
   /// The lines of a job's log.
@@ -36,30 +27,24 @@ extension FederationConsole {
   /// - Parameters:
   ///   - id: The job's.
   ///   - follows: Whether to go on with lines that are written later, to the end of the job.
-  /// - Returns: Lines of JSON. The sequence throws ``DeploymentError`` if the server refuses it.
+  /// - Returns: Lines of JSON, for one reader; whoever does not read them has the server wait. The sequence throws
+  ///   ``DeploymentError`` if the server refuses it.
   public func log(
     of id: String,
     following follows: Bool = false
-  ) -> AsyncThrowingStream<String, any Error> {
-    AsyncThrowingStream { lines in
-      let reading = Task {
-        do {
-          try await reporting {
-            try await follow(
-              .with {
-                $0.log = .with {
-                  $0.job = id
-                  $0.follow = follows
-                }
-              }
-            ) { lines.yield($0) }
-          }
-          lines.finish()
-        } catch {
-          lines.finish(throwing: error)
-        }
+  ) -> some AsyncSequence<String, any Error> & Sendable {
+    PacedStream { pass in
+      try await reporting {
+        try await follow(
+          .with {
+            $0.log = .with {
+              $0.job = id
+              $0.follow = follows
+            }
+          },
+          pass
+        )
       }
-      lines.onTermination = { _ in reading.cancel() }
     }
   }
 
@@ -68,10 +53,10 @@ extension FederationConsole {
   /// - Throws: `RPCError` of the wire; what `observe` throws.
   fileprivate func news(
     of id: String,
-    _ observe: @escaping @Sendable (JobNews) throws -> Void
+    _ observe: @escaping @Sendable (JobNews) async throws -> Void
   ) async throws {
     try await follow(.with { $0.watch = .with { $0.job = id } }) {
-      try observe(JSONText.value(JobNews.self, of: $0))
+      try await observe(JSONText.value(JobNews.self, of: $0))
     }
   }
 }
@@ -79,14 +64,14 @@ extension FederationConsole {
 /// A job that is watched over the ends of connections and servers.
 private actor WatchedJob {
   private let id: String
-  private let sink: AsyncThrowingStream<JobNews, any Error>.Continuation
+  private let pass: @Sendable (JobNews) async throws -> Void
   private var seen = SeenNews()
 
   private static let pauses = (shortest: Duration.milliseconds(100), longest: Duration.seconds(1))
 
-  init(_ id: String, _ sink: AsyncThrowingStream<JobNews, any Error>.Continuation) {
+  init(_ id: String, _ pass: @escaping @Sendable (JobNews) async throws -> Void) {
     self.id = id
-    self.sink = sink
+    self.pass = pass
   }
 
   /// Follows the job to its end.
@@ -94,7 +79,7 @@ private actor WatchedJob {
   /// - Throws: ``DeploymentError`` with what a server refuses; `CancellationError`.
   func follow(_ console: FederationConsole) async throws {
     if let reason = try await follow(at: console) {
-      sink.yield(JobNews(.serverLost(reason: reason)))
+      try await pass(JobNews(.serverLost(reason: reason)))
       try await seek(console)
     }
   }
@@ -132,9 +117,9 @@ private actor WatchedJob {
       ) { console in
         // Whether anybody is there shows when it is asked.
         _ = try await console.show(self.id)
-        self.sink.yield(JobNews(.serverFound("\(place.host):\(place.port)")))
+        try await self.pass(JobNews(.serverFound("\(place.host):\(place.port)")))
         guard let reason = try await self.follow(at: console) else { return .over }
-        self.sink.yield(JobNews(.serverLost(reason: reason)))
+        try await self.pass(JobNews(.serverLost(reason: reason)))
         return .lost
       }
     } catch let error as DeploymentError where error.code == .unavailable {
@@ -147,11 +132,11 @@ private actor WatchedJob {
   /// - Returns: Why it was lost; `nil` if the job is over.
   private func follow(at console: FederationConsole) async throws -> String? {
     do {
-      let sink = sink
+      let pass = pass
       let known = Mutex(seen)
       defer { seen = known.withLock { $0 } }
       try await console.news(of: id) { news in
-        if known.withLock({ $0.isNew(news.event) }) { sink.yield(news) }
+        if known.withLock({ $0.isNew(news.event) }) { try await pass(news) }
       }
       return known.withLock(\.isOver) ? nil : "it ended the connection"
     } catch let error as RPCError where error.isLoss {

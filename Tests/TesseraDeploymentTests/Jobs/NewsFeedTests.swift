@@ -51,6 +51,61 @@ import Testing
     #expect(bytes == [5])
   }
 
+  /// What has arrived is told once, and what is told after it is of others.
+  @Test func ofTransfersOfSeveralSitesTheLastOfEachIsTold() async {
+    let feed = NewsFeed()
+    func tell(_ site: String, _ direction: TransferProgress.Direction, _ bytes: Int) {
+      let transfer = JobEvent.Transfer(site: site, direction: direction, bytes: bytes, total: 9)
+      feed.source.add(JobNews(.transferring([transfer])))
+    }
+    tell("north", .up, 4)
+    tell("north", .up, 9)
+    tell("north", .down, 3)
+    tell("south", .up, 5)
+    feed.source.finish()
+    var told: [String] = []
+    for await news in feed {
+      guard case .transferring(let all) = news.event else { continue }
+      told.append(
+        all.map { "\($0.site) \($0.direction.rawValue) \($0.bytes)" }.joined(separator: ", ")
+      )
+    }
+    #expect(told == ["north down 3, north up 9, south up 5"])
+  }
+
+  @Test func whoIsAskedBeyondARoundIsTold() async throws {
+    let feed = NewsFeed()
+    feed.source.add(JobNews(.asked(task: "train", round: 1, sites: ["north", "south"])))
+    feed.source.add(JobNews(.answered(site: "south", answers: 1)))
+    feed.source.add(JobNews(.asked(task: "train", round: 1, sites: ["south"])))
+    feed.source.add(JobNews(try round(1)))
+    feed.source.finish()
+    var told: [JobEvent] = []
+    for await news in feed { told.append(news.event) }
+    #expect(
+      told == [
+        .asked(task: "train", round: 1, sites: ["north"]),
+        .asked(task: "train", round: 1, sites: ["south"]), try round(1),
+      ]
+    )
+  }
+
+  /// One site that says much takes nobody else's place.
+  @Test func ofVeryMuchTheDetailsGoFirst() async throws {
+    let feed = NewsFeed()
+    feed.source.add(JobNews(.declined(site: "south", reason: "no data")))
+    feed.source.add(JobNews(try round(1)))
+    for number in 0..<100_000 {
+      feed.source.add(JobNews(.refused(site: "north", reason: "\(number)")))
+    }
+    feed.source.finish()
+    var told: [JobEvent] = []
+    for await news in feed { told.append(news.event) }
+    #expect(told.count < 5000)
+    #expect(try told.prefix(2) == [.declined(site: "south", reason: "no data"), round(1)])
+    #expect(told.last == .refused(site: "north", reason: "99999"))
+  }
+
   @Test func theLastNewsOfAJobAreToldWhenItEnds() async throws {
     let feed = NewsFeed()
     let reading = Task {

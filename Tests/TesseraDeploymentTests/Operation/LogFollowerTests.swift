@@ -1,8 +1,9 @@
 import Foundation
 import SystemPackage
-import TesseraDeployment
 import TesseraTesting
 import Testing
+
+@testable import TesseraDeployment
 
 /// Following a log while its files fill up and are renamed, as its writer does it.
 @Suite struct LogFollowerTests {
@@ -93,6 +94,38 @@ import Testing
     #expect(try follower.lines() == [])
     try write("new\n")
     #expect(try follower.lines() == ["new"])
+  }
+
+  @Test func aLongLogIsReadInPortions() async throws {
+    let lines = (0..<30_000).map { "line \($0) " + String(repeating: "x", count: 90) }
+    try write(lines[..<20_000].joined(separator: "\n") + "\n")
+    rotate()
+    try write(lines[20_000..<29_999].joined(separator: "\n") + "\n")
+    let feed = NewsFeed()
+    var portions = JobLog(LogFollower(path), following: feed) { _ in }.makeAsyncIterator()
+    var read: [String] = []
+    for _ in 0..<3 {
+      let portion = try #require(try await portions.next())
+      #expect(portion.reduce(0) { $0 + $1.utf8.count } < JobLog.portion + (1 << 17))
+      read += portion
+    }
+    #expect(read == lines.dropLast())
+    // What is written later is read when it is told, and before the end.
+    try write(lines[29_999] + "\n")
+    feed.source.finish()
+    #expect(try await portions.next() == [lines[29_999]])
+    #expect(try await portions.next() == nil)
+  }
+
+  @Test func whoMayNoLongerSeeALogIsToldSo() async throws {
+    try write("one\n")
+    let feed = NewsFeed()
+    var log = JobLog(LogFollower(path), following: feed) { _ in
+      throw DeploymentError.noJob("chest-1")
+    }.makeAsyncIterator()
+    #expect(try await log.next() == ["one"])
+    feed.source.add(JobNews(.returned(site: "north")))
+    await #expect(throws: DeploymentError.self) { try await log.next() }
   }
 
   @Test func aFolderIsNoLog() throws {

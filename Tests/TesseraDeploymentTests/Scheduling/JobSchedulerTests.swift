@@ -254,7 +254,7 @@ struct JobSchedulerTests {
         .wait(reason: "waits for 1 more site: north has 4 of 8 cores free and 8 are needed"),
         .wait(
           reason: """
-            waits for 1 more site: south keeps what is free there for job big, which came earlier
+            waits for 1 more site: south keeps what is free there for a job that came earlier
             """
         ),
         .start(sites: ["north", "south"]), .start(sites: ["north", "south"]),

@@ -65,15 +65,17 @@ public struct LogFollower: Sendable {
 
   /// The lines that are whole and were not read before, oldest first.
   ///
+  /// - Parameter bytes: About how many bytes are read; more if they hold no whole line, so that no lines mean that there are none.
+  /// - Returns: The lines.
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/cannotRead`` if the system refuses.
-  public mutating func lines() throws -> [String] {
+  public mutating func lines(atMost bytes: Int = .max) throws -> [String] {
     var found: [String] = []
+    var left = bytes
     if file == nil { file = try oldest() }
     while let current = file {
       // Whether there is a next one is asked first: nothing is added to a file that has one.
       let next = try next(after: current)
-      try read(current, into: &found)
-      guard let next else { break }
+      guard try read(current, into: &found, atMost: &left), let next else { break }
       if !rest.isEmpty { found.append(String(decoding: rest, as: UTF8.self)) }
       (file, offset, rest) = (next, 0, [])
     }
@@ -119,9 +121,16 @@ public struct LogFollower: Sendable {
     return nil
   }
 
-  private mutating func read(_ file: Opened, into found: inout [String]) throws {
+  /// Reads on.
+  ///
+  /// - Returns: Whether the file was read to its end.
+  private mutating func read(
+    _ file: Opened,
+    into found: inout [String],
+    atMost left: inout Int
+  ) throws -> Bool {
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
-    while true {
+    while left > 0 || found.isEmpty {
       let count: Int
       do {
         count = try buffer.withUnsafeMutableBytes {
@@ -130,8 +139,9 @@ public struct LogFollower: Sendable {
       } catch {
         throw DeploymentError(code: .cannotRead, message: "\(path) cannot be read: \(error)")
       }
-      guard count > 0 else { return }
+      guard count > 0 else { return true }
       offset += Int64(count)
+      left -= count
       for byte in buffer[..<count] {
         if byte == UInt8(ascii: "\n") {
           found.append(String(decoding: rest, as: UTF8.self))
@@ -141,5 +151,6 @@ public struct LogFollower: Sendable {
         }
       }
     }
+    return false
   }
 }
