@@ -316,13 +316,13 @@ let package = Package(
   cxxLanguageStandard: .cxx20
 )
 
-// What needs a network takes longest to build. Who is not after it, as the run of the address sanitizer, leaves it out.
-if Context.environment["TESSERA_WITHOUT_NETWORK"] != nil {
-  let network: Set = [
-    "TesseraFederationGRPC", "TesseraFederationGRPCTests", "TesseraProvisioning",
-    "TesseraProvisioningTests", "TesseraDeployment", "TesseraDeploymentTests",
-    "TesseraFederationCLI", "TesseraFederationProgram", "tessera-federation", "CPostgreSQL",
+// The run of the address sanitizer is after what calls C: the rest of the package, which takes longest to build, is left out.
+if Context.environment["TESSERA_ONLY_CORE"] != nil {
+  let core: Set = [
+    "CLibTorch", "CTessera", "CPNG", "CJPEG", "CZlib", "CZip", "Tessera", "TesseraCore",
+    "TesseraNN",
+    "TesseraData", "TesseraTesting", "TesseraCoreTests", "TesseraNNTests", "TesseraDataTests",
   ]
-  package.targets.removeAll { network.contains($0.name) }
-  package.products.removeAll { network.contains($0.name) }
+  package.targets.removeAll { !core.contains($0.name) }
+  package.products.removeAll { !core.contains($0.name) }
 }
