@@ -27,6 +27,7 @@ let package = Package(
     .library(name: "TesseraConfiguration", targets: ["TesseraConfiguration"]),
     .library(name: "TesseraFederation", targets: ["TesseraFederation"]),
     .library(name: "TesseraRetrieval", targets: ["TesseraRetrieval"]),
+    .library(name: "TesseraRetrievalTesting", targets: ["TesseraRetrievalTesting"]),
     .library(name: "TesseraProvisioning", targets: ["TesseraProvisioning"]),
     .library(name: "TesseraDeployment", targets: ["TesseraDeployment"]),
     .library(name: "TesseraFederationGRPC", targets: ["TesseraFederationGRPC"]),
@@ -148,13 +149,20 @@ let package = Package(
       dependencies: [
         "CSentencePiece", "TesseraConfiguration", "TesseraCore", "TesseraNN", "TesseraData",
         "TesseraRun", system,
+        .product(name: "GRDB", package: "GRDB.swift"),
       ],
+      swiftSettings: strict
+    ),
+    .target(
+      name: "TesseraRetrievalTesting",
+      dependencies: ["TesseraRetrieval"],
       swiftSettings: strict
     ),
     .testTarget(
       name: "TesseraRetrievalTests",
       dependencies: [
-        "TesseraCore", "TesseraNN", "TesseraData", "TesseraRetrieval", "TesseraTesting", system,
+        "TesseraCore", "TesseraNN", "TesseraData", "TesseraRetrieval", "TesseraRetrievalTesting",
+        "TesseraTesting", system,
       ],
       exclude: ["Fixtures"],
       swiftSettings: strict

@@ -22,6 +22,7 @@ public struct RetrievalError: Error, Sendable, Hashable, CustomStringConvertible
   public struct Code: Hashable, Sendable, CustomStringConvertible {
     private enum Kind: String {
       case missingFile, malformedFile, invalidArgument, diverged, cannotWrite
+      case alreadyThere, notThere, inUse, wrongModel, unavailable
     }
     private var kind: Kind
 
@@ -36,6 +37,16 @@ public struct RetrievalError: Error, Sendable, Hashable, CustomStringConvertible
     public static var invalidArgument: Self { Self(kind: .invalidArgument) }
     /// The system refuses to write, or something else is in its place.
     public static var cannotWrite: Self { Self(kind: .cannotWrite) }
+    /// A store has an entry with such an id.
+    public static var alreadyThere: Self { Self(kind: .alreadyThere) }
+    /// A store has no entry with such an id.
+    public static var notThere: Self { Self(kind: .notThere) }
+    /// Another process has it.
+    public static var inUse: Self { Self(kind: .inUse) }
+    /// An index belongs to another model.
+    public static var wrongModel: Self { Self(kind: .wrongModel) }
+    /// A server does not answer, or refuses.
+    public static var unavailable: Self { Self(kind: .unavailable) }
     /// A loss became infinite, or no number.
     public static var diverged: Self { Self(kind: .diverged) }
   }

@@ -1,0 +1,184 @@
+internal import Foundation
+public import SystemPackage
+public import TesseraCore
+internal import TesseraRun
+
+/// A store in a folder of this machine.
+///
+///     let index = try VectorIndex("pictures.index", model: model.digest, dimension: 64)
+///     try await index.add(entries)
+///     let matches = try await index.search(query, VectorSearch(filter: VectorFilter(#"language = "hi""#)))
+///
+/// The folder has `vectors.f32`, which is mapped into memory, `entries.sqlite` with ids, metadata and whose row is whose, and locks. One
+/// process writes; others can search meanwhile, and see each change as a whole. A kill or a power cut at any moment loses nothing that a call
+/// has returned from: new vectors are written to rows that no entry has, reach the disk, and are then named by one transaction. An update goes to
+/// another row, too. Rows of what is gone are used again, unless another process is searching at that moment.
+///
+/// Searches compare with every vector.
+public actor VectorIndex: VectorStore {
+  /// What one may do with an index.
+  public enum Access: Sendable, Hashable {
+    /// Search and write; one at a time may.
+    case writing
+    /// Search.
+    case reading
+  }
+
+  /// The folder.
+  public nonisolated let folder: FilePath
+  /// How many numbers a vector has.
+  public nonisolated let dimension: Int
+  /// The digest of the model that the vectors were made by.
+  public nonisolated let model: String
+  /// Where products are computed.
+  private let lane: ComputeLane
+  /// The lane's thread does all work.
+  public nonisolated var unownedExecutor: UnownedSerialExecutor { lane.asUnownedSerialExecutor() }
+
+  let access: Access
+  private let locks: IndexLocks
+  let database: IndexDatabase
+  let vectors: VectorFile
+  /// The rows that have an entry, as of a transaction.
+  private var known: (state: IndexDatabase.State, live: RowSet)?
+
+  /// Opens an index, or makes one in a folder that is empty or not there.
+  ///
+  /// - Parameters:
+  ///   - folder: The folder.
+  ///   - model: The digest of the model that vectors are made by.
+  ///   - dimension: How many numbers they have.
+  ///   - access: What is to be done with it; nothing is made to be read.
+  ///   - lane: Where products are computed; a lane of all cores if `nil`.
+  /// - Throws: ``RetrievalError``: ``RetrievalError/Code/wrongModel`` if the index is another model's, ``RetrievalError/Code/inUse`` if
+  ///   another process writes to it, ``RetrievalError/Code/malformedFile`` if a file is damaged, ``RetrievalError/Code/missingFile`` if there
+  ///   is none, ``RetrievalError/Code/cannotWrite`` if the system refuses.
+  public init(
+    _ folder: FilePath,
+    model: String,
+    dimension: Int,
+    access: Access = .writing,
+    lane: ComputeLane? = nil
+  ) throws {
+    guard (1...65_536).contains(dimension) else {
+      throw RetrievalError(
+        code: .invalidArgument,
+        message: "an index has vectors of 1 to 65536 numbers, not \(dimension)"
+      )
+    }
+    if access == .writing { try Self.prepare(folder) }
+    let locks = try IndexLocks(folder, isWriting: access == .writing)
+    let database = try IndexDatabase(
+      folder.appending(Self.databaseFile),
+      isWriting: access == .writing
+    )
+    let path = folder.appending(Self.vectorFile)
+    let identity: IndexDatabase.Identity
+    if let found = try database.identity() {
+      identity = found
+    } else {
+      guard access == .writing else {
+        throw RetrievalError(code: .missingFile, message: "\(folder) is no index yet")
+      }
+      identity = IndexDatabase.Identity(
+        index: UUID().uuidString,
+        model: model,
+        dimension: dimension
+      )
+      // Whatever a kill has left: it is an index when the database says so.
+      try VectorFile.make(path, index: identity.index, dimension: dimension)
+      try database.make(identity)
+    }
+    guard identity.model == model, identity.dimension == dimension else {
+      throw RetrievalError(
+        code: .wrongModel,
+        message: """
+          the index \(folder) belongs to the model \(identity.model) with vectors of \
+          \(identity.dimension) numbers, not to \(model) with vectors of \(dimension)
+          """
+      )
+    }
+    self.folder = folder
+    self.dimension = dimension
+    self.model = model
+    self.access = access
+    self.locks = locks
+    self.database = database
+    self.lane = lane ?? ComputeLane(name: "tessera.index")
+    vectors = try VectorFile(
+      path,
+      index: identity.index,
+      dimension: dimension,
+      isWriting: access == .writing
+    )
+  }
+
+  /// What an index says of itself, without its model.
+  ///
+  /// - Parameter folder: The index.
+  /// - Returns: The digest of its model, how many numbers a vector has, and how many entries there are.
+  /// - Throws: ``RetrievalError`` if there is none, or it is damaged.
+  public static func description(
+    of folder: FilePath
+  ) throws -> (model: String, dimension: Int, count: Int) {
+    let database = try IndexDatabase(folder.appending(databaseFile), isWriting: false)
+    guard let identity = try database.identity() else {
+      throw RetrievalError(code: .missingFile, message: "\(folder) is no index yet")
+    }
+    return (
+      identity.model, identity.dimension, try database.read { try database.live($0).count }
+    )
+  }
+
+  private static let databaseFile = "entries.sqlite"
+  private static let vectorFile = "vectors.f32"
+
+  /// Makes the folder, and refuses one with other things.
+  private static func prepare(_ folder: FilePath) throws {
+    let files = FileManager.default
+    if let names = try? files.contentsOfDirectory(atPath: folder.string) {
+      let isOwn = names.allSatisfy { name in
+        [databaseFile, vectorFile].contains { name.hasPrefix($0) || name.hasPrefix(".\($0)") }
+          || name.hasSuffix(".lock")
+      }
+      guard isOwn || names.contains(databaseFile) else {
+        throw RetrievalError(
+          code: .cannotWrite,
+          message: "\(folder) has other files in it, and is no index"
+        )
+      }
+      return
+    }
+    do {
+      try files.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
+    } catch {
+      throw RetrievalError(code: .cannotWrite, message: "the folder \(folder) cannot be made")
+    }
+  }
+
+  /// Reads while no row is written over.
+  func reading<Result>(_ body: () throws -> Result) throws -> Result {
+    // The one who writes is this, and does one thing at a time.
+    access == .writing ? try body() : try locks.reading(body)
+  }
+
+  /// Writes, if this may.
+  func writing<Result>(_ body: (_ isAlone: Bool) throws -> Result) throws -> Result {
+    guard access == .writing else {
+      throw RetrievalError(code: .cannotWrite, message: "the index \(folder) is open for reading")
+    }
+    return try locks.writing(body)
+  }
+
+  /// The rows that have an entry now.
+  func live() throws -> (state: IndexDatabase.State, live: RowSet) {
+    let known = known
+    let now = try database.read { database in
+      let state = try self.database.state(database)
+      if let known, known.state == state { return known }
+      return (state, try self.database.live(database))
+    }
+    self.known = now
+    return now
+  }
+}
