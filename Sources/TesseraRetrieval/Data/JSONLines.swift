@@ -24,23 +24,31 @@ enum JSONLines {
   ) throws {
     let file = try open(path)
     try withExtendedLifetime(file) {
+      guard let base = file.bytes.baseAddress else { return }
       var (start, count) = (0, 0)
-      var lines: [Range<Int>] = []
+      /// Where the lines of the next piece end.
+      var ends: [Int] = []
       func decodeLines() throws {
-        for line in try decoded(type, lines.map { file.bytes[$0] }, path, after: count) {
+        guard let end = ends.last else { return }
+        let piece = UnsafeRawBufferPointer(rebasing: file.bytes[start...end])
+        for line in try decoded(type, piece, ends.map { $0 - start }, path, after: count) {
           count += 1
           try body(line, count)
         }
-        lines.removeAll(keepingCapacity: true)
+        start = end + 1
+        ends.removeAll(keepingCapacity: true)
       }
-      while start < file.bytes.count {
-        guard let end = file.bytes[start...].firstIndex(of: newline) else {
+      var position = 0
+      while position < file.bytes.count {
+        guard
+          let end = memchr(base + position, Int32(newline), file.bytes.count - position)
+        else {
           try decodeLines()
           throw malformed(path, count + 1, "the file ends within it")
         }
-        lines.append(start..<end)
-        start = end + 1
-        if lines.count == batch { try decodeLines() }
+        ends.append(UnsafeRawPointer(end) - base)
+        position = ends[ends.count - 1] + 1
+        if ends.count == batch { try decodeLines() }
       }
       try decodeLines()
     }
@@ -55,26 +63,28 @@ enum JSONLines {
     }
   }
 
+  /// Decodes lines at once, as an array: each one's end becomes a comma.
   private static func decoded<Line: Decodable>(
     _ type: Line.Type,
-    _ lines: [Slice<UnsafeRawBufferPointer>],
+    _ piece: UnsafeRawBufferPointer,
+    _ ends: [Int],
     _ path: FilePath,
     after count: Int
   ) throws -> [Line] {
     let decoder = JSONDecoder()
-    var array = Data("[".utf8)
-    for (number, line) in lines.enumerated() {
-      if number > 0 { array.append(UInt8(ascii: ",")) }
-      array.append(contentsOf: line)
-    }
-    array.append(UInt8(ascii: "]"))
-    if let all = try? decoder.decode([Line].self, from: array), all.count == lines.count {
+    var array = Data(capacity: piece.count + 1)
+    array.append(UInt8(ascii: "["))
+    array.append(contentsOf: piece)
+    for end in ends { array[end + 1] = UInt8(ascii: ",") }
+    array[array.count - 1] = UInt8(ascii: "]")
+    if let all = try? decoder.decode([Line].self, from: array), all.count == ends.count {
       return all
     }
     // One of them is wrong: which?
-    return try lines.enumerated().map { number, line in
+    return try ends.enumerated().map { number, end in
+      let start = number == 0 ? 0 : ends[number - 1] + 1
       do {
-        return try decoder.decode(type, from: Data(line))
+        return try decoder.decode(type, from: Data(piece[start..<end]))
       } catch let error as DecodingError {
         throw malformed(path, count + number + 1, error.fieldDescription)
       }

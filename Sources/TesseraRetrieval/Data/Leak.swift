@@ -4,7 +4,7 @@ public enum Leak: Sendable, Hashable, CustomStringConvertible {
   case artist(picture: Int)
   /// A pair of an under-resourced language names a concept that is held out.
   case concept(pair: Int)
-  /// A pair holds a text that is an under-resourced caption of a concept that is held out.
+  /// A pair holds a text that is an under-resourced name of a concept that is held out.
   case caption(pair: Int)
 
   /// What leaks where, counted from 1 as lines are.
@@ -15,12 +15,14 @@ public enum Leak: Sendable, Hashable, CustomStringConvertible {
     case .concept(let pair):
       "pair \(pair + 1) names a held-out concept in an under-resourced language"
     case .caption(let pair):
-      "pair \(pair + 1) holds an under-resourced caption of a held-out concept"
+      "pair \(pair + 1) holds an under-resourced name of a held-out concept"
     }
   }
 }
 
-/// The under-resourced captions of concepts that are held out, which no translation may hold.
+/// The under-resourced names and sentences of concepts that are held out, which no translation may hold.
+///
+/// Keywords are shared by many concepts: each flag has "flag" and no others.
 ///
 /// Texts that differ in case alone, or are the same to Unicode, are one text, as they are to tokenizers.
 struct HeldOutCaptions {
@@ -28,7 +30,9 @@ struct HeldOutCaptions {
 
   init(_ captions: [Caption], concepts: [Concept], underResourced: Set<String>) {
     for caption in captions
-    where concepts[caption.concept].split != .train && underResourced.contains(caption.language) {
+    where caption.kind != .keywords && concepts[caption.concept].split != .train
+      && underResourced.contains(caption.language)
+    {
       texts.insert(Self.key(caption.text))
     }
   }
@@ -44,7 +48,7 @@ struct HeldOutCaptions {
 extension RetrievalDataset {
   /// The first leak from the tests into what is learned; `nil` if there is none.
   ///
-  /// Under-resourced captions of concepts that are held out (split ``DatasetSplit/dev`` or ``DatasetSplit/test``) must be new to a model:
+  /// Under-resourced names of concepts that are held out (split ``DatasetSplit/dev`` or ``DatasetSplit/test``) must be new to a model:
   /// neither with their concept nor as the translation of something else may they be among the pairs. Pictures to test on must be by
   /// artists whose style is new.
   public func firstLeak() -> Leak? {

