@@ -147,9 +147,11 @@ let package = Package(
     .target(
       name: "TesseraRetrieval",
       dependencies: [
-        "CSentencePiece", "TesseraConfiguration", "TesseraCore", "TesseraNN", "TesseraData",
+        "CSentencePiece", "CZlib", "TesseraConfiguration", "TesseraCore", "TesseraNN",
+        "TesseraData",
         "TesseraRun", system,
         .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "Yams", package: "Yams"),
       ],
       swiftSettings: strict
     ),
