@@ -166,6 +166,42 @@ import X509
     #expect(throws: ProvisioningError.self) { try last.renew("bo@north") }
   }
 
+  /// Between the signature and the document: in a process of its own, as the limit on files holds for all of a process.
+  @Test func aListIsSignedWhereverItsWritingStops() async throws {
+    var authority = try provision()
+    try authority.revoke("south", because: "left")
+    let place = folder.path.string
+    await #expect(processExitsWith: .success) { [place = place as String] in
+      signal(SIGXFSZ, SIG_IGN)
+      var authority = try AuthorityFolder(contentsOf: FilePath(place))
+      var limit = rlimit()
+      getrlimit(__rlimit_resource_t(1), &limit)  // RLIMIT_FSIZE
+      limit.rlim_cur = 3000
+      #expect(setrlimit(__rlimit_resource_t(1), &limit) == 0)
+      // The signature of so long a list has room, and the list itself has none.
+      let reason = String(repeating: "left ", count: 1000)
+      #expect(throws: ProvisioningError.self) { try authority.revoke("bo@north", because: reason) }
+    }
+    let files = try ["", ".sig"].map {
+      try Data(contentsOf: URL(filePath: "\(place)/authority/revoked.json\($0)"))
+    }
+    var found = try AuthorityFolder(contentsOf: folder.path)
+    #expect(found.revocations.entries.map(\.name) == ["south"])
+    try found.revoke("bo@north", because: "left")
+    let last = try AuthorityFolder(contentsOf: folder.path)
+    #expect(last.revocations.entries.map(\.name) == ["south", "bo@north"])
+    // The one before is still signed; whatever else stands in its place is not.
+    let list = "\(place)/authority/revoked.json"
+    try files[0].write(to: URL(filePath: list))
+    #expect(try AuthorityFolder(contentsOf: folder.path).revocations.entries.count == 1)
+    try (files[0] + Data(" ".utf8)).write(to: URL(filePath: list))
+    let error = #expect(throws: ProvisioningError.self) {
+      try AuthorityFolder(contentsOf: folder.path)
+    }
+    #expect(error?.code == .altered)
+    #expect(files[1].split(separator: UInt8(ascii: "\n")).count == 2)
+  }
+
   @Test func whoWasRevokedIsNotCertifiedAnew() throws {
     var authority = try provision()
     try authority.revoke("bo@north", because: "left")

@@ -4,6 +4,9 @@ internal import SystemPackage
 internal import X509
 
 /// A JSON file with the authority's signature in a file beside it.
+///
+/// The two are not replaced at once. So the second one keeps the signature of the document before, too, on a line below the newest: the
+/// document that is there is signed, wherever writing stops, and whenever somebody reads.
 enum SignedDocument {
   /// What a document is, which is signed with it: no document can stand in for one of another kind.
   enum Purpose: String {
@@ -25,8 +28,14 @@ enum SignedDocument {
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     let data = try encoder.encode(value)
     let signature = try key.signature(for: signed(data, as: purpose)).derRepresentation
-    // The document last: with an older signature beside it, the pair is refused, and can be written again.
-    try KitFile.write(signature.base64EncodedString() + "\n", to: signaturePath(path))
+    let former = try? goodSignature(
+      of: contents(path),
+      as: purpose,
+      by: key.publicKey,
+      beside: path
+    )
+    let lines = [signature.base64EncodedString(), former].compactMap { $0 }
+    try KitFile.write(lines.map { $0 + "\n" }.joined(), to: signaturePath(path))
     try KitFile.write(String(decoding: data, as: UTF8.self), to: path)
   }
 
@@ -39,12 +48,9 @@ enum SignedDocument {
     signedBy root: Certificate,
     from path: FilePath
   ) throws -> Value {
-    let data = Data(try KitFile.text(path, limit: limit).utf8)
-    let text = try KitFile.text(signaturePath(path), limit: 4096)
+    let data = try contents(path)
     guard let key = P256.Signing.PublicKey(root.publicKey),
-      let bytes = Data(base64Encoded: text.trimmingCharacters(in: .whitespacesAndNewlines)),
-      let signature = try? P256.Signing.ECDSASignature(derRepresentation: bytes),
-      key.isValidSignature(signature, for: signed(data, as: purpose))
+      try goodSignature(of: data, as: purpose, by: key, beside: path) != nil
     else {
       throw ProvisioningError(
         code: .altered,
@@ -54,6 +60,30 @@ enum SignedDocument {
     do { return try JSONDecoder().decode(type, from: data) } catch {
       throw ProvisioningError(code: .malformed, message: "\(path) cannot be understood")
     }
+  }
+
+  private static func contents(_ path: FilePath) throws -> Data {
+    Data(try KitFile.text(path, limit: limit).utf8)
+  }
+
+  /// The signature of a document among those in the file beside it; `nil` if there is none.
+  private static func goodSignature(
+    of data: Data,
+    as purpose: Purpose,
+    by key: P256.Signing.PublicKey,
+    beside path: FilePath
+  ) throws -> String? {
+    let text = try KitFile.text(signaturePath(path), limit: 4096)
+    let lines = text.split(whereSeparator: \.isNewline).map(String.init)
+    let signatures = lines.compactMap { line in
+      Data(base64Encoded: line).flatMap {
+        try? P256.Signing.ECDSASignature(derRepresentation: $0)
+      }
+    }
+    // Nothing else may stand there.
+    guard signatures.count == lines.count, lines.count <= 2 else { return nil }
+    let message = signed(data, as: purpose)
+    return zip(lines, signatures).first { key.isValidSignature($1, for: message) }?.0
   }
 
   static func signaturePath(_ path: FilePath) -> FilePath { FilePath(path.string + ".sig") }
