@@ -230,15 +230,25 @@ import Testing
       atomically: true,
       encoding: .utf8
     )
-    try await RunningFederation.run(loopback) { federation in
+    let declined = try await RunningFederation.run(loopback) { federation -> String? in
       let folder = try federation.folder("shapes", Self.job())
-      try await federation.console { console in
+      return try await federation.console { console -> String? in
         let end = try await console.end(of: console.submit(folder).id)
         guard case .finished(.failed(let reason)) = end.state else {
           Issue.record("it is \(end.state.name)")
-          return
+          return nil
         }
         #expect(reason.contains("site-2") && reason.contains("submit"))
+        return end.id
+      }
+    }
+    // It is kept with the job: who declined, and why.
+    let id = try #require(declined)
+    try await RunningFederation.run(loopback) { federation in
+      try await federation.console { console in
+        let declined = try await console.show(id).declined
+        #expect(Array(declined.keys) == ["site-2"])
+        #expect(declined["site-2"]?.contains("submit") == true)
       }
     }
   }

@@ -158,6 +158,48 @@ import Testing
     #expect(seen == ["1,3\n\n", "0,1\n\n"])
   }
 
+  /// For the server a job is over when it has its result; its programs have some seconds yet.
+  @Test func aJobHasItsGPUsUntilItsProgramsAreGone() async throws {
+    let loopback = try Self.permissive()
+    let notes = loopback.folder.appending("notes")
+    for site in ["site-1", "site-2"] {
+      let file = loopback.folder.appending("kits/\(site)/local/data.yml").string
+      let text = try String(contentsOfFile: file, encoding: .utf8)
+      try "\(text)\nresources: {gpus: 1}\n".write(toFile: file, atomically: true, encoding: .utf8)
+    }
+    let script = """
+      import os, time
+      import numpy as np
+      import tessera_client
+      site = tessera_client.init()
+      def note(text):
+          with open(os.path.join(os.environ["NOTES"], site.name), "a") as file:
+              file.write(text + "\\n")
+      note("begins with " + os.environ["CUDA_VISIBLE_DEVICES"])
+      site.serve(train=lambda model: model.parameters, initialize=lambda model: {"a": np.zeros(1)})
+      time.sleep(1)
+      note("is gone")
+      """
+    try await RunningFederation.run(loopback) { federation in
+      let folder = try Self.folder(federation, rounds: 1, notes: notes, script: script)
+      let plan = folder.appending("job.yml").string
+      let text = try String(contentsOfFile: plan, encoding: .utf8)
+      try text.appending("deployment: {gpus: 1}\n")
+        .write(toFile: plan, atomically: true, encoding: .utf8)
+      try await federation.console { console in
+        for _ in 0..<2 {
+          let end = try await console.end(of: console.submit(folder).id)
+          #expect(end.state == .finished(.completed), "\(end.state)")
+        }
+      }
+      for site in ["site-1", "site-2"] {
+        let text = try String(contentsOfFile: notes.appending(site).string, encoding: .utf8)
+        let lines = text.split(separator: "\n")
+        #expect(lines.prefix(3) == ["begins with 0", "is gone", "begins with 0"], "\(site)")
+      }
+    }
+  }
+
   @Test func aRecordSaysWhatDataAndProgramsWereAndVerifyNamesWhatChanged() async throws {
     let loopback = try Self.permissive()
     let notes = loopback.folder.appending("notes")

@@ -72,7 +72,7 @@ extension JobService {
   public nonisolated func log(
     of id: String,
     following follows: Bool,
-    for person: Submitter
+    for person: Person
   ) async throws -> JobLog {
     let path = try logFile(of: id, for: person)
     let news = follows ? try await watch(id, for: person) : nil

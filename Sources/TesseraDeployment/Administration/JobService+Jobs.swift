@@ -17,7 +17,7 @@ extension JobService {
   /// - Throws: ``DeploymentError`` if it is refused; `ConfigurationError` with all that is wrong with its `job.yml`.
   public nonisolated func submit(
     _ bundle: JobBundle,
-    by person: Submitter,
+    by person: Person,
     cloning original: String? = nil
   ) async throws -> ListedJob {
     if let original {
@@ -74,7 +74,7 @@ extension JobService {
   /// Refuses who can hand in no jobs, and so no copies of any, before anything is read of what they send.
   ///
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/notAllowed``.
-  public nonisolated func requireHandingIn(by person: Submitter) throws {
+  public nonisolated func requireHandingIn(by person: Person) throws {
     let decision = policy.decide(.submit, by: person)
     guard !decision.isAllowed else { return }
     try observe(.asked("submit", by: person, decision))
@@ -107,7 +107,7 @@ extension JobService {
   /// - Returns: The jobs.
   /// - Throws: ``DeploymentError``; with code ``DeploymentError/Code/notFound`` if there is no such last one.
   public nonisolated func jobs(
-    for person: Submitter,
+    for person: Person,
     of submitter: String? = nil,
     in state: String? = nil,
     limit: Int = largestPage,
@@ -131,12 +131,12 @@ extension JobService {
   }
 
   /// What is known of a job.
-  public nonisolated func show(_ id: String, for person: Submitter) async throws -> JobDetails {
+  public nonisolated func show(_ id: String, for person: Person) async throws -> JobDetails {
     let job = try job(id, for: .view, by: person, isNoted: false)
     var details = JobDetails(job: job)
     let listed = await listed(job)
     (details.job, details.waiting, details.away) = (listed.job, listed.waiting, listed.away)
-    details.declined = await refusals[id] ?? [:]
+    details.declined = job.declined
     details.rounds = await rounds(of: id)
     details.rights = Right.allCases.filter { allows($0, by: person, on: job) }
     return details
@@ -161,7 +161,7 @@ extension JobService {
   /// - Returns: Events, to the end of the job.
   public nonisolated func watch(
     _ id: String,
-    for person: Submitter
+    for person: Person
   ) async throws -> NewsFeed {
     _ = try job(id, for: .view, by: person, isNoted: false)
     // First of all: whatever the job becomes after what is read below is told.
@@ -184,7 +184,7 @@ extension JobService {
   /// Refuses to go on telling a person of a job whose sites, known since it began, do not let the person see it.
   ///
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/notFound``, as for who may not see it from the start.
-  public nonisolated func requireView(after news: JobNews, for person: Submitter) throws {
+  public nonisolated func requireView(after news: JobNews, for person: Person) throws {
     guard case .changed(let job) = news.event else { return }
     let decision = decide(.view, by: person, on: job)
     guard !decision.isAllowed else { return }
@@ -196,7 +196,7 @@ extension JobService {
   ///
   /// - Returns: The job, which is over.
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/notAllowed`` if it was over before.
-  public func abort(_ id: String, by person: Submitter) async throws -> JobRecord {
+  public func abort(_ id: String, by person: Person) async throws -> JobRecord {
     // A site can leave a job, and not keep others in it.
     let job = try job(id, for: .manage, by: person) { _ in false }
     guard !job.state.isOver else {
@@ -243,7 +243,7 @@ extension JobService {
   ///
   /// A project admin and whoever has submitted it need no more for it than the server's policy: what a site says of a job holds as long
   /// as the job is kept, and must not keep it for ever.
-  public nonisolated func delete(_ id: String, by person: Submitter) async throws {
+  public nonisolated func delete(_ id: String, by person: Person) async throws {
     let job = try job(id, for: .manage, by: person) {
       person.role != .projectAdmin && person.name != $0.submitter.name
     }
@@ -263,7 +263,7 @@ extension JobService {
   }
 
   /// The signed folder of a job, for those who may clone it.
-  public nonisolated func bundle(of id: String, for person: Submitter) async throws -> JobBundle {
+  public nonisolated func bundle(of id: String, for person: Person) async throws -> JobBundle {
     _ = try job(id, for: .clone, by: person)
     try await fetch(id)
     return try JobBundle(contentsOf: bundleFolder(of: id))
@@ -272,7 +272,7 @@ extension JobService {
   /// What a job has made: reading it holds nobody up who asks for something else.
   public nonisolated func results(
     of id: String,
-    for person: Submitter
+    for person: Person
   ) async throws -> JobResults {
     let job = try job(id, for: .download, by: person)
     try await fetch(id)
@@ -291,7 +291,7 @@ extension JobService {
   public nonisolated func file(
     _ path: String,
     of id: String,
-    for person: Submitter,
+    for person: Person,
     isRest: Bool = false
   ) async throws -> FilePath {
     let isNoted = downloads.withLock { $0.contains("\(person.name) \(id)/\(path)") }
@@ -312,7 +312,7 @@ extension JobService {
   }
 
   /// Where a job's log lies.
-  public nonisolated func logFile(of id: String, for person: Submitter) throws -> FilePath {
+  public nonisolated func logFile(of id: String, for person: Person) throws -> FilePath {
     let job = try job(id, for: .view, by: person, isNoted: false)
     return folder(of: job.id).appending(Self.logName)
   }
@@ -336,12 +336,12 @@ extension JobService {
   private nonisolated func job(
     _ id: String,
     for right: Right,
-    by person: Submitter,
+    by person: Person,
     isNoted: Bool = true,
     _ target: String? = nil,
     asksSites: (JobRecord) -> Bool = { _ in true }
   ) throws -> JobRecord {
-    func decide(_ right: Right, by person: Submitter, on job: JobRecord) -> PolicyDecision {
+    func decide(_ right: Right, by person: Person, on job: JobRecord) -> PolicyDecision {
       asksSites(job)
         ? self.decide(right, by: person, on: job) : policy.decide(right, by: person, on: job)
     }
@@ -361,7 +361,7 @@ extension JobService {
   /// Whether a person may do something with a job: by the policies of the server and of each site that takes part.
   nonisolated func decide(
     _ right: Right,
-    by person: Submitter,
+    by person: Person,
     on job: JobRecord
   ) -> PolicyDecision {
     let decision = policy.decide(right, by: person, on: job)
@@ -379,7 +379,7 @@ extension JobService {
   }
 
   /// Whether a person may do something with a job, as ``decide(_:by:on:)``, where nobody is told why not.
-  nonisolated func allows(_ right: Right, by person: Submitter, on job: JobRecord) -> Bool {
+  nonisolated func allows(_ right: Right, by person: Person, on job: JobRecord) -> Bool {
     guard policy.allows(right, by: person, on: job) else { return false }
     guard right.isAboutSubmissions else { return true }
     return job.siteRights.values.allSatisfy { $0.allows(right, by: person, on: job) }
@@ -396,7 +396,7 @@ extension JobService {
   nonisolated func require(
     _ right: Right,
     _ what: String,
-    by person: Submitter,
+    by person: Person,
     at site: Participant? = nil
   ) throws {
     let decision = policy.decide(right, by: person, at: site)

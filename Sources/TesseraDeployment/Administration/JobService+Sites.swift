@@ -5,7 +5,7 @@ internal import TesseraProvisioning
 /// What users ask of a server about its sites.
 extension JobService {
   /// All sites of the federation.
-  public func sites(for person: Submitter) throws -> [SiteStatus] {
+  public func sites(for person: Person) throws -> [SiteStatus] {
     try require(.view, "sites", by: person)
     let connected = network.connectedSites
     let disabled = try store.disabledSites()
@@ -25,7 +25,7 @@ extension JobService {
   }
 
   /// What a site has said of itself, if its policy lets a person see it.
-  private func shown(of site: Participant, to person: Submitter) -> SiteDescription? {
+  private func shown(of site: Participant, to person: Person) -> SiteDescription? {
     guard var description = described[site.name],
       description.rights?.decide(.view, by: person, on: nil, at: site).isAllowed ?? true
     else { return nil }
@@ -41,7 +41,7 @@ extension JobService {
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/notFound`` if there is none, with code
   ///   ``DeploymentError/Code/unavailable`` if it is not there, and with code ``DeploymentError/Code/notAllowed`` if the policy of the
   ///   server or the site forbids it.
-  public func site(_ name: String, for person: Submitter) async throws -> SiteStatus {
+  public func site(_ name: String, for person: Person) async throws -> SiteStatus {
     try require(.view, "site-info \(name)", by: person)
     let site = try participant(name)
     let description = try await describe(site.name)
@@ -58,7 +58,7 @@ extension JobService {
   }
 
   /// Says whether a site is given new jobs; what it works at goes on.
-  public func set(_ name: String, isDisabled: Bool, by person: Submitter) throws {
+  public func set(_ name: String, isDisabled: Bool, by person: Person) throws {
     let site = try participant(name)
     try require(.operate, "\(isDisabled ? "disable" : "enable") \(name)", by: person, at: site)
     try store.setSite(site.name, isDisabled: isDisabled)
@@ -68,7 +68,7 @@ extension JobService {
   /// Takes a site out of the jobs that it works at, gives it no new ones, and ends its connection.
   ///
   /// Its open tasks have failed by that. A site whose certificate is still good can connect again; `revoke` keeps it out for good.
-  public func remove(_ name: String, by person: Submitter) throws {
+  public func remove(_ name: String, by person: Person) throws {
     let site = try participant(name)
     try require(.operate, "remove \(name)", by: person, at: site)
     try store.setSite(site.name, isDisabled: true)
@@ -82,7 +82,7 @@ extension JobService {
   ///   - operation: What the site is to do, which goes to it as it was signed.
   ///   - person: Who asks, by the certificate of the connection.
   /// - Throws: ``DeploymentError`` if somebody else has signed it, the policies forbid it, or the site does not answer.
-  public func operate(_ operation: SignedOperation, by person: Submitter) async throws {
+  public func operate(_ operation: SignedOperation, by person: Person) async throws {
     let site = try participant(operation.site)
     let signer = try operation.verify(
       at: site.name,
@@ -105,7 +105,7 @@ extension JobService {
   }
 
   /// Asks whether a person may operate the server itself.
-  public func requireOperation(_ operation: SiteOperation, by person: Submitter) throws {
+  public func requireOperation(_ operation: SiteOperation, by person: Person) throws {
     try require(.operate, "\(operation.name) \(kit.participant.name)", by: person)
   }
 

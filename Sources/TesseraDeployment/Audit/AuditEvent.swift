@@ -37,7 +37,7 @@ public enum AuditEvent: Sendable, Hashable, Codable {
   /// A job is in another state, and by whom.
   case jobChanged(job: String, state: JobState, by: String)
   /// Somebody has asked for something.
-  case administration(person: Submitter, action: String, target: String, outcome: Outcome)
+  case administration(person: Person, action: String, target: String, outcome: Outcome)
   /// A site's server has asked for an operation that nobody has signed, or that was done before.
   case operationRefused(reason: String)
   /// Somebody has connected, with the certificate of that serial number.

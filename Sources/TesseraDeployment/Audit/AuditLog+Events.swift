@@ -146,7 +146,7 @@ extension AuditLog {
   /// `abort fashion-1` is an action and what it is done to.
   private static func administration(
     _ what: String,
-    by person: Submitter,
+    by person: Person,
     _ decision: PolicyDecision
   ) -> AuditEvent {
     let words = what.split(separator: " ", maxSplits: 1).map(String.init)

@@ -223,7 +223,7 @@ public struct JobBundle: Sendable, Hashable {
   public func verify(
     knowing participants: ParticipantList,
     revocations: RevocationList
-  ) throws -> Submitter {
+  ) throws -> Person {
     try participants.signer(
       of: Self.context + manifestText,
       signature,

@@ -1,5 +1,4 @@
 public import Foundation
-public import TesseraProvisioning
 
 /// What a server knows of a job.
 public struct JobRecord: Sendable, Hashable, Codable, Identifiable {
@@ -8,7 +7,7 @@ public struct JobRecord: Sendable, Hashable, Codable, Identifiable {
   /// What its `job.yml` calls it.
   public var name: String
   /// Who submitted and signed it.
-  public var submitter: Submitter
+  public var submitter: Person
   /// When it arrived.
   public var submitted: Date
   /// How far it is.
@@ -23,6 +22,8 @@ public struct JobRecord: Sendable, Hashable, Codable, Identifiable {
   public var sites: [JobSite] = []
   /// What its sites' policies say of it, by the sites' names: the server keeps it, and does not tell it.
   public var siteRights: [String: RightsOverJobs] = [:]
+  /// Those of its sites that do not take part, and why: ``JobDetails`` tell it.
+  public var declined: [String: String] = [:]
   /// When its rounds began.
   public var started: Date?
   /// When it ended.
@@ -39,7 +40,7 @@ public struct JobRecord: Sendable, Hashable, Codable, Identifiable {
   public init(
     id: String,
     name: String,
-    submitter: Submitter,
+    submitter: Person,
     submitted: Date,
     requirements: JobRequirements,
     digest: String,
@@ -67,23 +68,6 @@ public struct JobSite: Sendable, Hashable, Codable {
   public init(name: String, examples: Int) {
     self.name = name
     self.examples = examples
-  }
-}
-
-/// Who asks for something.
-public struct Submitter: Sendable, Hashable, Codable {
-  /// The name in the certificate.
-  public var name: String
-  /// To whom the person belongs.
-  public var organisation: String
-  /// What the person may do.
-  public var role: Participant.Role
-
-  /// A person.
-  public init(name: String, organisation: String, role: Participant.Role) {
-    self.name = name
-    self.organisation = organisation
-    self.role = role
   }
 }
 

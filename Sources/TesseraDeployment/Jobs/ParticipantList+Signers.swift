@@ -24,7 +24,7 @@ extension ParticipantList {
     in project: String,
     revocations: RevocationList,
     subject: String
-  ) throws -> Submitter {
+  ) throws -> Person {
     guard project == self.project else {
       throw DeploymentError(
         code: .notAllowed,
@@ -52,7 +52,7 @@ extension ParticipantList {
         message: "\(subject) does not bear the signature of \(name)"
       )
     }
-    return Submitter(
+    return Person(
       name: entry.participant.name,
       organisation: entry.participant.organisation,
       role: role

@@ -21,7 +21,7 @@ public struct RightsOverJobs: Sendable, Hashable {
   }
 
   /// Whether a site lets somebody do something with a job, where nobody is told why not.
-  func allows(_ right: Right, by person: Submitter, on job: JobRecord) -> Bool {
+  func allows(_ right: Right, by person: Person, on job: JobRecord) -> Bool {
     // Of a right over jobs, a condition is about the submitter's organisation, not the site's.
     conditions[person.role]?[right]?.contains { $0.holds(for: right, person, job, at: "") } ?? true
   }
@@ -36,7 +36,7 @@ public struct RightsOverJobs: Sendable, Hashable {
   /// - Returns: The decision; a refusal names the person, the site and what would have to hold.
   public func decide(
     _ right: Right,
-    by person: Submitter,
+    by person: Person,
     on job: JobRecord?,
     at site: Participant
   ) -> PolicyDecision {

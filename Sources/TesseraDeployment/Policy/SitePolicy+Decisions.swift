@@ -11,7 +11,7 @@ extension SitePolicy {
   /// - Returns: The decision; a refusal names the person, the place and what would have to hold.
   public func decide(
     _ right: Right,
-    by person: Submitter,
+    by person: Person,
     on job: JobRecord? = nil,
     at site: Participant? = nil
   ) -> PolicyDecision {
@@ -36,7 +36,7 @@ extension SitePolicy {
   /// Whether somebody may do something here, as ``decide(_:by:on:at:)``, where nobody is told why not.
   func allows(
     _ right: Right,
-    by person: Submitter,
+    by person: Person,
     on job: JobRecord? = nil,
     at site: Participant? = nil
   ) -> Bool {
@@ -71,7 +71,7 @@ extension PolicyCondition {
   /// - Returns: Whether it does.
   func holds(
     for right: Right,
-    _ person: Submitter,
+    _ person: Person,
     _ job: JobRecord?,
     at organisation: String
   ) -> Bool {

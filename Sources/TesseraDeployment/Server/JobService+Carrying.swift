@@ -34,7 +34,7 @@ extension JobService {
         try? await ContinuousClock().sleep(for: patience)
       }
     }
-    event.yield(.look)
+    lookAgain()
   }
 
   /// Whether there is room for what a round of a job writes, and for the answers of all its sites, if one found none: sites do not

@@ -4,10 +4,11 @@ internal import Synchronization
 /// Which sites jobs wait for: told to the log, to those who watch, and to whoever asks.
 extension JobService {
   /// Looks who is there, and tells of each job that runs which of its sites have left and which are back.
-  func notePresence() {
+  ///
+  /// - Parameter jobs: All jobs.
+  func notePresence(of jobs: [JobRecord]) {
     let now = Date()
     presence.note(connected: network.connectedSites, at: now)
-    let jobs = (try? store.jobs()) ?? []
     for job in jobs {
       guard job.state == .running || job.state == .dispatched else {
         presence.forget(job.id)
@@ -42,11 +43,13 @@ extension JobService {
     }
   }
 
-  /// Jobs with what they wait for.
+  /// Jobs with what they wait for, as the last look has found it: all jobs are read for those alone that it has not seen.
   func listed(_ jobs: [JobRecord]) -> [ListedJob] {
     presence.note(connected: network.connectedSites, at: Date())
     var reasons: [String: String] = [:]
-    if jobs.contains(where: { $0.state == .approved }), let sites = try? scheduledSites() {
+    if jobs.contains(where: { $0.state == .approved && waitingReasons[$0.id] == nil }),
+      let sites = try? scheduledSites()
+    {
       let decisions = JobScheduler.decide(
         jobs: (try? store.jobs()) ?? jobs,
         sites: sites,
@@ -61,7 +64,7 @@ extension JobService {
       var job = job
       job.paused = pauses[job.id]
       var waiting = job.paused
-      if job.state == .approved { waiting = reasons[job.id] ?? waitingReasons[job.id] }
+      if job.state == .approved { waiting = waitingReasons[job.id] ?? reasons[job.id] }
       // An approved job that has all it needs waits for nobody.
       let isWaiting = job.state != .approved || waiting != nil
       return ListedJob(job: job, waiting: waiting, away: isWaiting ? away(for: job) : [])

@@ -50,7 +50,7 @@ extension JobService {
   ///
   /// - Throws: ``DeploymentError``; ``DeploymentError/Code/notFound`` or ``DeploymentError/Code/altered`` if the copy is no good.
   nonisolated func bring(_ id: String) async throws {
-    do { try await fetch(id) } catch { try noting { throw error } }
+    do { try await fetch(id, on: restores.running) } catch { try noting { throw error } }
   }
 
   /// Whether the folder of a job is as new as its copy, if there are copies.
@@ -61,20 +61,30 @@ extension JobService {
   /// Has a job's folder as it is in the copy, if there are copies and it was not fetched or made by this process before.
   ///
   /// - Throws: ``DeploymentError``.
-  nonisolated func fetch(_ id: String) async throws {
+  nonisolated func fetch(_ id: String) async throws { try await fetch(id, on: restores.seen) }
+
+  private nonisolated func fetch(_ id: String, on queue: DispatchQueue) async throws {
     guard let replica, !isHere(id) else { return }
+    let folder = restoring.withLock { restoring in
+      let folder = restoring[id] ?? RestoredFolder()
+      restoring[id] = folder
+      return folder
+    }
     try await withCheckedThrowingContinuation { continuation in
-      restores.async { [self] in
+      queue.async { [self] in
         continuation.resume(
           with: Result {
-            // Somebody else may have asked for it meanwhile.
-            guard !isHere(id) else { return }
-            try restore(id, from: replica)
-            _ = current.withLock { $0.insert(id) }
+            try folder.alone {
+              // Somebody else may have asked for it meanwhile.
+              guard !isHere(id) else { return }
+              try restore(id, from: replica)
+              _ = current.withLock { $0.insert(id) }
+            }
           }
         )
       }
     }
+    restoring.withLock { $0[id] = nil }
   }
 
   private nonisolated func restore(_ id: String, from replica: any JobReplica) throws {
@@ -125,4 +135,11 @@ extension JobService {
     fault.withLock { $0 = $0 ?? error }
     stop(because: error)
   }
+}
+
+/// A job's folder that is restored: by one at a time, whoever wants to have it.
+final class RestoredFolder: Sendable {
+  private let turn = Mutex(())
+
+  func alone(_ body: () throws -> Void) throws { try turn.withLock { _ in try body() } }
 }

@@ -53,8 +53,14 @@ public actor JobService {
   var presence = SitePresence(since: Date())
   /// The jobs whose folders here are as new as their copies.
   nonisolated let current = Mutex<Set<String>>([])
-  /// Restores folders, one after the other, where no task has to wait for it.
-  nonisolated let restores = DispatchQueue(label: "tessera.restores")
+  /// Restores folders, one after the other, where no task has to wait for it: those of jobs that go on, and those that somebody wants to
+  /// see, which may be large and many.
+  nonisolated let restores = (
+    running: DispatchQueue(label: "tessera.restores.running"),
+    seen: DispatchQueue(label: "tessera.restores.seen")
+  )
+  /// The folders that are being restored, each by one at a time.
+  nonisolated let restoring = Mutex<[String: RestoredFolder]>([:])
   /// The downloads that were noted, by person and path.
   nonisolated let downloads = Mutex<Set<String>>([])
   /// What jobs have become that is noted, and that the store has not kept yet.
@@ -78,6 +84,8 @@ public actor JobService {
   }
   private let events: AsyncStream<Event>
   let event: AsyncStream<Event>.Continuation
+  /// Has the service look what can start: once for all that happens before it does.
+  nonisolated let looks: DueLook
 
   /// A service that does nothing yet.
   ///
@@ -109,7 +117,9 @@ public actor JobService {
     policy = try SitePolicy(of: kit, components: settings.components)
     revocations = SharedRevocations(kit)
     self.folder = folder ?? kit.folder.appending("work").appending("jobs")
-    (events, event) = AsyncStream.makeStream()
+    let (events, event) = AsyncStream<Event>.makeStream()
+    (self.events, self.event) = (events, event)
+    looks = DueLook { event.yield(.look) }
     // Sites may come before ``run()`` looks.
     network.whenSitesHold { [event] in event.yield(.holds(site: $0, jobs: $1)) }
     do {
@@ -127,8 +137,8 @@ public actor JobService {
   ///
   /// - Throws: What keeps the server from noting what it does, where another one can take over.
   public func run() async throws {
-    let event = event
-    network.whenSitesChange { event.yield(.look) }
+    let (event, looks) = (event, looks)
+    network.whenSitesChange { looks.ask() }
     // What an earlier process has left.
     for job in try store.jobs() where !job.state.isOver {
       switch job.state {
@@ -139,7 +149,7 @@ public actor JobService {
       default: break
       }
     }
-    event.yield(.look)
+    lookAgain()
     defer { watchers.endAll() }
     try await withThrowingDiscardingTaskGroup { group in
       // Sites find a server that has just started within moments; who has not come by then is away.
@@ -147,7 +157,7 @@ public actor JobService {
         guard (try? await ContinuousClock().sleep(for: .seconds(SitePresence.grace))) != nil else {
           return
         }
-        event.yield(.look)
+        looks.ask()
       }
       for await event in events {
         switch event {
@@ -160,11 +170,13 @@ public actor JobService {
           looksLater = true
           group.addTask { await self.lookAfterAWhile() }
         case .look:
-          notePresence()
+          looks.begin()
+          let jobs = (try? store.jobs()) ?? []
+          notePresence(of: jobs)
           // One site that does not answer keeps nobody waiting.
           for site in strangers() { group.addTask { await self.getAcquainted(with: site) } }
           for job in unexamined { group.addTask { await self.examineAgain(job) } }
-          for job in schedule() { group.addTask { await self.carryOut(job) } }
+          for job in schedule(jobs) { group.addTask { await self.carryOut(job) } }
         }
       }
       group.cancelAll()
@@ -175,11 +187,11 @@ public actor JobService {
   private func lookAfterAWhile() async {
     try? await ContinuousClock().sleep(for: settings.patience)
     looksLater = false
-    event.yield(.look)
+    lookAgain()
   }
 
   /// Looks again which jobs can start.
-  nonisolated func lookAgain() { event.yield(.look) }
+  nonisolated func lookAgain() { looks.ask() }
 
   /// Ends ``run()``.
   nonisolated func stop(because error: any Error) { event.yield(.stop(error)) }
@@ -208,12 +220,12 @@ public actor JobService {
   private func getAcquainted(with site: String) async {
     let description = try? await describe(site)
     described[site] = description
-    event.yield(.look)
+    lookAgain()
     guard description == nil else { return }
     // Who did not answer is asked again, after a while.
     try? await ContinuousClock().sleep(for: settings.patience)
     asked.remove(site)
-    event.yield(.look)
+    lookAgain()
   }
 
   /// Asks a site what it is.
@@ -362,8 +374,10 @@ public actor JobService {
   }
 
   /// Starts what can start.
-  private func schedule() -> [String] {
-    guard let jobs = try? store.jobs(), let sites = try? scheduledSites() else { return [] }
+  private func schedule(_ jobs: [JobRecord]) -> [String] {
+    guard let sites = try? scheduledSites() else { return [] }
+    let approved = Set(jobs.lazy.filter { $0.state == .approved }.map(\.id))
+    waitingReasons = waitingReasons.filter { approved.contains($0.key) }
     var running = jobs.count { $0.state == .dispatched || $0.state == .running }
     var started: [String] = []
     let decisions = JobScheduler.decide(
@@ -418,6 +432,8 @@ public actor JobService {
   /// Notes that a site does not want a job.
   func note(_ site: String, declines job: String, because reason: String) {
     refusals[job, default: [:]][site] = reason
+    // Kept with the job: why a site did not take part is asked when it is over. It is no reason for it not to go on.
+    do { try change(job) { $0.declined[site] = reason } } catch { trouble(job, error) }
     watchers.tell(.declined(site: site, reason: reason), of: job)
   }
 }

@@ -90,7 +90,11 @@ struct ServedJob: Sendable {
       }
     }
     // What they say holds whatever becomes of the job.
-    try service.change(id) { $0.siteRights = rights }
+    try service.change(id) {
+      $0.siteRights = rights
+      // In an earlier try they may have declined.
+      for member in members { $0.declined[member.name] = nil }
+    }
     return try await begin(members, record, patience)
   }
 

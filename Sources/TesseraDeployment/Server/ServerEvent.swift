@@ -25,7 +25,7 @@ public enum ServerEvent: Sendable {
   /// It is there again.
   case siteReturned(job: String, site: String)
   /// Somebody asked for something.
-  case asked(String, by: Submitter, PolicyDecision)
+  case asked(String, by: Person, PolicyDecision)
   /// A job does not go on, because the server cannot write; it is tried again.
   case jobPaused(job: String, reason: String)
   /// A job goes on that has paused, or it is over.

@@ -69,7 +69,7 @@ public struct SignedOperation: Sendable, Hashable {
       project: kit.project,
       site: site,
       operation: operation.name,
-      level: operation.level,
+      level: operation.levelName,
       person: kit.participant.name,
       // To the second, as the text has it.
       signed: Date(timeIntervalSince1970: now.timeIntervalSince1970.rounded(.down)),
@@ -110,7 +110,7 @@ public struct SignedOperation: Sendable, Hashable {
     at site: String,
     knowing participants: ParticipantList,
     revocations: RevocationList
-  ) throws -> Submitter {
+  ) throws -> Person {
     let subject = "the operation '\(operation.name)'"
     guard order.site.lowercased() == site.lowercased() else {
       throw DeploymentError(

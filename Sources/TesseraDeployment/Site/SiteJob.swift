@@ -39,7 +39,7 @@ final class SiteJob: Sendable {
 
   let id: String
   /// Who submitted it.
-  let submitter: Submitter
+  let submitter: Person
   private let folder: FilePath
   private let place: Surroundings
   /// The GPUs that it has, as long as anything of it works.
@@ -73,7 +73,7 @@ final class SiteJob: Sendable {
 
   private static func read(
     _ folder: FilePath,
-    _ submitter: Submitter,
+    _ submitter: Person,
     at place: Surroundings
   ) throws -> (Job, LocalData) {
     let job = try Job(
@@ -169,13 +169,15 @@ final class SiteJob: Sendable {
     }
   }
 
-  /// Ends the programs of a job that somebody has ended, and waits until they are gone.
-  func abort() async {
+  /// Ends the programs of a job that is over, and waits until they are gone.
+  ///
+  /// - Parameter isAborted: Whether somebody has ended it before its time, so that they make it short.
+  func end(isAborted: Bool) async {
     guard let worker = state.withLock({ $0.worker }) else { return }
     await withTaskGroup(of: Void.self) { group in
       // Those who are told so by a task that is cancelled make it short.
       group.addTask { await worker.close() }
-      group.cancelAll()
+      if isAborted { group.cancelAll() }
     }
   }
 
@@ -203,8 +205,8 @@ final class SiteJob: Sendable {
     own.filters = place.policy.filters
     own.budget = place.policy.budget
     own.jobName = id
-    // Who has asked for none sees none of a site that has some.
-    if !place.gpus.isEmpty { own.gpus = gpus.devices }
+    // Who has asked for none sees none.
+    own.gpus = gpus.devices
     // Where the site's people find it when the job is long gone.
     own.logs = Self.trainerLogs(of: place.kit).appending(id)
     if state.job.workflow.isSecurelyAggregated {

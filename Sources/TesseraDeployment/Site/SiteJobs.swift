@@ -13,7 +13,7 @@ public final class SiteJobs: SiteTaskHandler {
   /// What happens, for the site's log and audit.
   public enum Event: Sendable {
     /// A job was taken.
-    case accepted(job: String, by: Submitter)
+    case accepted(job: String, by: Person)
     /// A job was refused.
     case refused(job: String, reason: String)
     /// A job begins, with so many sites.
@@ -29,7 +29,7 @@ public final class SiteJobs: SiteTaskHandler {
     /// A job is over.
     case forgotten(job: String)
     /// Somebody operates the site.
-    case operated(String, by: Submitter, isAllowed: Bool)
+    case operated(String, by: Person, isAllowed: Bool)
     /// The server asks for an operation that nobody has signed, or that was done before.
     case operationRefused(reason: String)
   }
@@ -133,7 +133,7 @@ public final class SiteJobs: SiteTaskHandler {
     do {
       if job == Self.noJob { return try answerForNoJob(task) }
       switch task.name {
-      case .deploy: return try deploy(task, as: job, progress)
+      case .deploy: return try await deploy(task, as: job, progress)
       case .begin:
         return try refusing(task, of: job) {
           _ = try site(job)
@@ -141,15 +141,17 @@ public final class SiteJobs: SiteTaskHandler {
           return try begin(job, task.data)
         }
       default:
-        let worker = try refusing(task, of: job) {
+        let (known, worker) = try refusing(task, of: job) {
           let known = try site(job)
           let worker = try known.worker()
           try known.require(own: task)
           known.settle(before: task)
           // What is refused is told as that, and ever more rarely.
           try observe(.given(job: job, task))
-          return worker
+          return (known, worker)
         }
+        // The job is not over, and keeps its GPUs, before this is.
+        defer { withExtendedLifetime(known) {} }
         // It tells itself what keeps it from answering.
         return try await worker.answer(task, progress: progress, measured: measured)
       }
@@ -191,6 +193,7 @@ public final class SiteJobs: SiteTaskHandler {
   /// Forgets a job: its programs end, and its folder goes.
   public func forget(_ job: String, isAborted: Bool) async -> (@Sendable () async -> Void)? {
     let known = known.withLock { $0.removeValue(forKey: job) }
+    surroundings.gpus.ends(job)
     var gone: FilePath?
     if Self.isID(job) {
       // Out of the way at once: a job may come under the same name.
@@ -202,7 +205,7 @@ public final class SiteJobs: SiteTaskHandler {
     let logs = SiteJob.trainerLogs(of: kit)
     let others = self.known.withLock { Set($0.keys) }
     return { [gone] in
-      if isAborted { await known?.abort() }
+      await known?.end(isAborted: isAborted)
       if let gone { try? FileManager.default.removeItem(atPath: gone.string) }
       Self.removeOldest(in: logs, keeping: 100, and: others)
     }
@@ -257,7 +260,7 @@ public final class SiteJobs: SiteTaskHandler {
     _ task: SiteTask,
     as id: String,
     _ progress: () -> Void
-  ) throws -> Exchange {
+  ) async throws -> Exchange {
     guard Self.isID(id) else {
       throw DeploymentError(code: .invalidArgument, message: "a job cannot be called that")
     }
@@ -272,9 +275,7 @@ public final class SiteJobs: SiteTaskHandler {
     }
     try taken.take(bundle.digest, as: id)
     do {
-      // Nothing that is not signed lies beside what is.
-      try? FileManager.default.removeItem(atPath: folder(of: id).string)
-      let job = try SiteJob(id, bundle, in: folder(of: id), at: surroundings)
+      let job = try await job(id, bundle)
       try observe(.given(job: id, task))
       try observe(.accepted(job: id, by: job.submitter))
       known.withLock { $0[id] = job }
@@ -290,6 +291,20 @@ public final class SiteJobs: SiteTaskHandler {
       refusals.say(.refused(job: id, reason: "\(error)"), "\(error)")
       throw (error as? DeploymentError)
         ?? DeploymentError(code: .notAllowed, message: "\(error)")
+    }
+  }
+
+  /// A job that has arrived, once there are GPUs for it that jobs have which are just ending.
+  private func job(_ id: String, _ bundle: JobBundle) async throws -> SiteJob {
+    while true {
+      try Task.checkCancellation()
+      // Nothing that is not signed lies beside what is.
+      try? FileManager.default.removeItem(atPath: folder(of: id).string)
+      do {
+        return try SiteJob(id, bundle, in: folder(of: id), at: surroundings)
+      } catch let busy as GPUPool.Busy {
+        await surroundings.gpus.waitForReturn(since: busy)
+      }
     }
   }
 
@@ -352,7 +367,7 @@ public final class SiteJobs: SiteTaskHandler {
 
   /// An operation that somebody has signed who may operate the site, and that was not done before.
   private func takeOperation(_ headers: [String: String]) throws -> SignedOperation {
-    let (signed, person): (SignedOperation, Submitter)
+    let (signed, person): (SignedOperation, Person)
     do {
       signed = try SignedOperation(
         text: Data((headers["operation"] ?? "").utf8),

@@ -76,22 +76,23 @@ extension JobRecord {
 private struct KeptJob: Codable {
   var record: JobRecord
 
-  private enum Key: String, CodingKey { case siteRights }
+  private enum Key: String, CodingKey { case siteRights, declined }
 
   init(record: JobRecord) { self.record = record }
 
   init(from decoder: any Decoder) throws {
     record = try JobRecord(from: decoder)
+    let object = try decoder.container(keyedBy: Key.self)
     record.siteRights =
-      try decoder.container(keyedBy: Key.self)
-      .decodeIfPresent([String: RightsOverJobs].self, forKey: .siteRights) ?? [:]
+      try object.decodeIfPresent([String: RightsOverJobs].self, forKey: .siteRights) ?? [:]
+    record.declined = try object.decodeIfPresent([String: String].self, forKey: .declined) ?? [:]
   }
 
   func encode(to encoder: any Encoder) throws {
     try record.encode(to: encoder)
-    if record.siteRights.isEmpty { return }
     var object = encoder.container(keyedBy: Key.self)
-    try object.encode(record.siteRights, forKey: .siteRights)
+    if !record.siteRights.isEmpty { try object.encode(record.siteRights, forKey: .siteRights) }
+    if !record.declined.isEmpty { try object.encode(record.declined, forKey: .declined) }
   }
 }
 

@@ -16,7 +16,7 @@ public import TesseraProvisioning
 public struct FederationConsole: Sendable {
   /// The user's kit.
   public let kit: StartupKit
-  let client: Tessera_Federation_V1_Administration.Client<HTTP2ClientTransport.Posix>
+  let client: Tessera_Federation_V1_Administration.Client<SecuredTransport>
   /// In place of the addresses and ports of the kit.
   let host: String?
   let port: Int?
@@ -264,7 +264,7 @@ public struct FederationConsole: Sendable {
       case .shutdown: .shutdown
       case .logLevel: .logLevel
       }
-    try await operate(kind, site ?? "", operation.level ?? "", signed)
+    try await operate(kind, site ?? "", operation.levelName ?? "", signed)
   }
 
   private func operate(

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import NIOCore
 internal import Synchronization
 internal import TesseraProvisioning
@@ -5,12 +6,13 @@ internal import TesseraProvisioning
 /// The connections of a server, of which there are only so many: together, and with one certificate.
 ///
 /// A site needs one; the one before may be there for a while when its network broke. People have several programs. Who has shown no
-/// certificate yet may be a stranger: when half of all places are strangers', no address has more than an eighth.
+/// certificate yet may be a stranger: when half of all places are strangers', nobody has more than an eighth, by the address or, of IPv6,
+/// by the network that a customer is given, in which any address can be taken.
 final class ConnectionPlaces: Sendable {
   private struct State {
     var count = 0
     var named: [String: Int] = [:]
-    /// Connections without a certificate yet, by the address that they come from.
+    /// Connections without a certificate yet, by where they come from.
     var strangers: [String: Int] = [:]
     var strangerCount = 0
 
@@ -33,7 +35,7 @@ final class ConnectionPlaces: Sendable {
   ///
   /// - Returns: `nil` if there is none.
   func enter(_ channel: any Channel) -> Place? {
-    let address = channel.remoteAddress?.ipAddress ?? ""
+    let address = Self.origin(of: channel.remoteAddress?.ipAddress ?? "")
     let isFree = state.withLock { state in
       let own = state.strangers[address, default: 0]
       let isCrowded = state.strangerCount >= limit / 2
@@ -47,6 +49,19 @@ final class ConnectionPlaces: Sendable {
     let place = Place(of: self, from: address)
     channel.closeFuture.whenComplete { _ in place.leave() }
     return place
+  }
+
+  /// By what strangers are told apart: the address; of IPv6, its first 64 bits; of IPv4 in IPv6's form, the address of IPv4.
+  static func origin(of address: String) -> String {
+    var bytes = in6_addr()
+    // Without the zone, as of fe80::1%eth0.
+    let plain = address.prefix { $0 != "%" }
+    guard inet_pton(AF_INET6, String(plain), &bytes) == 1 else { return address }
+    let all = withUnsafeBytes(of: &bytes) { Array($0) }
+    if all.prefix(10).allSatisfy({ $0 == 0 }), all[10] == 0xFF, all[11] == 0xFF {
+      return all[12...].map(String.init).joined(separator: ".")
+    }
+    return all.prefix(8).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() + "/64"
   }
 
   /// Why there is no place.

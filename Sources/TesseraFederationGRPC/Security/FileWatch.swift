@@ -1,21 +1,23 @@
 @preconcurrency internal import Dispatch
 internal import Foundation
-internal import SystemPackage
+package import SystemPackage
 
 /// Says when files in a folder have changed.
 ///
 /// The system tells it; nothing is looked at meanwhile.
-struct FileWatch: Sendable {
+package struct FileWatch: Sendable {
   /// One element for each change, or several at once; no element says what it was.
-  let changes: AsyncStream<Void>
+  package let changes: AsyncStream<Void>
 
-  /// Watches a folder.
+  /// Watches a folder; `nil` if the system cannot.
   ///
-  /// - Returns: `nil` if the system cannot.
-  init?(folder: FilePath) {
+  /// - Parameters:
+  ///   - folder: The folder.
+  ///   - seesWriting: Whether it is a change, too, when something is written to a file that stays open.
+  package init?(folder: FilePath, seesWriting: Bool = false) {
     let descriptor = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
     guard descriptor >= 0 else { return nil }
-    let events = UInt32(IN_CLOSE_WRITE | IN_MOVED_TO)
+    let events = UInt32(IN_CLOSE_WRITE | IN_MOVED_TO | (seesWriting ? IN_MODIFY : 0))
     guard inotify_add_watch(descriptor, folder.string, events) >= 0 else {
       close(descriptor)
       return nil

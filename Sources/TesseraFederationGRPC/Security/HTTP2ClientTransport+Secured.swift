@@ -1,4 +1,8 @@
+internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
+
+/// The way to a server.
+typealias SecuredTransport = PatientTransport<HTTP2ClientTransport.Posix>
 
 extension HTTP2ClientTransport.Posix {
   /// A connection to a federation's server.
@@ -15,8 +19,8 @@ extension HTTP2ClientTransport.Posix {
     host: String,
     port: Int,
     patience: Duration = .seconds(60)
-  ) throws -> Self {
-    try Self(
+  ) throws -> SecuredTransport {
+    let transport = try Self(
       target: ServerTarget(host: host, port: port).target,
       transportSecurity: .customSecure,
       config: .defaults {
@@ -31,5 +35,6 @@ extension HTTP2ClientTransport.Posix {
         $0.channelDebuggingCallbacks.onCreateTCPConnection = { security.secureClient($0) }
       }
     )
+    return PatientTransport(transport)
   }
 }

@@ -19,7 +19,7 @@ struct AdministrationService: Tessera_Federation_V1_Administration.SimpleService
   let operate: @Sendable (SiteOperation) -> Void
 
   /// Who asks, by the certificate.
-  private func person(_ context: ServerContext) throws -> Submitter {
+  private func person(_ context: ServerContext) throws -> Person {
     guard
       let certificate = (context.transportSpecific as? HTTP2ServerTransport.Posix.Context)?
         .peerCertificate,
@@ -37,7 +37,7 @@ struct AdministrationService: Tessera_Federation_V1_Administration.SimpleService
         message: "only users of this federation are answered here"
       )
     }
-    return Submitter(
+    return Person(
       name: participant.name,
       organisation: participant.organisation,
       role: role
@@ -96,7 +96,7 @@ struct AdministrationService: Tessera_Federation_V1_Administration.SimpleService
 
   private func carryOut(
     _ operation: Tessera_Federation_V1_Operation,
-    by person: Submitter
+    by person: Person
   ) async throws -> [String: String] {
     let site = operation.site
     let wanted: SiteOperation?

@@ -8,7 +8,7 @@ internal import TesseraFederation
 
 /// One connection of a site to its server: carries what the site's duties say, and tells them what arrives.
 struct SiteConnection: Sendable {
-  let client: GRPCClient<HTTP2ClientTransport.Posix>
+  let client: GRPCClient<SecuredTransport>
   let work: SiteWork
   let limits: ExchangeLimits
   /// The folder that large tasks lie in until they are done; they lie in memory if `nil`.

@@ -73,6 +73,8 @@ struct Poc: AsyncParsableCommand {
         defer { processes.stop() }
         let kit = try StartupKit(contentsOf: demo.kit("ada"))
         let port = try await processes.port
+        // A job that needs few sites would begin without the others.
+        try await processes.waitForSites()
         try await FederationConsole.connect(kit, host: "127.0.0.1", port: port) { console in
           let job = try await console.submit(folder, components: FederationProgram.components)
           let watch = JobWatch(job.id, answer)

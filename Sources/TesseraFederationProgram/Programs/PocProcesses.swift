@@ -2,6 +2,7 @@ internal import Foundation
 internal import Synchronization
 internal import SystemPackage
 internal import TesseraDeployment
+internal import TesseraFederationGRPC
 
 /// The processes of a federation on one machine.
 final class PocProcesses: Sendable {
@@ -11,11 +12,17 @@ final class PocProcesses: Sendable {
   }
   private let running = Mutex(Running())
   private let folder: FilePath
+  private let sites: [String]
   private let number: Int
+  /// Something was written to a log, or a process has ended.
+  private let happenings: AsyncStream<Void>
+  private let happening: AsyncStream<Void>.Continuation
 
   /// Starts them; the sites connect as soon as the server listens.
   init(folder: FilePath, server: FilePath, sites: [(name: String, kit: FilePath)]) throws {
     self.folder = folder
+    self.sites = sites.map(\.name)
+    (happenings, happening) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     number = try Self.freePort()
     try FileManager.default.createDirectory(
       atPath: folder.appending("logs").string,
@@ -48,6 +55,54 @@ final class PocProcesses: Sendable {
     }
   }
 
+  /// Waits until all sites have found the server, by what their logs say.
+  ///
+  /// - Throws: ``DeploymentError`` naming the log of a process that has ended.
+  func waitForSites() async throws {
+    let logs = folder.appending("logs")
+    guard let watch = FileWatch(folder: logs, seesWriting: true) else {
+      throw DeploymentError(code: .cannotRead, message: "\(logs) cannot be watched")
+    }
+    let (happening, happenings) = (happening, happenings)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { for await _ in watch.changes { happening.yield() } }
+      group.addTask {
+        var missing = self.sites
+        happening.yield()
+        for await _ in happenings {
+          missing.removeAll { Self.isConnected(by: logs.appending("\($0).log")) }
+          if missing.isEmpty { return }
+          if let ended = self.ended {
+            throw DeploymentError(
+              code: .unavailable,
+              message: "\(ended) has ended: \(logs.appending("\(ended).log"))"
+            )
+          }
+        }
+        try Task.checkCancellation()
+      }
+      // The watch alone does not end.
+      try await group.next()
+      group.cancelAll()
+    }
+  }
+
+  /// A process that has ended, by its name.
+  private var ended: String? {
+    let names = ["server"] + sites
+    return running.withLock { running in
+      zip(names, running.processes).first { !$1.isRunning }?.0
+    }
+  }
+
+  private static func isConnected(by log: FilePath) -> Bool {
+    let text = FileManager.default.contents(atPath: log.string)
+      .map { String(decoding: $0, as: UTF8.self) }
+    return (text ?? "").split(separator: "\n").contains {
+      $0.split(separator: " ").contains("connected")
+    }
+  }
+
   private func start(_ name: String, _ arguments: [String]) throws {
     let log = folder.appending("logs").appending("\(name).log")
     try Data().write(to: URL(fileURLWithPath: log.string))
@@ -61,6 +116,8 @@ final class PocProcesses: Sendable {
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle(forWritingAtPath: log.string)
+    let happening = happening
+    process.terminationHandler = { _ in happening.yield() }
     try process.run()
     running.withLock { $0.processes.append(process) }
   }

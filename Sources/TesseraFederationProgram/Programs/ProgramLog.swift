@@ -14,6 +14,9 @@ struct ProgramOptions: ParsableArguments {
   /// From which level on messages are written.
   enum Level: String, ExpressibleByArgument, CaseIterable, Sendable {
     case trace, debug, info, notice, warning, error
+
+    /// The level of the log.
+    var level: Logger.Level { Logger.Level(rawValue: rawValue) ?? .info }
   }
 
   /// How messages are written to standard error.
@@ -61,7 +64,7 @@ final class ProgramLog: Sendable {
     address = try options.operations.map { try ConsoleOptions.address($0, of: "--operations") }
     let (metrics, participant) = (metrics, kit.participant)
     log = DeploymentLog(
-      control: LogControl(level: Logger.Level(rawValue: options.logLevel.rawValue) ?? .info),
+      control: LogControl(level: options.logLevel.level),
       format: options.logFormat == .json ? .json : .text,
       folder: kit.folder.appending("logs"),
       name: participant.kind.rawValue,
@@ -90,8 +93,7 @@ final class ProgramLog: Sendable {
     logger.notice("\(text)")
   }
 
-  func set(level: String) {
-    guard let level = Logger.Level(rawValue: level) else { return }
+  func set(level: Logger.Level) {
     log.control.set(level)
     logger.notice("the level of the log is \(level.rawValue)")
   }

@@ -89,7 +89,7 @@ struct LogLevel: AsyncParsableCommand {
 
   func run() async throws {
     try await console.operate(
-      .logLevel(level.rawValue),
+      .logLevel(level.level),
       at: name,
       said: "logs at level \(level.rawValue)"
     )

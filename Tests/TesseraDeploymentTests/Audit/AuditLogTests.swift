@@ -34,7 +34,7 @@ struct AuditLogTests {
     .budgetRefused(task, reason: "it would be 9 of 8"),
     .jobChanged(job: "job-1", state: .finished(.aborted(by: "ada")), by: "ada"),
     .administration(
-      person: Submitter(name: "bob", organisation: "Hub", role: .member),
+      person: Person(name: "bob", organisation: "Hub", role: .member),
       action: "abort",
       target: "job-1",
       outcome: .refused(reason: "the policy forbids it")

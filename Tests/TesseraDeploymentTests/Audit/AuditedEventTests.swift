@@ -71,7 +71,7 @@ struct AuditedEventTests {
 
   @Test("states and people are as other commands have them")
   func values() throws {
-    let person = Submitter(name: "bob", organisation: "Hub", role: .member)
+    let person = Person(name: "bob", organisation: "Hub", role: .member)
     let lines = try Self.shown([
       .jobChanged(job: "job-1", state: .finished(.aborted(by: "ada")), by: "ada"),
       .administration(person: person, action: "abort", target: "job-1", outcome: .allowed),

@@ -11,7 +11,7 @@ struct JobEventTests {
     var job = JobRecord(
       id: "chest-1",
       name: "chest",
-      submitter: Submitter(name: "ada", organisation: "hub", role: .lead),
+      submitter: Person(name: "ada", organisation: "hub", role: .lead),
       submitted: moment,
       requirements: JobRequirements(),
       digest: "00ff"

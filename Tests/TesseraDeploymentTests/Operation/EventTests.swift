@@ -11,7 +11,7 @@ import Testing
 @Suite struct EventTests {
   let folder: TemporaryFolder
   private let site = Site(index: 0, name: "north", exampleCount: 5)
-  private let person = Submitter(name: "ada", organisation: "hub", role: .lead)
+  private let person = Person(name: "ada", organisation: "hub", role: .lead)
 
   init() throws { folder = try TemporaryFolder() }
 

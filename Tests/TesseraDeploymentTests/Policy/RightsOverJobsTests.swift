@@ -7,9 +7,9 @@ import Testing
 @Suite struct RightsOverJobsTests {
   private let north: Participant
   private let job: JobRecord
-  private let ada = Submitter(name: "ada", organisation: "hub", role: .lead)
-  private let bob = Submitter(name: "bob", organisation: "hub", role: .lead)
-  private let eve = Submitter(name: "eve", organisation: "north", role: .lead)
+  private let ada = Person(name: "ada", organisation: "hub", role: .lead)
+  private let bob = Person(name: "bob", organisation: "hub", role: .lead)
+  private let eve = Person(name: "eve", organisation: "north", role: .lead)
 
   init() throws {
     north = try Participant(name: "north", kind: .site, organisation: "north")
@@ -29,7 +29,7 @@ import Testing
 
   @Test func whatIsNotNamedIsLeftToTheServer() throws {
     let rights = try rights([.submit: [.any], .operate: [PolicyCondition.none]])
-    let mia = Submitter(name: "mia", organisation: "hub", role: .member)
+    let mia = Person(name: "mia", organisation: "hub", role: .member)
     for right in [Right.view, .clone, .manage, .download] {
       #expect(rights.decide(right, by: bob, on: job, at: north).isAllowed)
       #expect(rights.decide(right, by: mia, on: job, at: north).isAllowed)

@@ -32,11 +32,11 @@ struct SitePolicyTests {
     _ name: String,
     _ role: Participant.Role,
     of organisation: String = "Hub"
-  ) -> Submitter {
-    Submitter(name: name, organisation: organisation, role: role)
+  ) -> Person {
+    Person(name: name, organisation: organisation, role: role)
   }
 
-  private static func job(by submitter: Submitter) -> JobRecord {
+  private static func job(by submitter: Person) -> JobRecord {
     JobRecord(
       id: "job-1",
       name: "chest",

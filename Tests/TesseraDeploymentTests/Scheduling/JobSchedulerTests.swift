@@ -21,7 +21,7 @@ struct JobSchedulerTests {
     var job = JobRecord(
       id: id,
       name: id,
-      submitter: Submitter(name: "ada", organisation: "hub", role: .lead),
+      submitter: Person(name: "ada", organisation: "hub", role: .lead),
       submitted: Date(timeIntervalSince1970: 0),
       requirements: JobRequirements(
         resources: Resources(cores: cores, memory: gigabytes * gigabyte, gpus: gpus),

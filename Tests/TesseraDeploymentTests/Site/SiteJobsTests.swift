@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import Synchronization
 import SystemPackage
 import TesseraCore
@@ -164,7 +165,7 @@ import Testing
   @Test func anOperationIsDoneForWhoHasSignedItAndMayHaveItDone() async throws {
     #expect(try await operate(signed(by: "ada")).contains("may not operate north"))
     #expect(try await operate(signed(by: "olaf")) == "")
-    #expect(try await operate(signed(.logLevel("debug"), by: "olaf")) == "")
+    #expect(try await operate(signed(.logLevel(.debug), by: "olaf")) == "")
     let elsewhere = try signed(by: "olaf", at: "south")
     #expect(await operate(elsewhere).contains("signed for the site south, and not for north"))
   }

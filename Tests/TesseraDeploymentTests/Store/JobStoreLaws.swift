@@ -9,7 +9,7 @@ enum JobStoreLaws {
     JobRecord(
       id: id,
       name: "chest \"x-ray\"\n\u{1F9E9}",
-      submitter: Submitter(name: "ada@hub", organisation: "North 'Hospital'", role: .lead),
+      submitter: Person(name: "ada@hub", organisation: "North 'Hospital'", role: .lead),
       submitted: Date(timeIntervalSince1970: seconds),
       requirements: JobRequirements(
         resources: Resources(cores: 2, memory: 4_000_000_000, gpus: 1),
@@ -94,6 +94,7 @@ enum JobStoreLaws {
         job.sites = [JobSite(name: "north", examples: 12)]
         job.started = Date(timeIntervalSince1970: 7.25)
         job.siteRights = try rights()
+        job.declined = ["south": "it has no data"]
       }
       #expect(changed.state == state)
       #expect(try store.job("a") == changed)

@@ -33,8 +33,7 @@ public final class RecordReplica: JobReplica {
 
   private let epoch: Int?
   private let state: Mutex<State>
-  /// Reads what may take long: rounds that are stored do not wait for it.
-  private let reader: Mutex<PostgreSQLConnection>
+  private let address: String
 
   /// Connects, and makes the tables if they are not there.
   ///
@@ -47,7 +46,7 @@ public final class RecordReplica: JobReplica {
     let connection = try PostgreSQLConnection(address)
     try PostgreSQLSchema.prepare(connection)
     state = Mutex(State(connection: connection))
-    reader = Mutex(try PostgreSQLConnection(address))
+    self.address = address
   }
 
   /// Brings the database's copy of a folder up to date: it has the same files afterwards, in the same state.
@@ -88,6 +87,8 @@ public final class RecordReplica: JobReplica {
 
   /// Writes a stored folder to the disk.
   ///
+  /// Over a connection of its own: neither rounds that are stored nor other folders wait for one that is large.
+  ///
   /// - Parameters:
   ///   - job: The job.
   ///   - folder: Is not there, or empty; it is there as a whole afterwards, or not at all.
@@ -95,13 +96,10 @@ public final class RecordReplica: JobReplica {
   ///   ``DeploymentError/Code/altered`` if a digest is wrong, and with code ``DeploymentError/Code/alreadyThere`` if the folder
   ///   holds something.
   public func restore(_ job: String, into folder: FilePath) throws {
-    try reader.withLock { connection in
-      try connection.reconnect()
-      try connection.transaction { connection in
-        // All of it as it was at one time, whatever the active server writes meanwhile.
-        try connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        try ReplicaFolder(connection, job).restore(into: folder)
-      }
+    try PostgreSQLConnection(address).transaction { connection in
+      // All of it as it was at one time, whatever the active server writes meanwhile.
+      try connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+      try ReplicaFolder(connection, job).restore(into: folder)
     }
   }
 
