@@ -163,7 +163,8 @@ let package = Package(
     .testTarget(
       name: "TesseraRetrievalTests",
       dependencies: [
-        "TesseraCore", "TesseraNN", "TesseraData", "TesseraRetrieval", "TesseraRetrievalTesting",
+        "TesseraCore", "TesseraNN", "TesseraData", "TesseraRetrieval", "TesseraRun",
+        "TesseraRetrievalTesting",
         "TesseraTesting", system,
       ],
       exclude: ["Fixtures"],

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
+internal import TesseraCommandLine
 internal import TesseraConfiguration
 internal import TesseraFederation
 internal import TesseraRun
@@ -22,7 +23,7 @@ struct Components: AsyncParsableCommand {
 
   func run() async throws {
     let reference = JobReference()
-    if json { return try print(JSONText.of(reference)) }
+    if json { return try print(PrintedJSON.of(reference)) }
     print(markdown ? reference.markdown : reference.list)
   }
 }
@@ -42,23 +43,13 @@ struct Explain: AsyncParsableCommand {
   func run() async throws {
     let reference = JobReference()
     if let file = reference.files.first(where: { $0.file == name }) {
-      return print(json ? try JSONText.of(file) : reference.text(of: file))
+      return print(json ? try PrintedJSON.of(file) : reference.text(of: file))
     }
     let found = reference.components(named: name)
     guard !found.isEmpty else {
       let known = reference.components.map(\.name) + reference.files.map(\.file)
       throw ValidationError("there is no component \(shown(name))\(hint(for: name, among: known))")
     }
-    print(json ? try JSONText.of(found) : found.map(reference.text).joined(separator: "\n\n"))
-  }
-}
-
-/// JSON as commands print it.
-enum JSONText {
-  /// A value with sorted keys, so that it is the same each time.
-  static func of(_ value: some Encodable) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(value), as: UTF8.self)
+    print(json ? try PrintedJSON.of(found) : found.map(reference.text).joined(separator: "\n\n"))
   }
 }

@@ -96,7 +96,7 @@ final class Session: Sendable {
         throw error
       }
       try writeReport(manifest, record)
-      if isJSON { print(try JSONText.of(RunSummary(manifest, of: record))) }
+      if isJSON { print(try PrintedJSON.of(RunSummary(manifest, of: record))) }
       throw ExitCode(130)
     }
   }
@@ -115,7 +115,7 @@ final class Session: Sendable {
   /// Says what came of a run.
   func finish(_ manifest: RunManifest, _ record: RunRecord) throws {
     let summary = RunSummary(manifest, of: record)
-    if isJSON { return print(try JSONText.of(summary)) }
+    if isJSON { return print(try PrintedJSON.of(summary)) }
     output.line("")
     for line in summary.lines { output.line(line) }
     output.line("")

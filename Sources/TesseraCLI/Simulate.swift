@@ -67,7 +67,7 @@ struct Simulate: AsyncParsableCommand {
           for line in try run.privacyPlan()?.lines ?? [] { session.output.line(line) }
           return
         }
-        print(try JSONText.of(CheckResult(job: job.name, sites: sites, problems: [])))
+        print(try PrintedJSON.of(CheckResult(job: job.name, sites: sites, problems: [])))
         return
       }
       let manifest = try run.newManifest()
@@ -87,7 +87,7 @@ struct Simulate: AsyncParsableCommand {
       }
       return (job, run)
     } catch let error as ConfigurationError where json {
-      print(try JSONText.of(CheckResult(problems: error.problems.map(CheckResult.Problem.init))))
+      print(try PrintedJSON.of(CheckResult(problems: error.problems.map(CheckResult.Problem.init))))
       throw ExitCode(1)
     }
   }

@@ -9,7 +9,8 @@ struct TesseraCommand: CommandLineProgram {
     abstract: "Trains models where the data lives, packages them, proves them, runs them.",
     version: Versions.tessera,
     subcommands: [
-      Quickstart.self, FederationCommand.self, Resume.self, Verify.self, Runs.self,
+      Quickstart.self, FederationCommand.self, RetrievalCommand.self, Resume.self, Verify.self,
+      Runs.self,
     ]
   )
 

@@ -44,7 +44,7 @@ struct Verify: AsyncParsableCommand {
         }
         if recorded.json {
           print(
-            try JSONText.of(
+            try PrintedJSON.of(
               VerificationResult(
                 folder: record.folder.string,
                 isIdentical: difference == nil,

@@ -3,12 +3,13 @@ internal import Foundation
 internal import Synchronization
 internal import SystemPackage
 internal import TesseraCommandLine
+internal import TesseraCore
 internal import TesseraRetrieval
 internal import TesseraRun
 
-/// A run that someone watches.
+/// Work that someone watches: progress, and stopping on Ctrl-C.
 final class RetrievalSession: Sendable {
-  let output = ProgressOutput()
+  let output: ProgressOutput
   private let pace = Mutex(Pace())
 
   private struct Pace {
@@ -16,22 +17,88 @@ final class RetrievalSession: Sendable {
     var steps = 0
   }
 
-  /// The data set of a plan.
-  func dataset(_ folder: String?) throws -> RetrievalDataset {
-    guard let folder else {
-      throw ValidationError("name the folder of a data set by 'data'")
-    }
-    output.line("Reading \(folder) …")
-    return try RetrievalDataset(contentsOf: FilePath(folder))
+  /// A session.
+  ///
+  /// - Parameter json: Whether standard output is for a program: what is for people then goes to standard error.
+  init(json: Bool = false) {
+    output =
+      json
+      ? ProgressOutput(.plain) { text in
+        try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+      } : ProgressOutput()
   }
 
-  /// Runs an experiment to its end.
+  /// The data set of a folder; the emoji benchmark, built before if need be, if `nil`.
+  func dataset(_ folder: String?) async throws -> RetrievalDataset {
+    if let folder {
+      output.line("Reading \(folder) …")
+      return try RetrievalDataset(contentsOf: FilePath(folder))
+    }
+    let cache = Self.cacheFolder.appending("emoji")
+    let display = DatasetProgressDisplay(on: output)
+    output.line("Reading the emoji benchmark, which is built when it is first used …")
+    defer { output.clear() }
+    return try await computing {
+      try EmojiBenchmark().dataset(cachedIn: cache) { progress in
+        try Task.checkCancellation()
+        display.show(progress)
+      }
+    }
+  }
+
+  /// Where data sets that were built are kept: `tessera` in the user's cache folder.
+  private static var cacheFolder: FilePath {
+    let environment = ProcessInfo.processInfo.environment
+    if let cache = environment["XDG_CACHE_HOME"], cache.hasPrefix("/") {
+      return FilePath(cache).appending("tessera")
+    }
+    return FilePath(environment["HOME"] ?? ".").appending(".cache").appending("tessera")
+  }
+
+  /// Carries out work on a thread of its own; Ctrl-C and `kill` cancel it.
+  func computing<Result: Sendable>(
+    threads: Int? = nil,
+    _ body: @escaping @Sendable () async throws -> Result
+  ) async throws -> Result {
+    let lane = ComputeLane(threads: threads)
+    let task = Task(executorPreference: lane) { try await body() }
+    let signals = StopSignals { task.cancel() }
+    defer { signals.cancel() }
+    return try await task.value
+  }
+
+  /// What is measured of a data set: the standard tracks, or all of it if no concept is held out.
+  func tracks(of dataset: RetrievalDataset, split: DatasetSplit) -> [RetrievalTrack] {
+    guard dataset.concepts.contains(where: { $0.split == split }) else {
+      let languages = dataset.description.languages
+      let kinds = Set(dataset.captions.map(\.kind))
+      return Caption.Kind.allCases.filter(kinds.contains).map { kind in
+        RetrievalTrack(
+          name: "all, by \(kind.rawValue)",
+          concepts: Array(dataset.concepts.indices),
+          pictures: Array(dataset.pictures.indices),
+          languages: (languages.wellResourced + languages.underResourced).sorted(),
+          kind: kind
+        )
+      }
+    }
+    return RetrievalTrack.Standard.allCases.map { RetrievalTrack($0, of: dataset, split: split) }
+  }
+
+  /// Runs an experiment to its end, and writes its report.
   ///
   /// - Throws: `ExitCode(130)` if it was stopped; it can then be gone on with.
-  func run(_ experiment: RetrievalExperiment, in folder: String?, threads: Int?) async throws {
+  func run(
+    _ experiment: RetrievalExperiment,
+    in folder: String?,
+    threads: Int?
+  ) async throws -> (record: RunRecord, manifest: RunManifest) {
     let record = try record(experiment, folder)
     output.line(
-      "Training \(experiment.trainings.map(\.name).joined(separator: ", ")) into \(record.folder). Ctrl-C stops, and keeps what is done."
+      """
+      Training \(experiment.trainings.map(\.name).joined(separator: ", ")) into \(record.folder). Ctrl-C stops, and keeps \
+      what is done.
+      """
     )
     let task = Task {
       try await experiment.run(in: record, threads: threads) { self.show($0) }
@@ -41,7 +108,19 @@ final class RetrievalSession: Sendable {
       signals.cancel()
       output.clear()
     }
-    _ = try await task.value
+    let manifest: RunManifest
+    do {
+      manifest = try await task.value
+    } catch is CancellationError {
+      output.line(
+        "Stopped; what was finished is kept. The same command with --output \(record.folder) goes on."
+      )
+      throw ExitCode(130)
+    }
+    output.status("Writing the report …")
+    let report = try await computing { try experiment.report(manifest, of: record) }
+    try report.write(to: record.reportFile)
+    return (record, manifest)
   }
 
   private func record(_ experiment: RetrievalExperiment, _ folder: String?) throws -> RunRecord {
@@ -74,24 +153,24 @@ final class RetrievalSession: Sendable {
         "  step \(step.number)/\(all)  \(losses(step))  \(TimeLeft.text(left)) left"
       )
     case .checkpointFinished(let round, let steps):
-      let recall = round.accuracy.map { String(format: "%.1f %%", $0 * 100) } ?? "–"
+      let recall =
+        round.accuracy.map {
+          String(format: "  mean recall of unseen captions %.1f %%", $0 * 100)
+        } ?? ""
+      let speed = String(format: "  %.0f pictures/s", round.examplesPerSecond)
       output.line(
-        String(
-          format: "  step %d  loss %.3f  mean recall of unseen captions %@  %.0f pictures/s",
-          steps,
-          round.trainingLoss ?? 0,
-          recall,
-          round.examplesPerSecond
-        )
+        String(format: "  step %d  loss %.3f", steps, round.trainingLoss ?? 0) + recall + speed
       )
     case .measured(let name, let track, let recall):
-      output.line(String(format: "  %@  %@  %.1f %%", name, track, recall * 100))
+      output.line(String(format: "  \(name)  \(track)  %.1f %%", recall * 100))
     }
   }
 
   private func losses(_ step: RetrievalTraining.Step) -> String {
-    var text = String(format: "pictures %.3f", step.pictureLoss)
-    if let other = step.translationLoss { text += String(format: "  translations %.3f", other) }
-    return text
+    let parts = [
+      step.pictureLoss.map { String(format: "pictures %.3f", $0) },
+      step.translationLoss.map { String(format: "translations %.3f", $0) },
+    ]
+    return parts.compactMap { $0 }.joined(separator: "  ")
   }
 }

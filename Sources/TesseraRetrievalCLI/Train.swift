@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import Foundation
 internal import SystemPackage
 internal import TesseraCommandLine
 internal import TesseraRetrieval
@@ -17,6 +16,28 @@ struct Train: AsyncParsableCommand {
   @Argument(help: "What is trained, and how.", completion: .file(extensions: ["yml", "yaml"]))
   var config: String
 
+  @OptionGroup var target: RunTarget
+
+  func run() async throws {
+    try await reportingErrors {
+      let plan = try RetrievalPlan(contentsOf: FilePath(config))
+      let session = RetrievalSession()
+      let dataset = try await session.dataset(plan.data)
+      let experiment = try await session.computing { try RetrievalExperiment(plan, dataset) }
+      let (record, _) = try await session.run(
+        experiment,
+        in: target.output,
+        threads: target.threads
+      )
+      session.output.line(
+        "\nReport: \(record.reportFile). The models are in \(record.folder)/models."
+      )
+    }
+  }
+}
+
+/// Where a run is recorded, and on how many threads it computes.
+struct RunTarget: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "The run's folder; one that was interrupted is gone on with. A new one under runs/ if not given.",
@@ -27,7 +48,8 @@ struct Train: AsyncParsableCommand {
   var output: String?
 
   @Option(
-    help: ArgumentHelp("How many threads compute; all cores if not given.", valueName: "count")
+    parsing: .unconditional,
+    help: ArgumentHelp("How many threads compute; all cores if not given.", valueName: "1...1024")
   )
   var threads: Int?
 
@@ -35,15 +57,8 @@ struct Train: AsyncParsableCommand {
     if let threads, !(1...1024).contains(threads) {
       throw ValidationError("The value '\(threads)' is invalid for '--threads <1...1024>'")
     }
-  }
-
-  func run() async throws {
-    try await reportingErrors {
-      let plan = try RetrievalPlan(contentsOf: FilePath(config))
-      let session = RetrievalSession()
-      let dataset = try session.dataset(plan.data)
-      let experiment = try RetrievalExperiment(plan, dataset)
-      try await session.run(experiment, in: output, threads: threads)
+    if output == "" {
+      throw ValidationError("The value '' is invalid for '--output <folder>': name a folder")
     }
   }
 }

@@ -121,6 +121,17 @@ public enum ImageFile {
   ///   - path: The file; an earlier file of that name is replaced.
   /// - Throws: ``DataError`` if the tensor is no such image, `TensorError` if the system refuses the file.
   public static func writePNG(_ image: Tensor, to path: FilePath) throws {
+    let encoded = try png(image)
+    try AtomicFile.write(to: path) { writer in try encoded.withUnsafeBytes { try writer.write($0) }
+    }
+  }
+
+  /// An image as the bytes of a PNG file.
+  ///
+  /// - Parameter image: `[channels, height, width]`, `uint8`, with 1 or 3 channels.
+  /// - Returns: The file.
+  /// - Throws: ``DataError`` if the tensor is no such image.
+  public static func png(_ image: Tensor) throws -> [UInt8] {
     let shape = image.shape
     guard shape.count == 3, image.dtype == .uint8, shape[0] == 1 || shape[0] == 3,
       (1...mostPixels).contains(shape[1]), (1...mostPixels).contains(shape[2]),
@@ -132,14 +143,12 @@ public enum ImageFile {
       )
     }
     let pixels = try image.permuted(to: [1, 2, 0]).array(of: UInt8.self)
-    let encoded = try PNGCoder.encode(
+    return try PNGCoder.encode(
       pixels,
       height: shape[1],
       width: shape[2],
       channels: shape[0]
-    ) { DataError(code: .invalidArgument, message: "cannot write \(path): \($0)") }
-    try AtomicFile.write(to: path) { writer in try encoded.withUnsafeBytes { try writer.write($0) }
-    }
+    ) { DataError(code: .invalidArgument, message: "an image cannot become PNG: \($0)") }
   }
 
   private static func malformed(_ name: String, _ format: String, _ reason: String) -> DataError {

@@ -85,7 +85,10 @@ extension RetrievalExperiment {
         observe(.stepFinished(step, of: steps))
       }
       let seconds = (ContinuousClock.now - start) / .seconds(1)
-      let recall = try measure(training, [.unseenCaptions], split: .dev).first?.meanRecall
+      // Without pictures there is nothing to recall.
+      let recall =
+        planned.system == .text
+        ? nil : try measure(training, [.unseenCaptions], split: .dev).first?.meanRecall
       let digest = try Digest.sha256(of: training.model.state())
       var round = RunManifest.Round(
         round: number,
@@ -108,7 +111,9 @@ extension RetrievalExperiment {
     }
     let model = try model(training)
     try model.write(to: record.model(of: name))
-    let results = try measure(training, RetrievalTrack.Standard.allCases, split: .test)
+    let results =
+      planned.system == .text
+      ? [] : try measure(training, RetrievalTrack.Standard.allCases, split: .test)
     for result in results {
       observe(.measured(name: name, track: result.track, meanRecall: result.meanRecall))
     }
@@ -124,10 +129,11 @@ extension RetrievalExperiment {
   ) throws -> [TrackResult] {
     let model = try model(training)
     defer { training.model.setMode(.training) }
-    return try standards.map { standard in
-      try TrackResult(of: model, on: dataset, RetrievalTrack(standard, of: dataset, split: split)) {
-        _,
-        _ in try Task.checkCancellation()
+    return try standards.compactMap { standard in
+      let track = RetrievalTrack(standard, of: dataset, split: split)
+      guard !track.concepts.isEmpty, !track.languages.isEmpty else { return nil }
+      return try TrackResult(of: model, on: dataset, track) { _, _ in
+        try Task.checkCancellation()
       }
     }
   }

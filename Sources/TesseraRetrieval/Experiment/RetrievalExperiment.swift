@@ -128,11 +128,12 @@ public struct RetrievalExperiment: Sendable {
     var configuration = plan.training
     configuration.seed = seed
     if system == .align { configuration.translations = 0 }
+    if system == .text { configuration.pictureWeight = 0 }
     let (encoder, generator) = try makeEncoder(seed: seed)
     return try RetrievalTraining(
       encoder,
       tokenizer,
-      RetrievalExamples(dataset, translates: system == .mural),
+      RetrievalExamples(dataset, translates: system != .align),
       configuration,
       generator: generator
     )

@@ -33,12 +33,15 @@ public struct RetrievalPlan: Sendable, Hashable, Codable {
     case align
     /// These, and translations (Jain et al., 2021).
     case mural
+    /// Translations alone, as LaBSE (Feng et al., 2022): for the map of languages.
+    case text
 
     /// What reports call it.
     public var title: String {
       switch self {
       case .align: "ALIGN-style"
       case .mural: "MURAL-style"
+      case .text: "text only"
       }
     }
   }
@@ -93,7 +96,7 @@ public struct RetrievalPlan: Sendable, Hashable, Codable {
     training = try file.section("training", help: "how it is trained", Self.training)
     systems = try file.optional(
       "systems",
-      .list(of: .choice, count: 1...2),
+      .list(of: .choice, count: 1...3),
       default: [.mural],
       help: "what is trained, and compared"
     )

@@ -1,6 +1,7 @@
 internal import Foundation
 public import SystemPackage
 public import TesseraCore
+internal import TesseraData
 internal import TesseraNN
 internal import TesseraRun
 
@@ -138,11 +139,8 @@ public final class RetrievalModel {
     let size = encoder.configuration.image.resolution
     let device = encoder.pictureScale.value.device
     return try inBatches(pixels.shape.first ?? 0, of: batch) { range in
-      var part = try pixels.slices(in: range).moved(to: device).to(.float32) * (1.0 / 255)
-      if part.shape.count != 4 || part.shape[2] != size || part.shape[3] != size {
-        part = try part.resized(to: [size, size], using: .linear)
-      }
-      return try encoder.pictures(part)
+      let part = try ImageFile.resized(pixels.slices(in: range), height: size, width: size)
+      return try encoder.pictures(part.moved(to: device).to(.float32) * (1.0 / 255))
     }
   }
 

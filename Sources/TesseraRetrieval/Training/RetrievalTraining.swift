@@ -34,8 +34,8 @@ public final class RetrievalTraining {
     public var number: Int
     /// The weighted sum of both losses.
     public var loss: Double
-    /// The loss of pictures and texts.
-    public var pictureLoss: Double
+    /// The loss of pictures and texts; `nil` without any.
+    public var pictureLoss: Double?
     /// The loss of translations; `nil` without any.
     public var translationLoss: Double?
     /// The norm of all gradients together, before it is limited.
@@ -173,7 +173,7 @@ public final class RetrievalTraining {
 extension RetrievalTraining {
   /// What both tasks' losses were.
   private struct Losses {
-    var pictures = 0.0
+    var pictures: Double?
     var translations: Double?
   }
 
@@ -182,72 +182,77 @@ extension RetrievalTraining {
     measuring parts: inout Losses
   ) throws -> (Double, [Tensor]) {
     let device = model.pictureScale.value.device
-    let pixels = try pixels(of: batch).moved(to: device)
-    let rows = (batch.captions + batch.lefts + batch.rights).map { tokens[$0] }
+    // Of a loss without weight nothing is computed.
+    let showsPictures = configuration.pictureWeight > 0
+    let pixels = showsPictures ? try pixels(of: batch).moved(to: device) : nil
+    let captions = showsPictures ? batch.captions : []
+    let rows = (captions + batch.lefts + batch.rights).map { tokens[$0] }
     let texts = TokenBatch(rows, padding: padding)
-    let (count, pairs) = (batch.pictures.count, batch.lefts.count)
-    let excluded = (
-      pictures: try Self.together(batch.pictures.map { examples.subjects[$0] }, batch.captions),
-      translations: pairs > 0 ? try Self.together(batch.lefts, batch.rights) : nil
-    )
+    let (count, pairs) = (captions.count, batch.lefts.count)
     var measured = Losses()
-    func loss(_ pictures: Tensor, _ features: Tensor) throws -> Tensor {
-      let captions = try model.captions(features: features.slices(in: 0..<count))
-      let own = try contrastive(
-        pictures,
-        captions,
-        temperature: model.pictureTemperature(),
-        smoothing: configuration.smoothing,
-        excluding: excluded.pictures?.moved(to: device)
-      )
-      measured.pictures = try own.item()
-      var total = try own * configuration.pictureWeight
+    func loss(_ pictures: Tensor?, _ features: Tensor) throws -> Tensor {
+      var total: Tensor?
+      if let pictures {
+        let own = try contrastive(
+          pictures,
+          model.captions(features: features.slices(in: 0..<count)),
+          temperature: model.pictureTemperature(),
+          smoothing: configuration.smoothing,
+          excluding: Self.together(batch.pictures.map { examples.subjects[$0] }, captions)?
+            .moved(to: device)
+        )
+        measured.pictures = try own.item()
+        total = try own * configuration.pictureWeight
+      }
       if pairs > 0 {
         let both = try model.translations(features: features.slices(in: count..<rows.count))
-        let other = try contrastive(
+        let own = try contrastive(
           both.slices(in: 0..<pairs),
           both.slices(in: pairs..<2 * pairs),
           temperature: model.translationTemperature(),
           smoothing: configuration.smoothing,
           margin: configuration.margin,
-          excluding: excluded.translations?.moved(to: device)
+          excluding: Self.together(batch.lefts, batch.rights)?.moved(to: device)
         )
-        measured.translations = try other.item()
-        total = try total + other * configuration.translationWeight
+        measured.translations = try own.item()
+        let weighted = try own * configuration.translationWeight
+        total = try total.map { try $0 + weighted } ?? weighted
+      }
+      guard let total else {
+        throw RetrievalError(code: .invalidArgument, message: "there is nothing to train on")
       }
       return total
     }
     defer { parts = measured }
     guard let chunk = configuration.chunk else {
-      let pictures = try computing { try model.pictures(pixels) }
+      let pictures = try pixels.map { pixels in try computing { try model.pictures(pixels) } }
       let features = try computing { try model.textTower(texts) }.to(.float32)
       let value = try loss(pictures, features)
       return (try value.item(), try value.gradients(for: cache.parameters))
     }
-    let pictureParts = Self.ranges(count, of: chunk)
-    let textParts = Self.ranges(rows.count, of: chunk)
-    let encoders =
-      pictureParts.map { range in
+    var encoders: [() throws -> Tensor] = []
+    if let pixels {
+      encoders = Self.ranges(count, of: chunk).map { range in
         { try self.computing { try self.model.pictures(pixels.slices(in: range)) } }
       }
-      + textParts.map { range in
-        { try self.computing { try self.model.textTower(texts[range]) }.to(.float32) }
-      }
+    }
+    let pictureParts = encoders.count
+    encoders += Self.ranges(rows.count, of: chunk).map { range in
+      { try self.computing { try self.model.textTower(texts[range]) }.to(.float32) }
+    }
     return try cache.gradients(encoders) { vectors in
       try loss(
-        concatenate(Array(vectors[..<pictureParts.count])),
-        concatenate(Array(vectors[pictureParts.count...]))
+        pixels == nil ? nil : concatenate(Array(vectors[..<pictureParts])),
+        concatenate(Array(vectors[pictureParts...]))
       )
     }
   }
 
   private func pixels(of batch: RetrievalBatch) throws -> Tensor {
     let places = try Tensor(batch.pictures)
-    var pixels = try examples.pixels.gathered(places).to(.float32) * (1.0 / 255)
     let size = model.configuration.image.resolution
-    if pixels.shape[2] != size || pixels.shape[3] != size {
-      pixels = try pixels.resized(to: [size, size], using: .linear)
-    }
+    let stored = try ImageFile.resized(examples.pixels.gathered(places), height: size, width: size)
+    var pixels = try stored.to(.float32) * (1.0 / 255)
     let samples = key["changes"][stepsDone]
     let keys = batch.pictures.indices.map { samples[$0] }
     for transform in transforms { pixels = try transform(pixels, keys: keys) }

@@ -26,6 +26,8 @@ public struct ReportPage: Sendable {
     case table(header: [String], rows: [[String]])
     /// A drawing.
     case plot(any Plot)
+    /// Pictures beside one another.
+    case pictures(PictureTable)
     /// A command to type.
     case command(String)
   }
@@ -105,6 +107,7 @@ public struct ReportPage: Sendable {
     switch content {
     case .prose(let text): return "<p>\(escaped(text))</p>"
     case .command(let text): return "<pre><code>\(escaped(text))</code></pre>"
+    case .pictures(let table): return table.html
     case .plot(let plot): return "<figure>\n\(plot.svg)\n</figure>"
     case .table(let header, let rows):
       func row(_ cells: [String], _ tag: String) -> String {
@@ -150,6 +153,15 @@ public struct ReportPage: Sendable {
     th:first-child, td:first-child { text-align: left; padding-left: 0; }
     th { color: var(--soft); font-weight: 500; font-size: .86rem; }
     .scroll { overflow-x: auto; }
+    .pictures td, .pictures th { text-align: left; vertical-align: top; white-space: normal; }
+    .pictures .tiles { display: flex; gap: 6px; }
+    .pictures .tile { margin: 0; width: 52px; min-width: 52px; padding: 0; font-size: .7rem; \
+    line-height: 1.2; border: 0; background: none; color: var(--soft); overflow: hidden; \
+    overflow-wrap: anywhere; }
+    .pictures img { width: 52px; height: 52px; display: block; border-radius: 6px; \
+    border: 3px solid var(--line); background: #fff; image-rendering: auto; }
+    .pictures .right img { border-color: var(--c2); }
+    .pictures ol { margin: 0; padding-left: 1.2rem; } .pictures .right { color: var(--c2); }
     figure { margin: .6rem 0 0; background: var(--card); border: 1px solid var(--line); \
     border-radius: 10px; padding: .8rem; overflow-x: auto; }
     svg { display: block; width: 100%; min-width: 520px; height: auto; font: 12px system-ui, sans-serif; }

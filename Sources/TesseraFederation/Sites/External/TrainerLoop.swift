@@ -18,17 +18,17 @@ final class TrainerLoop {
 
   init(
     _ program: TrainerProgram,
-    _ session: TrainerSession,
+    welcome: TrainerOrder.Welcome,
     logs: FilePath?,
     folder: TrainerFolder,
     mailbox: TrainerMailbox
   ) {
     self.program = program
-    welcome = session.welcome
+    self.welcome = welcome
     self.logs = logs ?? folder.path.appending("logs")
     self.folder = folder
     self.mailbox = mailbox
-    self.session = session
+    session = TrainerSession(welcome: welcome)
   }
 
   /// Works until the session ends.

@@ -1,0 +1,308 @@
+internal import Foundation
+internal import SystemPackage
+internal import TesseraCore
+public import TesseraRun
+
+extension RetrievalExperiment {
+  /// The languages whose searches the report shows.
+  public static let shownLanguages = ["hi", "sw", "fr", "cy", "am", "zu"]
+
+  /// The comparison of MURAL's system with ALIGN's on a track; `nil` if not both are trained.
+  ///
+  /// - Parameters:
+  ///   - track: Which.
+  ///   - record: Of a run whose trainings are finished.
+  /// - Returns: Over all seeds that both have.
+  /// - Throws: ``RetrievalError``, naming the file, if results cannot be read.
+  public func comparison(
+    on track: RetrievalTrack.Standard,
+    of record: RunRecord
+  ) throws -> SystemComparison? {
+    guard plan.systems.contains(.align), plan.systems.contains(.mural) else { return nil }
+    func results(_ system: RetrievalPlan.System) throws -> [TrackResult] {
+      try trainings.filter { $0.system == system }.compactMap { training in
+        try record.results(of: training.name).first { $0.track == track.rawValue }
+      }
+    }
+    return SystemComparison(
+      from: try results(.align),
+      to: try results(.mural),
+      key: RandomKey(seed: plan.seeds[0])["comparison"]
+    )
+  }
+
+  /// The map of languages of a training's model.
+  ///
+  /// - Parameters:
+  ///   - training: Its name.
+  ///   - record: The run's.
+  /// - Returns: The map of the languages that the data set has.
+  /// - Throws: ``RetrievalError`` if there is no such model, or there are too few languages.
+  public func languageMap(of training: String, in record: RunRecord) throws -> LanguageMap {
+    try LanguageMap(
+      of: RetrievalModel(contentsOf: record.model(of: training)),
+      on: dataset,
+      languages: LanguageFamily.allLanguages,
+      key: RandomKey(seed: plan.seeds[0])["language map"]
+    )
+  }
+
+  /// The report of a finished run.
+  ///
+  /// - Parameters:
+  ///   - manifest: What the run did.
+  ///   - record: Where its results are.
+  /// - Returns: A page.
+  /// - Throws: What is wrong with the run's files.
+  public func report(_ manifest: RunManifest, of record: RunRecord) throws -> ReportPage {
+    let first = trainings.filter { $0.seed == plan.seeds[0] }
+    let models = try first.filter { $0.system != .text }.map { training in
+      (
+        title: training.system.title,
+        model: try RetrievalModel(contentsOf: record.model(of: training.name))
+      )
+    }
+    let comparisons = try RetrievalTrack.Standard.allCases.compactMap {
+      try comparison(on: $0, of: record)
+    }
+    var sections: [ReportPage.Section] = []
+    sections += try recallSections(comparisons, record)
+    sections += try searchSections(models)
+    sections += try mapSections(first, record)
+    sections.append(curves(manifest))
+    sections.append(dataSection())
+    return ReportPage(
+      title: "Pictures and texts in \(Self.languageCount(dataset)) languages",
+      subtitle: """
+        \(plan.model.name) on \(dataset.description.name), \(plan.training.steps) steps, \
+        \(counted(plan.seeds.count, "seed")); \(manifest.started)
+        """,
+      figures: figures(comparisons, manifest),
+      sections: sections
+    )
+  }
+}
+
+extension RetrievalExperiment {
+  private static func languageCount(_ dataset: RetrievalDataset) -> Int {
+    let languages = dataset.description.languages
+    return languages.wellResourced.count + languages.underResourced.count
+  }
+
+  private static func percent(_ value: Double) -> String { String(format: "%.1f %%", value * 100) }
+
+  private static func points(_ value: Double) -> String { String(format: "%+.1f", value * 100) }
+
+  private func figures(
+    _ comparisons: [SystemComparison],
+    _ manifest: RunManifest
+  ) -> [ReportPage.Figure] {
+    var figures: [ReportPage.Figure] = []
+    if let unseen = comparisons.first {
+      figures.append(.init("unseen captions, ALIGN-style", Self.percent(unseen.first.mean)))
+      figures.append(.init("unseen captions, MURAL-style", Self.percent(unseen.second.mean)))
+      if let difference = unseen.difference {
+        let (low, high) = (difference.interval.lowerBound, difference.interval.upperBound)
+        figures.append(
+          .init(
+            "points more, 95 % within \(Self.points(low)) to \(Self.points(high))",
+            Self.points(difference.difference)
+          )
+        )
+      }
+    }
+    figures.append(.init("training time", TimeLeft.text(manifest.trainingSeconds)))
+    return figures
+  }
+
+  private func recallSections(
+    _ comparisons: [SystemComparison],
+    _ record: RunRecord
+  ) throws -> [ReportPage.Section] {
+    guard !comparisons.isEmpty else { return try singleSections(record) }
+    let rows = comparisons.map { comparison in
+      let difference = comparison.difference
+      return [
+        comparison.track, Self.measured(comparison.first), Self.measured(comparison.second),
+        difference.map { Self.points($0.difference) } ?? "–",
+        difference.map {
+          "\(Self.points($0.interval.lowerBound)) to \(Self.points($0.interval.upperBound))"
+        } ?? "–",
+      ]
+    }
+    var sections = [
+      ReportPage.Section(
+        "What translations bring",
+        [
+          .prose(
+            """
+            Mean recall: the mean of Recall@1, 5 and 10, from texts to pictures and back, on drawings by an artist whom no \
+            model has seen. Both systems had the same pictures with the same texts in well-resourced languages, as often; \
+            MURAL-style had translations besides. No caption of an under-resourced language was ever shown with a picture.
+            """
+          ),
+          .table(
+            header: ["track", "ALIGN-style", "MURAL-style", "difference", "95 % interval"],
+            rows: rows
+          ),
+        ]
+      )
+    ]
+    for comparison in comparisons {
+      let languages = comparison.languages.sorted {
+        ($0.value.first - $0.value.second, $0.key) < ($1.value.first - $1.value.second, $1.key)
+      }
+      sections.append(
+        ReportPage.Section(
+          "Language by language: \(comparison.track)",
+          [
+            .table(
+              header: ["language", "ALIGN-style", "MURAL-style", "difference"],
+              rows: languages.map { language, pair in
+                [
+                  language, Self.percent(pair.first), Self.percent(pair.second),
+                  Self.points(pair.second - pair.first),
+                ]
+              }
+            )
+          ]
+        )
+      )
+    }
+    return sections
+  }
+
+  private static func measured(_ values: [Double]) -> String {
+    values.count > 1
+      ? String(format: "%.1f ± %.1f %%", values.mean * 100, values.deviation * 100)
+      : percent(values.mean)
+  }
+
+  /// Of one system alone.
+  private func singleSections(_ record: RunRecord) throws -> [ReportPage.Section] {
+    try trainings.filter { $0.system != .text }.map { training in
+      let results = try record.results(of: training.name)
+      return ReportPage.Section(
+        "\(training.system.title) (\(training.name))",
+        [
+          .table(
+            header: ["track", "mean recall", "nDCG@10"],
+            rows: results.map {
+              [$0.track, Self.percent($0.meanRecall), Self.percent($0.gainAtTen)]
+            }
+          )
+        ]
+      )
+    }
+  }
+
+  private func searchSections(
+    _ models: [(title: String, model: RetrievalModel)]
+  ) throws -> [ReportPage.Section] {
+    let description = dataset.description.languages
+    let known = Set(description.wellResourced + description.underResourced)
+    let languages = Self.shownLanguages.filter(known.contains)
+    let track = RetrievalTrack(.unseenCaptions, of: dataset)
+    guard !models.isEmpty, !languages.isEmpty, track.pictures.count >= 5 else { return [] }
+    let searches = try ShownSearches(dataset, track)
+    let concepts = searches.concepts(2 * languages.count, namedIn: languages + ["en"])
+    guard !concepts.isEmpty else { return [] }
+    let queries = concepts.enumerated().map {
+      (language: languages[$0.offset % languages.count], concept: $0.element)
+    }
+    return [
+      ReportPage.Section(
+        "Pictures that a text finds",
+        [.pictures(try searches.pictures(for: queries, by: models))]
+      ),
+      ReportPage.Section(
+        "Texts that a picture finds",
+        [.pictures(try searches.texts(in: languages, for: concepts, by: models))]
+      ),
+    ]
+  }
+
+  private func mapSections(
+    _ trainings: [(name: String, system: RetrievalPlan.System, seed: UInt64)],
+    _ record: RunRecord
+  ) throws -> [ReportPage.Section] {
+    var rows: [[String]] = []
+    var plots: [ReportPage.Content] = []
+    func number(_ value: Double?) -> String { value.map { String(format: "%.3f", $0) } ?? "–" }
+    for training in trainings where training.system != .align {
+      guard let map = try? languageMap(of: training.name, in: record) else { continue }
+      // English is what all translations were learnt against: it is near to all.
+      let purity = [1, 3].map { map.familyPurity(neighbours: $0, excluding: ["en"]) }
+      rows.append(
+        [training.system.title] + purity.map { number($0) }
+          + [
+            number(map.balkanIndex), number(map.finnicSlavicIndex), number(map.shuffledSimilarity),
+          ]
+      )
+      plots += [.prose(training.system.title), .plot(try map.plot())]
+    }
+    guard !rows.isEmpty else { return [] }
+    return [
+      ReportPage.Section(
+        "The map of languages",
+        [
+          .prose(
+            """
+            Languages are near where a model represents the same things alike (SVCCA, spectral embedding). Family purity: how often a \
+            language's nearest one, or nearest three, are of its family. Balkan index: by how much Romanian is nearer to Bulgarian, \
+            Macedonian and Serbian than Italian is. Finnic–Slavic index: by how much Estonian and Finnish are nearer to Slavic than to \
+            Germanic languages. The last column is what similarity remains with things in shuffled order.
+            """
+          ),
+          .table(
+            header: [
+              "model", "purity, 1", "purity, 3", "Balkan", "Finnic–Slavic", "shuffled",
+            ],
+            rows: rows
+          ),
+        ] + plots
+      )
+    ]
+  }
+
+  private func curves(_ manifest: RunManifest) -> ReportPage.Section {
+    let measured = manifest.trainings.filter { $0.rounds.contains { $0.accuracy != nil } }
+    return ReportPage.Section(
+      "Training",
+      [
+        .plot(
+          LinePlot(
+            measured.enumerated().map { number, training in
+              .init(
+                "\(training.title) (\(training.name))",
+                training.rounds.map { ($0.accuracy ?? .nan) * 100 },
+                color: number
+              )
+            },
+            xLabel: "checkpoint, each \(plan.checkpointEvery) steps",
+            yLabel: "mean recall of unseen captions, concepts for choosing settings",
+            unit: " %"
+          )
+        )
+      ]
+    )
+  }
+
+  private func dataSection() -> ReportPage.Section {
+    ReportPage.Section(
+      "Data",
+      [
+        .prose(
+          """
+          \(dataset.description.name): \(dataset.concepts.count) things, \(dataset.pictures.count) pictures, \
+          \(dataset.captions.count) captions, \(dataset.pairs.count) translations. Digest \(dataset.digest ?? "none").
+          """
+        ),
+        .table(
+          header: ["source", "version", "licence"],
+          rows: dataset.description.sources.map { [$0.name, $0.version, $0.licence] }
+        ),
+      ]
+    )
+  }
+}

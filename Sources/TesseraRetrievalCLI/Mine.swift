@@ -1,0 +1,116 @@
+public import ArgumentParser
+internal import Foundation
+internal import SystemPackage
+internal import TesseraCommandLine
+internal import TesseraCore
+public import TesseraRetrieval
+internal import TesseraRun
+
+struct Mine: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Finds translations among two files of texts, one a line.",
+    discussion: """
+      Prints the score and both texts of each pair, separated by tabs, the best first. A pair scores by how much more similar its texts \
+      are than either is to its neighbours (Artetxe and Schwenk, 2019).
+      """
+  )
+
+  @Argument(help: "Texts, one a line.", completion: .file())
+  var first: String
+
+  @Argument(help: "Texts in another language, one a line.", completion: .file())
+  var second: String
+
+  @Option(help: "The model's folder.", completion: .directory)
+  var model: String
+
+  @Option(help: "How a pair is scored.")
+  var scoring: BitextMining.Scoring = .ratio
+
+  @Option(help: "Which pairs are looked at.")
+  var retrieval: BitextMining.Retrieval = .best
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("How many neighbours a text has.", valueName: "1...1000")
+  )
+  var neighbours = 4
+
+  @Option(parsing: .unconditional, help: "The least score of a pair.")
+  var threshold: Double?
+
+  @Flag(
+    help:
+      "Print the pairs as JSON, with the numbers of their lines; progress goes to standard error."
+  )
+  var json = false
+
+  func validate() throws {
+    guard (1...1000).contains(neighbours) else {
+      throw ValidationError("The value '\(neighbours)' is invalid for '--neighbours <1...1000>'")
+    }
+  }
+
+  func run() async throws {
+    try await reportingErrors(asJSON: json) {
+      // Standard output has the pairs alone.
+      let session = RetrievalSession(json: true)
+      let lefts = try Self.lines(of: first)
+      let rights = try Self.lines(of: second)
+      let mining = BitextMining(scoring: scoring, retrieval: retrieval, neighbours: neighbours)
+      let (folder, least) = (FilePath(model), threshold ?? -.infinity)
+      let pairs = try await session.computing {
+        let model = try RetrievalModel(contentsOf: folder)
+        session.output.line("\(grouped(lefts.count)) and \(grouped(rights.count)) texts …")
+        return try mining.pairs(
+          model.vectors(ofTexts: lefts),
+          model.vectors(ofTexts: rights),
+          threshold: least
+        ) { _, _ in try Task.checkCancellation() }
+      }
+      if json {
+        return print(
+          try PrintedJSON.of(
+            pairs.map {
+              Found(
+                score: $0.score,
+                first: lefts[$0.left],
+                second: rights[$0.right],
+                firstLine: $0.left + 1,
+                secondLine: $0.right + 1
+              )
+            }
+          )
+        )
+      }
+      for pair in pairs {
+        print(String(format: "%.4f", pair.score) + "\t\(lefts[pair.left])\t\(rights[pair.right])")
+      }
+    }
+  }
+
+  private struct Found: Encodable {
+    var score: Double
+    var first: String
+    var second: String
+    var firstLine: Int
+    var secondLine: Int
+  }
+
+  private static func lines(of file: String) throws -> [String] {
+    guard let data = FileManager.default.contents(atPath: file) else {
+      throw RetrievalError(code: .missingFile, message: "\(file) cannot be read")
+    }
+    guard let text = String(validating: data, as: UTF8.self) else {
+      throw RetrievalError(code: .malformedFile, message: "\(file) is not UTF-8")
+    }
+    var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map {
+      $0.hasSuffix("\r") ? String($0.dropLast()) : String($0)
+    }
+    if lines.last?.isEmpty == true { lines.removeLast() }
+    return lines
+  }
+}
+
+extension BitextMining.Scoring: ExpressibleByArgument {}
+extension BitextMining.Retrieval: ExpressibleByArgument {}
