@@ -148,6 +148,23 @@ private final class Counter: Sendable {
     #expect(error?.message.contains("Unreachable") == true)
   }
 
+  /// A disk that is full, say: the run ends with what it is, and can go on when there is room.
+  @Test func whatThisMachineCannotKeepIsNoFaultOfTheSites() async throws {
+    var rule = try TrimmedMean(0.1)
+    rule.settings = CollectiveSettings(memory: 0, folder: "/no/such/folder")
+    var federation = try Self.federation(DrawingExecutor(), rounds: 1)
+    federation.workflow = try FedAvg(rounds: 1, rule: rule)
+    let refused = Counter()
+    let error = await #expect(throws: TensorError.self) {
+      try await federation.run(from: Self.start()) { _ in
+      } journal: { event in
+        if case .answerRefused = event { _ = refused.increment() }
+      }
+    }
+    #expect(error?.code == .fileSystem && error?.message.contains("/no/such/folder") == true)
+    #expect(refused.value == 0)
+  }
+
   @Test func theRunStopsAtItsTargetAccuracy() async throws {
     var rounds = 0
     var federation = try Self.federation(DrawingExecutor(), rounds: 9, target: 0.5)

@@ -1,5 +1,6 @@
 internal import Foundation
 internal import Synchronization
+internal import TesseraCore
 
 /// Work on many things at a time, on all cores.
 enum ParallelWork {
@@ -30,7 +31,7 @@ enum ParallelWork {
         DispatchQueue.concurrentPerform(iterations: count) { number in
           guard state.withLock({ $0.failure == nil }) else { return }
           do {
-            let result = try body(number)
+            let result = try onSingleThread { try body(number) }
             let done = state.withLock { state in
               state.results[number] = result
               state.done += 1

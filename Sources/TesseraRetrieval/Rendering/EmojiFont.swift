@@ -61,28 +61,35 @@ public final class EmojiFont {
   }
 
   /// Whether a glyph has a picture.
-  public func hasPicture(_ glyph: UInt32) -> Bool {
-    let blob = library.png(font, glyph)
-    defer { library.destroyBlob(blob) }
-    var count: UInt32 = 0
-    return library.data(blob, &count) != nil && count > 0
-  }
+  public func hasPicture(_ glyph: UInt32) -> Bool { withPNG(of: glyph) { $0 != nil } }
 
   /// The picture of a glyph, on white.
   ///
   /// - Returns: `[3, height, width]`, `uint8`; `nil` if the glyph has no picture.
   /// - Throws: `DataError` if the picture is damaged.
   public func picture(of glyph: UInt32) throws -> Tensor? {
+    try png(of: glyph).map { try Self.decode($0, named: "glyph \(glyph) of \(path)") }
+  }
+
+  /// The PNG file of a glyph; `nil` if the glyph has no picture.
+  func png(of glyph: UInt32) -> [UInt8]? { withPNG(of: glyph) { $0.map(Array.init) } }
+
+  private func withPNG<Result>(
+    of glyph: UInt32,
+    _ body: (UnsafeRawBufferPointer?) -> Result
+  ) -> Result {
     let blob = library.png(font, glyph)
     defer { library.destroyBlob(blob) }
     var count: UInt32 = 0
-    guard let data = library.data(blob, &count), count > 0 else { return nil }
-    return try ImageFile.decode(
-      UnsafeRawBufferPointer(start: data, count: Int(count)),
-      named: "glyph \(glyph) of \(path)",
-      channels: .rgb,
-      over: .white
-    )
+    guard let data = library.data(blob, &count), count > 0 else { return body(nil) }
+    return body(UnsafeRawBufferPointer(start: data, count: Int(count)))
+  }
+
+  /// The picture that the PNG file of a glyph holds, on white.
+  static func decode(_ png: [UInt8], named name: String) throws -> Tensor {
+    try png.withUnsafeBytes {
+      try ImageFile.decode($0, named: name, channels: .rgb, over: .white)
+    }
   }
 }
 

@@ -304,6 +304,15 @@ struct SmallPackages {
       "Name for NOR\u{4}Chad\0Chads": "Tschad\0Tschade", "Togo": "Togo",
     ])
     let file = try small.folder.file("\(locale)/iso_3166-1.mo", catalogue)
+    // A language is in two standards; parts of countries are left out.
+    let languages = MOCatalogue.bytes(["Welsh": "Walisisch"])
+    for standard in ["iso_639-2", "iso_639-3", "iso_3166-2"] {
+      try small.write("", "\(locale)/\(standard).mo")
+    }
+    for standard in ["iso_639-2", "iso_639-3"] {
+      _ = try small.folder.file("\(locale)/\(standard).mo", languages)
+    }
+    _ = try small.folder.file("\(locale)/iso_3166-2.mo", MOCatalogue.bytes(["Fife": "Faif"]))
     var benchmark = small.benchmark
     benchmark.bitext = [.displayNames, .isoCodes]
     // Avocado is held out, so that no mile may be called so.
@@ -314,6 +323,8 @@ struct SmallPackages {
       "cldr-names de: Swahili, Suaheli", "cldr-names de: miles, Meilen",
       "iso-codes de: Norway, Norwegen", "iso-codes de: Chad, Tschad",
     ]
+    expected.insert("iso-codes de: Welsh, Walisisch")
+    #expect(data.pairs.count { $0.left == "Welsh" } == 1)
     if !isHeldOut { expected.insert("cldr-names zu: miles, parachichi") }
     #expect(found == expected)
 

@@ -38,6 +38,7 @@ public final class ExternalTrainer: Executor {
   private let data: [String: SiteData]
   private let initial: ModelState?
   private let limits: ExchangeLimits
+  private let endSteps: (Duration, Duration)
   private let state = Mutex(State())
 
   private struct State {
@@ -54,7 +55,7 @@ public final class ExternalTrainer: Executor {
   ///   - data: What the program works on, by the names of sites.
   ///   - initial: The model that the job itself begins with; the program is asked if `nil`.
   ///   - limits: What answers may hold.
-  public init(
+  public convenience init(
     _ program: TrainerProgram,
     job: String,
     rounds: Int,
@@ -62,12 +63,34 @@ public final class ExternalTrainer: Executor {
     initial: ModelState? = nil,
     limits: ExchangeLimits = ExchangeLimits()
   ) {
+    self.init(
+      program,
+      job: job,
+      rounds: rounds,
+      data: data,
+      initial: initial,
+      limits: limits,
+      endSteps: TrainerSession.endSteps
+    )
+  }
+
+  /// As the public one, with the times that programs have at the end of a job, of ``TrainerSession/endSteps``.
+  init(
+    _ program: TrainerProgram,
+    job: String,
+    rounds: Int,
+    data: [String: SiteData],
+    initial: ModelState?,
+    limits: ExchangeLimits,
+    endSteps: (Duration, Duration)
+  ) {
     self.program = program
     self.job = job
     self.rounds = rounds
     self.data = data
     self.initial = initial
     self.limits = limits
+    self.endSteps = endSteps
   }
 
   /// Hands a task to the site's program, and takes its answer.
@@ -144,7 +167,12 @@ public final class ExternalTrainer: Executor {
         data: data[site.name]?.path.string,
         folder: ""
       )
-      let trainer = try TrainerThread(program, welcome: welcome, logs: logs)
+      let trainer = try TrainerThread(
+        program,
+        welcome: welcome,
+        logs: logs,
+        endSteps: endSteps
+      )
       state.trainers[site.name] = trainer
       return trainer
     }

@@ -18,17 +18,17 @@ final class TrainerLoop {
 
   init(
     _ program: TrainerProgram,
-    welcome: TrainerOrder.Welcome,
+    _ session: TrainerSession,
     logs: FilePath?,
     folder: TrainerFolder,
     mailbox: TrainerMailbox
   ) {
     self.program = program
-    self.welcome = welcome
+    welcome = session.welcome
     self.logs = logs ?? folder.path.appending("logs")
     self.folder = folder
     self.mailbox = mailbox
-    session = TrainerSession(welcome: welcome)
+    self.session = session
   }
 
   /// Works until the session ends.

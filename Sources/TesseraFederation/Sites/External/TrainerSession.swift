@@ -92,14 +92,21 @@ struct TrainerSession: Sendable {
     var pause: Duration?
   }
 
-  private let welcome: TrainerOrder.Welcome
+  let welcome: TrainerOrder.Welcome
+  private let endSteps: (Duration, Duration)
   private var phase = Phase.absent
   private var waiting: [TrainerOrder.Task] = []
   private var current: TrainerOrder.Task?
   private var isClosing = false
 
   /// A trainer that is not started yet.
-  init(welcome: TrainerOrder.Welcome) { self.welcome = welcome }
+  init(
+    welcome: TrainerOrder.Welcome,
+    endSteps: (Duration, Duration) = Self.endSteps
+  ) {
+    self.welcome = welcome
+    self.endSteps = endSteps
+  }
 
   /// What follows from an event.
   mutating func handle(_ event: Event) -> [Action] {
@@ -243,8 +250,8 @@ struct TrainerSession: Sendable {
     switch phase {
     case .absent: return dropped + [.end]
     case .working where current == nil && !isUrgent:
-      phase = .ending(Ending(reason: .close, pause: Self.endSteps.1))
-      return dropped + [.send(.end), .setAlarm(Self.endSteps.0)]
+      phase = .ending(Ending(reason: .close, pause: endSteps.1))
+      return dropped + [.send(.end), .setAlarm(endSteps.0)]
     case .starting, .working: return dropped + abort("the job is over")
     case .ending: return dropped + (isUrgent ? abort("the job is over") : [])
     }

@@ -18,15 +18,22 @@ final class TrainerThread: Sendable {
   ///   - program: What to start.
   ///   - welcome: Whom it works for; the folder is filled in.
   ///   - logs: Where to keep what it says; nowhere if `nil`.
+  ///   - endSteps: As ``TrainerSession/endSteps``.
   /// - Throws: ``FederationError`` or `Errno` if the system refuses folders or files.
-  init(_ program: TrainerProgram, welcome: TrainerOrder.Welcome, logs: FilePath?) throws {
+  init(
+    _ program: TrainerProgram,
+    welcome: TrainerOrder.Welcome,
+    logs: FilePath?,
+    endSteps: (Duration, Duration)
+  ) throws {
     folder = try TrainerFolder()
     mailbox = try TrainerMailbox()
     var welcome = welcome
     welcome.folder = folder.path.string
-    let (mailbox, folder, greeting) = (mailbox, folder, welcome)
+    let (mailbox, folder) = (mailbox, folder)
+    let session = TrainerSession(welcome: welcome, endSteps: endSteps)
     let thread = Thread {
-      TrainerLoop(program, welcome: greeting, logs: logs, folder: folder, mailbox: mailbox).run()
+      TrainerLoop(program, session, logs: logs, folder: folder, mailbox: mailbox).run()
     }
     thread.name = "tessera.trainer"
     // JSON may be nested deeply before it is refused.

@@ -28,8 +28,13 @@ enum DisplayNames {
   }
 }
 
-/// What the catalogues of iso-codes call languages, countries and their parts, currencies and scripts.
+/// What the catalogues of iso-codes call languages, countries, currencies and scripts.
 enum ISOCatalogues {
+  /// Not ISO 3166-2: what parts of countries are called is mostly the same name in other letters.
+  private static let standards = [
+    "iso_639-2", "iso_639-3", "iso_639-5", "iso_3166-1", "iso_3166-3", "iso_4217", "iso_15924",
+  ]
+
   /// The English names with those of all other locales.
   static func pairs(
     _ packages: RetrievalPackages,
@@ -40,13 +45,13 @@ enum ISOCatalogues {
     for locale in try RetrievalPackages.names(in: packages.locales) {
       guard let language = LanguageCode.cldr(locale) else { continue }
       let folder = packages.locales.appending(locale).appending("LC_MESSAGES")
-      for name in try RetrievalPackages.names(in: folder)
-      where name.hasPrefix("iso_") && name.hasSuffix(".mo") {
-        files.append((language, folder.appending(name)))
+      let names = Set(try RetrievalPackages.names(in: folder))
+      for standard in standards where names.contains("\(standard).mo") {
+        files.append((language, folder.appending("\(standard).mo")))
       }
     }
     let found = files
-    return try ParallelWork.map(found.count, step: "reading iso-codes", progress: progress) {
+    let pairs = try ParallelWork.map(found.count, step: "reading iso-codes", progress: progress) {
       number -> [TextPair] in
       let (language, path) = found[number]
       return try MOFile(contentsOf: path).messages.compactMap { message in
@@ -58,6 +63,9 @@ enum ISOCatalogues {
           right: message.translation
         )
       }
-    }.flatMap { $0 }
+    }
+    // Languages are in several standards.
+    var known: Set<TextPair> = []
+    return pairs.flatMap { $0 }.filter { known.insert($0).inserted }
   }
 }

@@ -17,31 +17,35 @@ struct EmojiPictures {
     _ progress: @Sendable (DatasetProgress) throws -> Void
   ) throws {
     var (pictures, drawn): ([Picture], [Tensor]) = ([], [])
-    func add(_ artist: String, _ split: DatasetSplit, _ concept: Int, _ image: Tensor) throws {
-      pictures.append(Picture(concept: concept, artist: artist, split: split))
-      drawn.append(try PictureShape.square(image, size: size))
+    func add(_ artist: String, _ split: DatasetSplit, _ concepts: [Int], _ squares: [Tensor]) {
+      pictures += concepts.map { Picture(concept: $0, artist: artist, split: split) }
+      drawn += squares
     }
-    for (concept, glyph) in emoji.glyphs.enumerated() {
-      if let image = try font.picture(of: glyph) { try add("noto", .train, concept, image) }
-      try progress(
-        DatasetProgress(step: "drawing Noto", done: concept + 1, total: emoji.glyphs.count)
+    let glyphs = emoji.glyphs.enumerated().compactMap { concept, glyph in
+      font.png(of: glyph).map { (concept: concept, png: $0) }
+    }
+    let noto = try ParallelWork.map(glyphs.count, step: "reading Noto", progress: progress) {
+      let (concept, png) = glyphs[$0]
+      let image = try EmojiFont.decode(
+        png,
+        named: "\(packages.noto): \(emoji.concepts[concept].id)"
       )
+      return try PictureShape.square(image, size: size)
     }
-    for (artist, folder) in [
-      ("twemoji", packages.twemoji), ("emojione", try packages.emojiOne()),
+    add("noto", .train, glyphs.map(\.concept), noto)
+    for (artist, title, folder) in [
+      ("twemoji", "Twemoji", packages.twemoji), ("emojione", "EmojiOne", try packages.emojiOne()),
     ] {
       let files = try Self.files(in: folder, ending: ".png", of: emoji)
-      for (number, file) in files.enumerated() {
-        try add(
-          artist,
-          .train,
-          file.concept,
-          ImageFile.read(file.path, channels: .rgb, over: .white)
-        )
-        try progress(
-          DatasetProgress(step: "reading \(artist)", done: number + 1, total: files.count)
-        )
+      let squares = try ParallelWork.map(
+        files.count,
+        step: "reading \(title)",
+        progress: progress
+      ) {
+        let image = try ImageFile.read(files[$0].path, channels: .rgb, over: .white)
+        return try PictureShape.square(image, size: size)
       }
+      add(artist, .train, files.map(\.concept), squares)
     }
     let files = try Self.files(in: packages.openMoji, ending: ".svg", of: emoji)
     let renderer = try SVGRenderer()
@@ -49,10 +53,8 @@ struct EmojiPictures {
       files.count,
       step: "drawing OpenMoji",
       progress: progress
-    ) { try renderer.render(files[$0].path, size: size) }
-    for (file, image) in zip(files, rendered) {
-      try add("openmoji", .test, file.concept, Tensor(image, shape: [3, size, size]))
-    }
+    ) { try Tensor(renderer.render(files[$0].path, size: size), shape: [3, size, size]) }
+    add("openmoji", .test, files.map(\.concept), rendered)
     self.pictures = pictures
     pixels = try stack(drawn)
   }

@@ -23,6 +23,9 @@ public struct PictureLoader: Sendable {
     public var skipped: [(path: FilePath, reason: String)]
   }
 
+  /// How many pictures are read before progress is told.
+  private static let piece = 32
+
   /// The height and width of the squares.
   public var size: Int
   /// How a picture that is no square becomes one.
@@ -93,15 +96,25 @@ public struct PictureLoader: Sendable {
     let pixels = try Tensor.zeros([paths.count, 3, size, size], dtype: .uint8)
     var positions: [Int] = []
     var skipped: [(path: FilePath, reason: String)] = []
-    for (number, path) in paths.enumerated() {
-      do {
-        // Nobody else has seen the tensor yet.
-        try pixels.slice(at: positions.count).overwrite(with: load(path))
-        positions.append(number)
-      } catch let error as RetrievalError {
-        skipped.append((path, error.message))
+    for start in stride(from: 0, to: paths.count, by: Self.piece) {
+      let piece = paths[start..<min(start + Self.piece, paths.count)]
+      let results = try ParallelWork.map(piece.count, step: "", progress: { _ in }) { number in
+        do {
+          return Result<Tensor, RetrievalError>.success(try load(paths[start + number]))
+        } catch let error as RetrievalError {
+          return .failure(error)
+        }
       }
-      try progress(number + 1, paths.count)
+      for (number, result) in results.enumerated() {
+        switch result {
+        case .success(let picture):
+          // Nobody else has seen the tensor yet.
+          try pixels.slice(at: positions.count).overwrite(with: picture)
+          positions.append(start + number)
+        case .failure(let error): skipped.append((paths[start + number], error.message))
+        }
+      }
+      try progress(piece.endIndex, paths.count)
     }
     return Loaded(
       pixels: try pixels.slices(in: 0..<positions.count),

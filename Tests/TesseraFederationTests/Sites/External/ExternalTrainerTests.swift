@@ -125,30 +125,6 @@ import Testing
     await testing.executor.close()
   }
 
-  /// It was told that the job is over, and has some seconds; the abort arrives while it takes them.
-  @Test func anAbortThatArrivesWhileAProgramEndsShortensIt() async throws {
-    let testing = try TrainerTesting(
-      TrainerTesting.byHand + """
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        task = begin()
-        say({"type": "answer", "task": task["task"], "kind": "metrics", "metrics": {}})
-        assert hear()["type"] == "end"
-        note("end")
-        time.sleep(600)
-        """
-    )
-    _ = try await testing.answer(testing.task(.evaluate))
-    let executor = testing.executor
-    let closing = Task { await executor.close() }
-    while testing.notes().last != "end" { try await Task.sleep(for: .milliseconds(10)) }
-    let start = ContinuousClock.now
-    closing.cancel()
-    await closing.value
-    // 6 s it would take otherwise.
-    #expect(ContinuousClock.now - start < .seconds(4))
-    #expect(!testing.processes().contains(where: isAlive))
-  }
-
   @Test func theJobsOwnFirstModelNeedsNoProgram() async throws {
     let testing = try TrainerTesting("", initial: TrainerTesting.model([8, 9]))
     let first = try await testing.answer(testing.task(.initialize, .empty))
