@@ -27,6 +27,7 @@ let package = Package(
     .library(name: "TesseraConfiguration", targets: ["TesseraConfiguration"]),
     .library(name: "TesseraFederation", targets: ["TesseraFederation"]),
     .library(name: "TesseraRetrieval", targets: ["TesseraRetrieval"]),
+    .library(name: "TesseraRetrievalFaiss", targets: ["TesseraRetrievalFaiss"]),
     .library(name: "TesseraRetrievalTesting", targets: ["TesseraRetrievalTesting"]),
     .library(name: "TesseraProvisioning", targets: ["TesseraProvisioning"]),
     .library(name: "TesseraDeployment", targets: ["TesseraDeployment"]),
@@ -95,6 +96,14 @@ let package = Package(
         .linkedLibrary("stdc++"),
       ]
     ),
+    .systemLibrary(name: "CFaissLibrary", providers: [.apt(["libfaiss-dev"])]),
+    // Faiss takes its products of matrices from LibTorch, and shares its threads.
+    .target(
+      name: "CFaiss",
+      dependencies: ["CFaissLibrary", "CLibTorch"],
+      cxxSettings: [.treatAllWarnings(as: .error)],
+      linkerSettings: [.linkedLibrary("faiss"), .linkedLibrary("gomp"), .linkedLibrary("stdc++")]
+    ),
     .target(name: "CProcess", cSettings: [.treatAllWarnings(as: .error)]),
     .target(
       name: "TesseraCore",
@@ -150,9 +159,15 @@ let package = Package(
         "CSentencePiece", "CZlib", "TesseraConfiguration", "TesseraCore", "TesseraNN",
         "TesseraData",
         "TesseraRun", system,
+        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Yams", package: "Yams"),
       ],
+      swiftSettings: strict
+    ),
+    .target(
+      name: "TesseraRetrievalFaiss",
+      dependencies: ["CFaiss", "TesseraCore", "TesseraRetrieval", system],
       swiftSettings: strict
     ),
     .target(
@@ -163,7 +178,8 @@ let package = Package(
     .testTarget(
       name: "TesseraRetrievalTests",
       dependencies: [
-        "TesseraCore", "TesseraNN", "TesseraData", "TesseraRetrieval", "TesseraRun",
+        "TesseraCore", "TesseraNN", "TesseraData", "TesseraRetrieval", "TesseraRetrievalFaiss",
+        "TesseraRun",
         "TesseraRetrievalTesting",
         "TesseraTesting", system,
       ],

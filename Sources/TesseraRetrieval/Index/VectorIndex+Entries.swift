@@ -36,6 +36,7 @@ extension VectorIndex {
       guard !entries.isEmpty else { return }
       try database.write { transaction in
         let committed = try database.state(transaction).rows
+        try vectors.check(rows: committed)
         let change = try database.nextChange(transaction)
         let old = try entries.map { entry in
           let place = try database.place(of: entry.id, transaction)
@@ -112,7 +113,7 @@ extension VectorIndex {
         transaction,
         sql: "SELECT id, digest FROM entries WHERE id > ? ORDER BY id LIMIT ?",
         arguments: [id ?? "", limit]
-      ).map { ($0["id"], $0["digest"]) }
+      ).map { (try database.value($0, "id"), try database.value($0, "digest")) }
     }
   }
 
@@ -131,9 +132,11 @@ extension VectorIndex {
             sql: "SELECT row, id, checksum FROM entries ORDER BY row"
           )
           while let row = try rows.next() {
-            let checksum = UInt32(truncatingIfNeeded: row["checksum"] as Int)
-            if Self.checksum(try vector(at: row["row"], bytes)) != checksum {
-              damaged.append(row["id"])
+            let checksum = UInt32(
+              truncatingIfNeeded: try database.value(row, "checksum") as Int
+            )
+            if Self.checksum(try vector(at: database.value(row, "row"), bytes)) != checksum {
+              damaged.append(try database.value(row, "id"))
             }
           }
           return damaged

@@ -13,10 +13,11 @@ extension VectorIndex {
         vectors: try vectors.tensor(rows: state.rows),
         allowed: allowed.count == state.rows ? nil : allowed
       )
-      let hits = try exact.best(
-        try Tensor(Array(queries.joined()), shape: [queries.count, dimension]),
-        search.limit + search.offset
-      )
+      let queries = try Tensor(Array(queries.joined()), shape: [queries.count, dimension])
+      let limit = search.limit + search.offset
+      let hits =
+        try acceleratedBest(exact, queries, limit, allowed: allowed, live: live)
+        ?? exact.best(queries, limit)
       return try matches(hits, search, state)
     }
   }

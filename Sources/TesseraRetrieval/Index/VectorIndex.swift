@@ -14,7 +14,7 @@ internal import TesseraRun
 /// has returned from: new vectors are written to rows that no entry has, reach the disk, and are then named by one transaction. An update goes to
 /// another row, too. Rows of what is gone are used again, unless another process is searching at that moment.
 ///
-/// Searches compare with every vector.
+/// Searches compare with every vector, or with those that a ``VectorAcceleration`` proposes.
 public actor VectorIndex: VectorStore {
   /// What one may do with an index.
   public enum Access: Sendable, Hashable {
@@ -39,6 +39,13 @@ public actor VectorIndex: VectorStore {
   private let locks: IndexLocks
   let database: IndexDatabase
   let vectors: VectorFile
+  /// What the index is called in its files.
+  let identifier: String
+  /// What proposes neighbours; searches compare with all vectors if `nil`.
+  let acceleration: (any VectorAcceleration)?
+  /// What the acceleration has made, and up to which transaction.
+  var made: (change: Int, proposals: any NeighborProposals)?
+  var hasLookedForMade = false
   /// The rows that have an entry, as of a transaction.
   private var known: (state: IndexDatabase.State, live: RowSet)?
 
@@ -49,6 +56,7 @@ public actor VectorIndex: VectorStore {
   ///   - model: The digest of the model that vectors are made by.
   ///   - dimension: How many numbers they have.
   ///   - access: What is to be done with it; nothing is made to be read.
+  ///   - acceleration: What proposes neighbours; searches compare with all vectors if `nil`. See ``accelerate()``.
   ///   - lane: Where products are computed; a lane of all cores if `nil`.
   /// - Throws: ``RetrievalError``: ``RetrievalError/Code/wrongModel`` if the index is another model's, ``RetrievalError/Code/inUse`` if
   ///   another process writes to it, ``RetrievalError/Code/malformedFile`` if a file is damaged, ``RetrievalError/Code/missingFile`` if there
@@ -58,6 +66,7 @@ public actor VectorIndex: VectorStore {
     model: String,
     dimension: Int,
     access: Access = .writing,
+    acceleration: (any VectorAcceleration)? = nil,
     lane: ComputeLane? = nil
   ) throws {
     guard (1...65_536).contains(dimension) else {
@@ -85,7 +94,11 @@ public actor VectorIndex: VectorStore {
         model: model,
         dimension: dimension
       )
-      // Whatever a kill has left: it is an index when the database says so.
+      // It is an index when the database says so; what a kill has left until then has no vectors.
+      let size = try? FileManager.default.attributesOfItem(atPath: path.string)[.size] as? Int
+      guard (size ?? 0) <= VectorFile.headByteCount else {
+        throw IndexDatabase.damaged(database.path, "it is empty, while \(path) has vectors")
+      }
       try VectorFile.make(path, index: identity.index, dimension: dimension)
       try database.make(identity)
     }
@@ -102,6 +115,8 @@ public actor VectorIndex: VectorStore {
     self.dimension = dimension
     self.model = model
     self.access = access
+    self.acceleration = acceleration
+    identifier = identity.index
     self.locks = locks
     self.database = database
     self.lane = lane ?? ComputeLane(name: "tessera.index")
@@ -126,7 +141,7 @@ public actor VectorIndex: VectorStore {
       throw RetrievalError(code: .missingFile, message: "\(folder) is no index yet")
     }
     return (
-      identity.model, identity.dimension, try database.read { try database.live($0).count }
+      identity.model, identity.dimension, try database.count()
     )
   }
 
@@ -138,7 +153,9 @@ public actor VectorIndex: VectorStore {
     let files = FileManager.default
     if let names = try? files.contentsOfDirectory(atPath: folder.string) {
       let isOwn = names.allSatisfy { name in
-        [databaseFile, vectorFile].contains { name.hasPrefix($0) || name.hasPrefix(".\($0)") }
+        [databaseFile, vectorFile, "nearest"].contains {
+          name.hasPrefix($0) || name.hasPrefix(".\($0)")
+        }
           || name.hasSuffix(".lock")
       }
       guard isOwn || names.contains(databaseFile) else {
@@ -176,6 +193,7 @@ public actor VectorIndex: VectorStore {
     let now = try database.read { database in
       let state = try self.database.state(database)
       if let known, known.state == state { return known }
+      try vectors.check(rows: state.rows)
       return (state, try self.database.live(database))
     }
     self.known = now

@@ -7,33 +7,6 @@ import Testing
 
 @Suite("A folder of vectors")
 struct VectorIndexTests {
-  /// A folder that is gone afterwards.
-  private func withFolder(_ body: (FilePath) async throws -> Void) async throws {
-    let path = FileManager.default.temporaryDirectory.appending(path: "index-\(UUID().uuidString)")
-      .path
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    try await body(FilePath(path))
-  }
-
-  private func entries(
-    _ range: Range<Int>,
-    dimension: Int = 8,
-    seed: UInt64 = 1
-  ) throws -> [VectorEntry] {
-    let generator = try Generator(seed: seed + UInt64(range.lowerBound) * 7919)
-    let numbers = try Tensor.normal([range.count, dimension], using: generator).array(
-      of: Float.self
-    )
-    return range.enumerated().map { index, number in
-      VectorEntry(
-        id: "e\(number)",
-        vector: Array(numbers[index * dimension..<(index + 1) * dimension]),
-        metadata: ["n": .number(Double(number))],
-        digest: "d\(number)"
-      )
-    }
-  }
-
   @Test("keeps the laws of stores", arguments: [3, 8, 640])
   func laws(dimension: Int) async throws {
     try await withFolder { folder in
@@ -44,7 +17,7 @@ struct VectorIndexTests {
   @Test("is the same when it is opened again")
   func openedAgain() async throws {
     try await withFolder { folder in
-      let all = try entries(0..<500)
+      let all = try randomEntries(0..<500)
       do {
         let index = try VectorIndex(folder, model: "m", dimension: 8)
         try await index.add(all)
@@ -64,14 +37,15 @@ struct VectorIndexTests {
   @Test("finds what a comparison with every vector finds, whatever the number of queries")
   func exactness() async throws {
     try await withFolder { folder in
-      var all = try entries(0..<3000, dimension: 24)
+      var all = try randomEntries(0..<3000, dimension: 24)
       // Equal vectors: the one that came first is first.
       for number in stride(from: 100, to: 3000, by: 100) { all[number].vector = all[50].vector }
       let index = try VectorIndex(folder, model: "m", dimension: 24)
       for start in stride(from: 0, to: 3000, by: 700) {
         try await index.add(Array(all[start..<min(3000, start + 700)]))
       }
-      let queries = try entries(0..<70, dimension: 24, seed: 99).map(\.vector) + [all[50].vector]
+      let queries =
+        try randomEntries(0..<70, dimension: 24, seed: 99).map(\.vector) + [all[50].vector]
       func expected(_ query: [Float], _ count: Int) -> [String] {
         let scores = all.map {
           zip(query, $0.vector).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
@@ -126,7 +100,7 @@ struct VectorIndexTests {
       #expect(error?.code == .inUse)
       let reader = try VectorIndex(folder, model: "m", dimension: 8, access: .reading)
       #expect(try await reader.count() == 0)
-      let all = try entries(0..<100)
+      let all = try randomEntries(0..<100)
       try await writer.add(all)
       #expect(try await reader.count() == 100)
       #expect(try await reader.search(all[3].vector, VectorSearch(limit: 100)).count == 100)
@@ -150,15 +124,17 @@ struct VectorIndexTests {
         )
         return attributes[.size] as? Int ?? 0
       }
-      try await index.add(entries(0..<100))
+      try await index.add(randomEntries(0..<100))
       let before = try size()
       for round in 0..<5 {
         try await index.remove((0..<100).map { "e\($0)" })
-        try await index.add(entries(0..<100, seed: UInt64(round + 2)))
+        try await index.add(randomEntries(0..<100, seed: UInt64(round + 2)))
       }
       #expect(try size() == before)
       // An update needs other rows once, and then has them.
-      for round in 0..<5 { try await index.update(entries(0..<100, seed: UInt64(round + 20))) }
+      for round in 0..<5 {
+        try await index.update(randomEntries(0..<100, seed: UInt64(round + 20)))
+      }
       #expect(try size() <= 2 * before)
       #expect(try await index.count() == 100)
       #expect(try await index.damagedEntries() == [])

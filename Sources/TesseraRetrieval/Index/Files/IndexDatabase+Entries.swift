@@ -17,7 +17,7 @@ extension IndexDatabase {
     let statement = try database.cachedStatement(
       sql: "SELECT row, digest, checksum, change FROM entries WHERE id = ?"
     )
-    return try Row.fetchOne(statement, arguments: [id]).map(Self.place)
+    return try Row.fetchOne(statement, arguments: [id]).map(place)
   }
 
   /// The id of a row's entry, and the rest.
@@ -25,15 +25,17 @@ extension IndexDatabase {
     let statement = try database.cachedStatement(
       sql: "SELECT row, digest, checksum, change, id FROM entries WHERE row = ?"
     )
-    return try Row.fetchOne(statement, arguments: [row]).map { ($0["id"], try Self.place($0)) }
+    return try Row.fetchOne(statement, arguments: [row]).map {
+      (try value($0, "id"), try place($0))
+    }
   }
 
-  private static func place(_ row: Row) throws -> Place {
+  private func place(_ row: Row) throws -> Place {
     Place(
-      row: row["row"],
-      digest: row["digest"],
-      checksum: UInt32(truncatingIfNeeded: row["checksum"] as Int),
-      change: row["change"]
+      row: try value(row, "row"),
+      digest: try value(row, "digest"),
+      checksum: UInt32(truncatingIfNeeded: try value(row, "checksum") as Int),
+      change: try value(row, "change")
     )
   }
 
@@ -44,7 +46,9 @@ extension IndexDatabase {
     var metadata: [String: MetadataValue] = [:]
     let rows = try Row.fetchCursor(statement, arguments: [row])
     while let attribute = try rows.next() {
-      metadata[attribute["text"]] = MetadataValue(attribute["value"] as DatabaseValue)
+      metadata[try value(attribute, "text")] = MetadataValue(
+        try value(attribute, "value") as DatabaseValue
+      )
     }
     return metadata
   }

@@ -56,7 +56,11 @@ final class IndexDatabase {
       guard
         let row = try Row.fetchOne(database, sql: "SELECT indexed, model, dimension FROM state")
       else { throw Self.damaged(path, "it does not say whose vectors it has") }
-      return Identity(index: row["indexed"], model: row["model"], dimension: row["dimension"])
+      return Identity(
+        index: try value(row, "indexed"),
+        model: try value(row, "model"),
+        dimension: try value(row, "dimension")
+      )
     }
   }
 
@@ -80,15 +84,31 @@ final class IndexDatabase {
     try Self.reporting(path) { try queue.write(body) }
   }
 
+  /// How many entries there are.
+  func count() throws -> Int {
+    try read { try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM entries") ?? 0 }
+  }
+
   func state(_ database: Database) throws -> State {
     guard let row = try Row.fetchOne(database, sql: "SELECT rows, change FROM state") else {
       throw Self.damaged(path, "it does not say how many rows there are")
     }
-    let state = State(rows: row["rows"], change: row["change"])
-    guard state.rows >= 0, state.change >= 0 else {
-      throw Self.damaged(path, "its numbers are negative")
+    let state = State(rows: try value(row, "rows"), change: try value(row, "change"))
+    // As many as a folder of this machine can have: of a damaged number, no memory is asked for.
+    guard (0...1 << 40).contains(state.rows), state.change >= 0 else {
+      throw Self.damaged(path, "its numbers make no sense")
     }
     return state
+  }
+
+  /// A column's value.
+  ///
+  /// A row's own subscript would end the process where a damaged file has something else.
+  func value<Value: DatabaseValueConvertible>(_ row: Row, _ column: String) throws -> Value {
+    guard let value = Value.fromDatabaseValue(row[column] as DatabaseValue? ?? .null) else {
+      throw Self.damaged(path, "a value of '\(column)' is of another type")
+    }
+    return value
   }
 
   static func damaged(_ path: FilePath, _ what: String) -> RetrievalError {

@@ -102,16 +102,9 @@ final class VectorFile {
   ///
   /// - Throws: ``RetrievalError`` with code ``RetrievalError/Code/malformedFile`` if the file is shorter.
   func tensor(rows: Int) throws -> Tensor {
+    let size = try check(rows: rows)
     guard rows > 0 else { return try .zeros([0, dimension]) }
-    let needed = offset(of: rows)
-    var status = stat()
-    guard fstat(descriptor.rawValue, &status) == 0, Int(status.st_size) >= needed else {
-      throw RetrievalError(
-        code: .malformedFile,
-        message: "\(path) is cut off: it has to have \(needed) bytes for \(rows) vectors"
-      )
-    }
-    let mapping = try mapping(of: needed, fileByteCount: Int(status.st_size))
+    let mapping = try mapping(of: offset(of: rows), fileByteCount: size)
     return try Tensor(
       memory: mapping.base + Self.headByteCount,
       owner: mapping,
@@ -119,6 +112,23 @@ final class VectorFile {
       shape: [rows, dimension],
       dtype: .float32
     )
+  }
+
+  /// Refuses a number of rows that the file does not have, before memory is asked for.
+  ///
+  /// - Returns: The file's size in bytes.
+  @discardableResult
+  func check(rows: Int) throws -> Int {
+    var status = stat()
+    guard fstat(descriptor.rawValue, &status) == 0,
+      rows <= (Int(status.st_size) - Self.headByteCount) / rowByteCount
+    else {
+      throw RetrievalError(
+        code: .malformedFile,
+        message: "\(path) is cut off: there have to be \(rows) vectors in it"
+      )
+    }
+    return Int(status.st_size)
   }
 
   private func offset(of row: Int) -> Int { Self.headByteCount + row * rowByteCount }
