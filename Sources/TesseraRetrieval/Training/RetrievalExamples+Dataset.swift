@@ -4,6 +4,9 @@ extension RetrievalExamples {
   /// What a data set has to train on: its pictures for training with the captions of their concepts in some languages, and its
   /// translations.
   ///
+  /// Pictures of held-out concepts are among them where the data set has any for training: what is held out of these are their names in
+  /// other languages, and other pictures.
+  ///
   /// - Parameters:
   ///   - dataset: The data set.
   ///   - languages: Whose captions go with pictures; the well-resourced ones if `nil`.
@@ -24,11 +27,11 @@ extension RetrievalExamples {
     }
     var captions: [Int: [Int]] = [:]
     let shown = languages ?? dataset.description.languages.wellResourced
-    for position in dataset.captions(in: shown, ofConceptsIn: [.train]) {
+    for position in dataset.captions(in: shown) {
       let caption = dataset.captions[position]
       captions[caption.concept, default: []].append(place(caption.text))
     }
-    let pictures = dataset.pictures(in: .train, ofConceptsIn: [.train])
+    let pictures = dataset.pictures(in: .train)
       .filter { captions[dataset.pictures[$0].concept] != nil }
     var groups: [String: [Translation]] = [:]
     if translates {
