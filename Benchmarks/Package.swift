@@ -29,6 +29,21 @@ let package = Package(
       ],
       swiftSettings: [.treatAllWarnings(as: .error)]
     ),
+    .target(
+      name: "CSearchReference",
+      dependencies: ["CLibTorchAPI"],
+      linkerSettings: [.linkedLibrary("faiss"), .linkedLibrary("gomp"), .linkedLibrary("stdc++")]
+    ),
+    .executableTarget(
+      name: "SearchBenchmarks",
+      dependencies: [
+        "CSearchReference", "Measuring",
+        .product(name: "SystemPackage", package: "swift-system"),
+        .product(name: "TesseraCore", package: "tessera"),
+        .product(name: "TesseraRetrieval", package: "tessera"),
+      ],
+      swiftSettings: [.treatAllWarnings(as: .error)]
+    ),
     .executableTarget(
       name: "TesseraBenchmarks",
       dependencies: [
