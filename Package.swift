@@ -74,7 +74,10 @@ let package = Package(
     .target(
       name: "CTessera",
       dependencies: ["CLibTorch"],
-      cxxSettings: [.define("AT_PER_OPERATOR_HEADERS"), .treatAllWarnings(as: .error)],
+      cxxSettings: [
+        .define("AT_PER_OPERATOR_HEADERS"), .headerSearchPath("GlooNames"),
+        .treatAllWarnings(as: .error),
+      ],
       linkerSettings: [.linkedLibrary("stdc++")]
     ),
     .target(

@@ -316,6 +316,21 @@ TESSERA_API TesseraCode tessera_add_squared_distances(const TesseraTensor *x, do
 /// `‖a − b‖²` over all elements, or `‖a‖²` without b.
 TESSERA_API TesseraCode tessera_squared_distance(const TesseraTensor *a, TesseraOptional b, double *out);
 
+// Processes that compute together -----------------------------------------------------------------------------
+
+/// One of several processes that give one another tensors. All make the same calls in the same order.
+typedef struct TesseraReplicas TesseraReplicas;
+
+/// Waits for all `size` processes, at most `patience` seconds; the first, of rank 0, listens at `host` and `port`.
+TESSERA_API TesseraCode tessera_replicas(const char *host, uint16_t port, int32_t rank, int32_t size, double patience, TesseraReplicas *_Nullable *_Nonnull out);
+TESSERA_API void tessera_replicas_release(TesseraReplicas *replicas);
+/// The sum of all processes' tensors, which are of one shape.
+TESSERA_API TesseraCode tessera_replicas_sum(const TesseraReplicas *replicas, const TesseraTensor *x, TesseraOut out);
+/// All processes' tensors, which are of one shape, one after the other along the first dimension.
+TESSERA_API TesseraCode tessera_replicas_gather(const TesseraReplicas *replicas, const TesseraTensor *x, TesseraOut out);
+/// The first process's tensor; that of the others is of its shape.
+TESSERA_API TesseraCode tessera_replicas_first(const TesseraReplicas *replicas, const TesseraTensor *x, TesseraOut out);
+
 #pragma clang assume_nonnull end
 
 #ifdef __cplusplus

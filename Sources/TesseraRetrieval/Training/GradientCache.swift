@@ -1,11 +1,14 @@
 internal import TesseraCore
 internal import TesseraNN
 
-/// Encodes a batch in parts, for batches whose graphs do not fit into memory (Gao et al., 2021).
+/// Encodes a batch in parts, for batches whose graphs do not fit into memory (Gao et al., 2021), or that several processes encode.
 ///
 /// The loss looks at all vectors of a batch, but the derivative by a vector is all that its encoder has to know. So: encode all parts
 /// without a graph, take the loss's derivatives by the vectors, then encode each part again and go on with these. Loss and gradients are
 /// those of the whole batch, up to rounding.
+///
+/// With several processes each encodes its own parts, all get all vectors, and each takes the whole loss: what its own vectors contribute by
+/// their encoders is summed over the processes; what the loss depends on directly is the same in all.
 struct GradientCache {
   /// The model's parameters, in the order of gradients.
   let parameters: [Parameter]
@@ -13,12 +16,14 @@ struct GradientCache {
   let buffers: [Buffer]
   /// What encoding draws from.
   let generator: Generator
+  /// The processes that encode together; `nil` if there is one.
+  let replicas: ReplicaGroup?
 
   /// The gradients of a loss.
   ///
   /// - Parameters:
-  ///   - parts: Encode a part each: `[rows, width]`, the same number of columns in all.
-  ///   - loss: The loss of all parts' vectors, one after the other.
+  ///   - parts: Encode a part each, of this process: `[rows, width]`.
+  ///   - loss: The loss of this process's vectors, one after the other.
   /// - Returns: The loss, and a derivative for each parameter.
   /// - Throws: What the parts or the loss throw.
   func gradients(
@@ -38,15 +43,21 @@ struct GradientCache {
     let value = try loss(vectors)
     let trained = parameters.filter(\.isTrained).map(\.value)
     let derivatives = try value.gradients(for: vectors + trained)
-    var sums = Array(derivatives[vectors.count...])
+    let direct = Array(derivatives[vectors.count...])
+    var sums: [Tensor] = []
     for (index, part) in parts.enumerated() {
       try generator.restore(states[index])
       let again = try part()
       let own = try again.gradients(for: trained, seed: derivatives[index].to(again.dtype))
-      sums = try zip(sums, own).map { try $0 + $1 }
+      sums = sums.isEmpty ? own : try zip(sums, own).map { try $0 + $1 }
     }
     try generator.restore(after)
-    var rest = sums[...]
+    if let replicas {
+      sums = try Self.summed(sums, over: replicas)
+      try shareBuffers(replicas)
+    }
+    let totals = sums.isEmpty ? direct : try zip(direct, sums).map { try $0 + $1 }
+    var rest = totals[...]
     let gradients = try parameters.map { parameter in
       guard parameter.isTrained, let next = rest.popFirst() else {
         return try Tensor.zeros(like: parameter.value)
@@ -54,5 +65,20 @@ struct GradientCache {
       return next
     }
     return (try value.item(), gradients)
+  }
+
+  /// The sums over all processes, in one exchange: many small ones would wait for each other.
+  private static func summed(_ tensors: [Tensor], over replicas: ReplicaGroup) throws -> [Tensor] {
+    guard !tensors.isEmpty else { return [] }
+    let flat = try replicas.sum(concatenate(tensors.map { try $0.reshaped(to: [$0.count]) }))
+    let parts = try flat.split(into: tensors.map(\.count))
+    return try zip(parts, tensors).map { try $0.reshaped(to: $1.shape) }
+  }
+
+  /// Running means and variances of all processes: their mean.
+  private func shareBuffers(_ replicas: ReplicaGroup) throws {
+    for buffer in buffers where buffer.value.dtype.isFloatingPoint {
+      try buffer.assign(replicas.sum(buffer.value) * (1 / Double(replicas.size)))
+    }
   }
 }

@@ -26,6 +26,7 @@ public final class RetrievalTraining {
   private let schedule: WarmupSchedule<PolynomialSchedule>
   private let transforms: [any SampleTransform]
   private let cache: GradientCache
+  private let replicas: ReplicaGroup?
   private let key: RandomKey
 
   /// What a step measured.
@@ -52,15 +53,30 @@ public final class RetrievalTraining {
   ///   - examples: What it is trained on.
   ///   - configuration: How.
   ///   - generator: What the model's layers draw from.
-  /// - Throws: ``RetrievalError`` if a setting is outside what is allowed.
+  ///   - replicas: The processes that train together, each with the same model and the same settings; `nil` if there is one. Each encodes its part
+  ///     of a batch, and compares it with all of it.
+  /// - Throws: ``RetrievalError`` if a setting is outside what is allowed, or a batch cannot be divided evenly.
   public init(
     _ model: DualEncoder,
     _ tokenizer: any Tokenizer,
     _ examples: RetrievalExamples,
     _ configuration: Configuration,
-    generator: Generator
+    generator: Generator,
+    replicas: ReplicaGroup? = nil
   ) throws {
     try configuration.check()
+    if let replicas {
+      guard configuration.pictures.isMultiple(of: replicas.size),
+        configuration.translations.isMultiple(of: replicas.size)
+      else {
+        throw RetrievalError(
+          code: .invalidArgument,
+          message:
+            "'pictures' and 'translations' cannot be divided among \(replicas.size) processes"
+        )
+      }
+    }
+    self.replicas = replicas
     self.model = model
     self.configuration = configuration
     self.examples = examples
@@ -99,7 +115,8 @@ public final class RetrievalTraining {
     cache = GradientCache(
       parameters: parameters,
       buffers: model.namedBuffers.map(\.buffer),
-      generator: generator
+      generator: generator,
+      replicas: replicas
     )
   }
 
@@ -122,6 +139,7 @@ public final class RetrievalTraining {
     }
     optimizer.learningRate = schedule.rate(at: stepsDone)
     try optimizer.apply(gradients)
+    try model.limitTemperatures()
     stepsDone += 1
     return Step(
       number: stepsDone,
@@ -184,31 +202,33 @@ extension RetrievalTraining {
     let device = model.pictureScale.value.device
     // Of a loss without weight nothing is computed.
     let showsPictures = configuration.pictureWeight > 0
-    let pixels = showsPictures ? try pixels(of: batch).moved(to: device) : nil
-    let captions = showsPictures ? batch.captions : []
-    let rows = (captions + batch.lefts + batch.rights).map { tokens[$0] }
-    let texts = TokenBatch(rows, padding: padding)
-    let (count, pairs) = (captions.count, batch.lefts.count)
+    // This process's part of pictures and pairs.
+    let shown = showsPictures ? own(batch.pictures.count) : 0..<0
+    let paired = own(batch.lefts.count)
+    let pixels = showsPictures ? try pixels(of: batch, in: shown).moved(to: device) : nil
+    let rows = batch.captions[shown] + batch.lefts[paired] + batch.rights[paired]
+    let texts = TokenBatch(rows.map { tokens[$0] }, padding: padding)
     var measured = Losses()
     func loss(_ pictures: Tensor?, _ features: Tensor) throws -> Tensor {
       var total: Tensor?
       if let pictures {
+        let captions = try whole(features.slices(in: 0..<shown.count))
         let own = try contrastive(
-          pictures,
-          model.captions(features: features.slices(in: 0..<count)),
+          whole(pictures),
+          model.captions(features: captions),
           temperature: model.pictureTemperature(),
           smoothing: configuration.smoothing,
-          excluding: Self.together(batch.pictures.map { examples.subjects[$0] }, captions)?
+          excluding: Self.together(batch.pictures.map { examples.subjects[$0] }, batch.captions)?
             .moved(to: device)
         )
         measured.pictures = try own.item()
         total = try own * configuration.pictureWeight
       }
-      if pairs > 0 {
-        let both = try model.translations(features: features.slices(in: count..<rows.count))
+      if !batch.lefts.isEmpty {
+        let middle = shown.count + paired.count
         let own = try contrastive(
-          both.slices(in: 0..<pairs),
-          both.slices(in: pairs..<2 * pairs),
+          model.translations(features: whole(features.slices(in: shown.count..<middle))),
+          model.translations(features: whole(features.slices(in: middle..<rows.count))),
           temperature: model.translationTemperature(),
           smoothing: configuration.smoothing,
           margin: configuration.margin,
@@ -224,15 +244,16 @@ extension RetrievalTraining {
       return total
     }
     defer { parts = measured }
-    guard let chunk = configuration.chunk else {
+    guard configuration.chunk != nil || replicas != nil else {
       let pictures = try pixels.map { pixels in try computing { try model.pictures(pixels) } }
       let features = try computing { try model.textTower(texts) }.to(.float32)
       let value = try loss(pictures, features)
       return (try value.item(), try value.gradients(for: cache.parameters))
     }
+    let chunk = configuration.chunk ?? max(1, shown.count, rows.count)
     var encoders: [() throws -> Tensor] = []
     if let pixels {
-      encoders = Self.ranges(count, of: chunk).map { range in
+      encoders = Self.ranges(shown.count, of: chunk).map { range in
         { try self.computing { try self.model.pictures(pixels.slices(in: range)) } }
       }
     }
@@ -248,13 +269,30 @@ extension RetrievalTraining {
     }
   }
 
-  private func pixels(of batch: RetrievalBatch) throws -> Tensor {
-    let places = try Tensor(batch.pictures)
+  /// This process's part of so many rows.
+  private func own(_ count: Int) -> Range<Int> {
+    guard let replicas else { return 0..<count }
+    let part = count / replicas.size
+    return replicas.rank * part..<(replicas.rank + 1) * part
+  }
+
+  /// The rows of all processes, of which only this one's know how they came about.
+  private func whole(_ part: Tensor) throws -> Tensor {
+    guard let replicas else { return part }
+    let all = try replicas.gathered(part.detached())
+    let place = own(all.shape[0])
+    return try concatenate([
+      all.slices(in: 0..<place.lowerBound), part, all.slices(in: place.upperBound..<all.shape[0]),
+    ])
+  }
+
+  private func pixels(of batch: RetrievalBatch, in range: Range<Int>) throws -> Tensor {
+    let places = try Tensor(Array(batch.pictures[range]))
     let size = model.configuration.image.resolution
     let stored = try ImageFile.resized(examples.pixels.gathered(places), height: size, width: size)
     var pixels = try stored.to(.float32) * (1.0 / 255)
     let samples = key["changes"][stepsDone]
-    let keys = batch.pictures.indices.map { samples[$0] }
+    let keys = range.map { samples[$0] }
     for transform in transforms { pixels = try transform(pixels, keys: keys) }
     return pixels
   }

@@ -36,6 +36,8 @@ import Testing
   )
 
   static func training(
+    dropout: Double = 0.1,
+    replicas: ReplicaGroup? = nil,
     _ change: (inout RetrievalTraining.Configuration) -> Void = { _ in }
   ) throws -> RetrievalTraining {
     var configuration = RetrievalTraining.Configuration()
@@ -48,8 +50,17 @@ import Testing
     change(&configuration)
     let tokenizer = CharacterNGrams(buckets: 500)
     let generator = try Generator(key: RandomKey(seed: configuration.seed)["weights"])
+    var small = small
+    small.text.dropout = dropout
     let model = try DualEncoder(small, vocabulary: tokenizer.count, using: generator)
-    return try RetrievalTraining(model, tokenizer, examples(), configuration, generator: generator)
+    return try RetrievalTraining(
+      model,
+      tokenizer,
+      examples(),
+      configuration,
+      generator: generator,
+      replicas: replicas
+    )
   }
 
   static func score(_ training: RetrievalTraining, _ words: [String]) throws -> Double {
@@ -136,6 +147,17 @@ import Testing
     let training = try Self.training { $0.chunk = 4 }
     while training.stepsDone < training.configuration.steps { _ = try training.step() }
     #expect(try Self.score(training, Self.words) >= 5.0 / 6)
+  }
+
+  @Test func aTemperatureDoesNotFallBelowOneHundredthAndComesBack() throws {
+    let training = try Self.training { $0.warmup = 0 }
+    try training.model.pictureScale.assign(Tensor(20.0).to(.float32))
+    _ = try training.step()
+    let lowest = try training.model.pictureTemperature().item()
+    #expect(lowest >= 0.01 - 1e-6)
+    // Almost all is wrong at first: a higher temperature is better, and nothing holds it at its limit.
+    for _ in 0..<5 { _ = try training.step() }
+    #expect(try training.model.pictureTemperature().item() > lowest)
   }
 
   @Test func bfloat16TrainsToo() throws {
