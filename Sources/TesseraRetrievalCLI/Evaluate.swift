@@ -42,14 +42,23 @@ struct Evaluate: AsyncParsableCommand {
       let (model, split) = (FilePath(model), split)
       let results = try await session.computing {
         let model = try RetrievalModel(contentsOf: model)
-        return try session.tracks(of: dataset, split: split).map { track in
-          try TrackResult(of: model, on: dataset, track) { done, of in
-            try Task.checkCancellation()
-            session.output.status("\(track.name)  \(done)/\(of) languages")
+        return try session.tracks(of: dataset, split: split)
+          .filter { !$0.concepts.isEmpty && !$0.languages.isEmpty }
+          .map { track in
+            try TrackResult(of: model, on: dataset, track) { done, of in
+              try Task.checkCancellation()
+              session.output.status("\(track.name)  \(done)/\(of) languages")
+            }
           }
-        }
+          .filter { !$0.languages.isEmpty }
       }
       session.output.clear()
+      guard !results.isEmpty else {
+        throw RetrievalError(
+          code: .invalidArgument,
+          message: "\(data) has no pictures with captions to measure by"
+        )
+      }
       if json { return print(try PrintedJSON.of(results.map(Summary.init))) }
       for result in results { show(result, session.output) }
     }

@@ -63,8 +63,8 @@ struct Mine: AsyncParsableCommand {
         let model = try RetrievalModel(contentsOf: folder)
         session.output.line("\(grouped(lefts.count)) and \(grouped(rights.count)) texts …")
         return try mining.pairs(
-          model.vectors(ofTexts: lefts),
-          model.vectors(ofTexts: rights),
+          model.vectors(ofTexts: lefts, for: .texts),
+          model.vectors(ofTexts: rights, for: .texts),
           threshold: least
         ) { _, _ in try Task.checkCancellation() }
       }
@@ -104,9 +104,9 @@ struct Mine: AsyncParsableCommand {
     guard let text = String(validating: data, as: UTF8.self) else {
       throw RetrievalError(code: .malformedFile, message: "\(file) is not UTF-8")
     }
-    var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map {
-      $0.hasSuffix("\r") ? String($0.dropLast()) : String($0)
-    }
+    // "\r\n" is one character.
+    var lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+      .map(String.init)
     if lines.last?.isEmpty == true { lines.removeLast() }
     return lines
   }

@@ -8,7 +8,10 @@ struct RetrievalCommand: CommandLineProgram {
     commandName: "tessera retrieval",
     abstract: "Finds pictures by texts in many languages, and texts by pictures.",
     version: Versions.tessera,
-    subcommands: [Quickstart.self, Train.self, Evaluate.self, Map.self, Mine.self]
+    subcommands: [
+      Quickstart.self, Train.self, Evaluate.self, Index.self, Search.self, Map.self,
+      Mine.self,
+    ]
   )
 
   static func main() async { await runProgram() }

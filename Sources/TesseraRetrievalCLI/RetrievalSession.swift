@@ -69,7 +69,8 @@ final class RetrievalSession: Sendable {
 
   /// What is measured of a data set: the standard tracks, or all of it if no concept is held out.
   func tracks(of dataset: RetrievalDataset, split: DatasetSplit) -> [RetrievalTrack] {
-    guard dataset.concepts.contains(where: { $0.split == split }) else {
+    let splits = Set(dataset.concepts.map(\.split))
+    guard splits.contains(split), splits.contains(.train) else {
       let languages = dataset.description.languages
       let kinds = Set(dataset.captions.map(\.kind))
       return Caption.Kind.allCases.filter(kinds.contains).map { kind in
@@ -131,8 +132,10 @@ final class RetrievalSession: Sendable {
       return try RunRecord.create(at: FilePath(folder), experiment.newManifest())
     }
     let record = try RunRecord.open(at: FilePath(folder))
-    guard try RetrievalExperiment.plan(of: record.manifest()) == experiment.plan else {
-      throw ValidationError("\(folder) is of a run with another plan: name a new folder")
+    do {
+      try experiment.checkGoesOn(record.manifest())
+    } catch let error as RetrievalError where error.code == .invalidArgument {
+      throw ValidationError("\(folder): \(error.message)")
     }
     return record
   }

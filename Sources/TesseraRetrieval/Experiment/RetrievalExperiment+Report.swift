@@ -24,9 +24,11 @@ extension RetrievalExperiment {
         try record.results(of: training.name).first { $0.track == track.rawValue }
       }
     }
+    let (align, mural) = (try results(.align), try results(.mural))
+    guard !align.isEmpty, !mural.isEmpty else { return nil }
     return SystemComparison(
-      from: try results(.align),
-      to: try results(.mural),
+      from: align,
+      to: mural,
       key: RandomKey(seed: plan.seeds[0])["comparison"]
     )
   }
@@ -98,7 +100,9 @@ extension RetrievalExperiment {
     _ manifest: RunManifest
   ) -> [ReportPage.Figure] {
     var figures: [ReportPage.Figure] = []
-    if let unseen = comparisons.first {
+    if let unseen = comparisons.first(where: {
+      $0.track == RetrievalTrack.Standard.unseenCaptions.rawValue
+    }) {
       figures.append(.init("unseen captions, ALIGN-style", Self.percent(unseen.first.mean)))
       figures.append(.init("unseen captions, MURAL-style", Self.percent(unseen.second.mean)))
       if let difference = unseen.difference {

@@ -85,6 +85,8 @@ extension RetrievalExperiment {
         observe(.stepFinished(step, of: steps))
       }
       let seconds = (ContinuousClock.now - start) / .seconds(1)
+      // The state is there before the journal says so: what the journal says can be gone on from.
+      try training.state().write(to: record.checkpoint(name, number))
       // Without pictures there is nothing to recall.
       let recall =
         planned.system == .text
@@ -103,8 +105,6 @@ extension RetrievalExperiment {
         examplesPerSecond: Double((end - begin) * plan.training.pictures) / seconds
       )
       round.step = end
-      // The state is there before the journal says so: what the journal says can be gone on from.
-      try training.state().write(to: record.checkpoint(name, number))
       try run.append(.roundFinished(training: name, result: round))
       if number > 1 { record.remove(checkpoint: number - 1, of: name) }
       observe(.checkpointFinished(round, steps: end))

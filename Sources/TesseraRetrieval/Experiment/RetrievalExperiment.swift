@@ -75,7 +75,10 @@ public struct RetrievalExperiment: Sendable {
   public func newManifest() throws -> RunManifest {
     var manifest = RunManifest(
       kind: "retrieval",
-      configuration: ["plan": try Self.text(of: plan)],
+      configuration: [
+        "plan": try Self.text(of: plan),
+        "tokenizer": RetrievalModel.digest(of: tokenizer) ?? "hashed",
+      ],
       seed: plan.seeds[0],
       versions: Versions.current,
       started: Date().ISO8601Format()
@@ -92,6 +95,28 @@ public struct RetrievalExperiment: Sendable {
     let first = try makeEncoder(seed: plan.seeds[0])
     manifest.initialModel = try Digest.sha256(of: first.encoder.state()).model
     return manifest
+  }
+
+  /// Refuses to go on with a run that was begun with other data, another tokenizer or another plan.
+  ///
+  /// - Throws: ``RetrievalError`` with code ``RetrievalError/Code/invalidArgument``, saying what differs.
+  public func checkGoesOn(_ manifest: RunManifest) throws {
+    func require(_ holds: Bool, _ what: String) throws {
+      guard !holds else { return }
+      throw RetrievalError(
+        code: .invalidArgument,
+        message:
+          "the run was begun with \(what): name a new folder, or bring back what it was begun with"
+      )
+    }
+    try require(Self.plan(of: manifest) == plan, "another plan")
+    let now = try newManifest()
+    try require(manifest.datasets == now.datasets, "other data")
+    try require(
+      manifest.configuration["tokenizer"] == now.configuration["tokenizer"],
+      "another tokenizer"
+    )
+    try require(manifest.initialModel == now.initialModel, "other first weights")
   }
 
   /// The plan of a recorded run.

@@ -54,7 +54,7 @@ public struct LanguageMap: Sendable, Hashable, Codable {
     for (number, language) in used.enumerated() {
       try progress(number, used.count)
       vectors.append(
-        try model.vectors(ofTexts: common.map { names[language]?[$0] ?? "" })
+        try model.vectors(ofTexts: common.map { names[language]?[$0] ?? "" }, for: .texts)
       )
     }
     try progress(used.count, used.count)

@@ -16,7 +16,7 @@ public final class DualEncoder: Module {
   public let imageTower: any ImageTower
   /// Reads texts.
   public let textTower: any TextTower
-  /// From a picture's features to the common space; `nil` where the tower has the space's dimension, as ALIGN's B7.
+  /// From a picture's features to the common space; `nil` where an EfficientNet has the space's dimension, as ALIGN's B7.
   public let imageProjection: Linear?
   /// From a text's features to the common space.
   public let textProjection: Linear
@@ -94,8 +94,12 @@ public final class DualEncoder: Module {
     func projection(_ features: Int) throws -> Linear {
       try Linear(features, dimension, using: generator)
     }
-    imageProjection =
-      imageTower.features == dimension ? nil : try projection(imageTower.features)
+    // B7's features are ALIGN's own space; what ends with a relu would leave half of the space empty.
+    let isSpace =
+      if case .efficientNet = configuration.image.network {
+        imageTower.features == dimension
+      } else { false }
+    imageProjection = isSpace ? nil : try projection(imageTower.features)
     textProjection = try projection(textTower.features)
     translationProjection =
       configuration.heads == .perTask ? try projection(textTower.features) : nil
@@ -149,8 +153,15 @@ public final class DualEncoder: Module {
   /// The temperature of texts and translations, of rank 0.
   public func translationTemperature() throws -> Tensor { try Self.temperature(translationScale) }
 
+  /// Keeps temperatures from falling below one over ``greatestScale``, after a step: within it, they would lose their gradient there.
+  func limitTemperatures() throws {
+    for scale in [pictureScale, translationScale] {
+      try withoutGradient { try scale.assign(scale.value.clamped(to: log(Self.greatestScale))) }
+    }
+  }
+
   private static func temperature(_ scale: Parameter) throws -> Tensor {
-    try exp(-scale.value.clamped(to: log(greatestScale)))
+    try exp(-scale.value)
   }
 }
 

@@ -113,35 +113,67 @@ public final class RetrievalModel {
     )
   }
 
+  /// What texts are compared with.
+  public enum Comparison: Sendable, Hashable {
+    /// Pictures.
+    case pictures
+    /// Other texts, as translations: another space where a model has a head for each task.
+    case texts
+  }
+
   /// Texts as vectors.
   ///
   /// - Parameters:
   ///   - texts: Any number, in any language.
+  ///   - comparison: What they are compared with.
   ///   - batch: How many are read at a time.
   /// - Returns: `[texts, dimension]`, rows of length 1.
   /// - Throws: `TensorError` if memory is short.
-  public func vectors(ofTexts texts: [String], batch: Int = 256) throws -> Tensor {
+  public func vectors(
+    ofTexts texts: [String],
+    for comparison: Comparison = .pictures,
+    batch: Int = 256
+  ) throws -> Tensor {
     try inBatches(texts.count, of: batch) { range in
-      try encoder.texts(
+      let features = try encoder.textTower(
         tokenizer.batch(Array(texts[range]), atMost: encoder.configuration.text.limit)
       )
+      return switch comparison {
+      case .pictures: try encoder.captions(features: features)
+      case .texts: try encoder.translations(features: features)
+      }
     }
   }
 
   /// Pictures as vectors.
   ///
   /// - Parameters:
-  ///   - pixels: `[pictures, 3, height, width]`, `uint8`.
+  ///   - pixels: `[pictures, 3, size, size]`, `uint8`; ``square(_:)`` makes squares of others.
   ///   - batch: How many are looked at at a time.
   /// - Returns: `[pictures, dimension]`, rows of length 1.
-  /// - Throws: `TensorError` if the shape is another, or memory is short.
+  /// - Throws: ``RetrievalError`` if they are no squares, `TensorError` if memory is short.
   public func vectors(ofPictures pixels: Tensor, batch: Int = 128) throws -> Tensor {
     let size = encoder.configuration.image.resolution
     let device = encoder.pictureScale.value.device
-    return try inBatches(pixels.shape.first ?? 0, of: batch) { range in
+    guard pixels.rank == 4, pixels.shape[1] == 3, pixels.shape[2] == pixels.shape[3] else {
+      throw RetrievalError(
+        code: .invalidArgument,
+        message: "pictures are squares [pictures, 3, size, size], not \(pixels.shape)"
+      )
+    }
+    return try inBatches(pixels.shape[0], of: batch) { range in
       let part = try ImageFile.resized(pixels.slices(in: range), height: size, width: size)
       return try encoder.pictures(part.moved(to: device).to(.float32) * (1.0 / 255))
     }
+  }
+
+  /// A picture as a square of the model's resolution: whole, in the middle, on white.
+  ///
+  /// - Parameter picture: `[3, height, width]`, `uint8`.
+  /// - Returns: `[3, resolution, resolution]`, `uint8`.
+  /// - Throws: `TensorError` if it is no such picture.
+  public func square(_ picture: Tensor) throws -> Tensor {
+    try PictureShape.square(picture, size: encoder.configuration.image.resolution)
   }
 
   private func inBatches(
@@ -176,6 +208,16 @@ extension RetrievalModel {
     return String(decoding: try encoder.encode(file), as: UTF8.self)
   }
 
+  /// The digest of what a tokenizer has learnt; `nil` if it has learnt nothing.
+  static func digest(of tokenizer: any Tokenizer) -> String? {
+    switch tokenizer {
+    case let pieces as SentencePiece: Digest.sha256(of: pieces.bytes)
+    case let pieces as WordPiece:
+      Digest.sha256(ofText: pieces.vocabulary.tokens.joined(separator: "\n"))
+    default: nil
+    }
+  }
+
   private static func digest(
     of encoder: DualEncoder,
     _ tokenizer: any Tokenizer,
@@ -185,15 +227,7 @@ extension RetrievalModel {
     var model = encoder.configuration
     model.name = ""
     var parts = [try text(File(model: model, tokenizer: configuration))]
-    switch tokenizer {
-    case let pieces as SentencePiece:
-      parts.append(
-        Digest.sha256(ofText: pieces.bytes.map { String($0, radix: 16) }.joined(separator: " "))
-      )
-    case let pieces as WordPiece:
-      parts.append(Digest.sha256(ofText: pieces.vocabulary.tokens.joined(separator: "\n")))
-    default: break
-    }
+    if let digest = self.digest(of: tokenizer) { parts.append(digest) }
     parts.append(try Digest.sha256(of: encoder.state()).model)
     return Digest.sha256(ofText: parts.joined(separator: "\n"))
   }

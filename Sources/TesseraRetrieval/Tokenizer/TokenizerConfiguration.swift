@@ -18,7 +18,9 @@ public enum TokenizerConfiguration: Sendable, Hashable, Codable {
   public func tokenizer(in folder: FilePath) throws -> any Tokenizer {
     switch self {
     case .characterNGrams(let buckets, let shortest, let longest):
-      guard (1...1 << 26).contains(buckets), (1...longest).contains(shortest), longest <= 16 else {
+      guard (1...1 << 26).contains(buckets), (1...16).contains(longest), shortest >= 1,
+        shortest <= longest
+      else {
         throw RetrievalError(
           code: .invalidArgument,
           message: "n-grams of \(shortest) to \(longest) characters in \(buckets) buckets cannot be"

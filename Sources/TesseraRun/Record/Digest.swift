@@ -33,6 +33,11 @@ public enum Digest {
     self.text(SHA256.hash(data: Data(text.utf8)))
   }
 
+  /// The digest of bytes, and that of a file that holds them.
+  public static func sha256(of bytes: [UInt8]) -> String {
+    text(SHA256.hash(data: bytes))
+  }
+
   /// The digest of a file's bytes.
   ///
   /// - Parameters:

@@ -75,18 +75,13 @@ extension ListedPicture {
     return found.sorted().map { ListedPicture(id: $0, path: folder.appending($0)) }
   }
 
-  /// The pictures of a file with a JSON object a line: `path`, from the file's folder on; `id`, which is the path if there is none; the rest is metadata.
+  /// The pictures of a file with a JSON object a line: `path`, from the file's folder on; `id`, which is the path if there is none; the rest is
+  /// metadata.
   ///
   /// - Parameter file: The file.
   /// - Returns: The pictures, in the order of the lines.
   /// - Throws: ``RetrievalError``, naming the file and the line.
-  public static func inLines(_ file: FilePath) throws -> [ListedPicture] {
-    var list = List(file)
-    try JSONLines.read([String: MetadataValue].self, from: file) { fields, number in
-      try list.add(fields, line: number)
-    }
-    return list.pictures
-  }
+  public static func inLines(_ file: FilePath) throws -> [ListedPicture] { try inRows(file) }
 
   /// The pictures of a table (RFC 4180, in UTF-8) whose first line names the columns: `path`, perhaps `id`, and metadata.
   ///
@@ -95,76 +90,17 @@ extension ListedPicture {
   /// - Parameter file: The table.
   /// - Returns: The pictures, in the order of the lines.
   /// - Throws: ``RetrievalError``, naming the file and the line.
-  public static func inTable(_ file: FilePath) throws -> [ListedPicture] {
-    var table = try CommaSeparated(contentsOf: file)
-    guard let columns = try table.next()?.fields, columns.contains("path") else {
-      throw JSONLines.malformed(file, 1, "it names the columns, of which one is 'path'")
-    }
-    guard Set(columns).count == columns.count else {
-      throw JSONLines.malformed(file, 1, "a column comes twice")
-    }
-    var list = List(file)
-    while let (line, fields) = try table.next() {
-      guard fields.count == columns.count else {
-        throw JSONLines.malformed(
-          file,
-          line,
-          "it has \(fields.count) fields; there are \(columns.count) columns"
-        )
-      }
-      var values: [String: MetadataValue] = [:]
-      for (column, field) in zip(columns, fields) where !field.isEmpty {
-        values[column] =
-          column == "path" || column == VectorFilter.idName
-          ? .text(field) : MetadataValue(field: field)
-      }
-      try list.add(values, line: line)
-    }
-    return list.pictures
-  }
+  public static func inTable(_ file: FilePath) throws -> [ListedPicture] { try inRows(file) }
 
-  /// Pictures whose ids differ.
-  private struct List {
-    let file: FilePath
-    var pictures: [ListedPicture] = []
-    private var ids: Set<String> = []
-
-    init(_ file: FilePath) { self.file = file }
-
-    mutating func add(_ fields: [String: MetadataValue], line: Int) throws {
-      var metadata = fields
-      guard case .text(let path)? = metadata.removeValue(forKey: "path"), !path.isEmpty else {
-        throw JSONLines.malformed(file, line, "the field 'path' is missing, or no text")
-      }
-      let id: String
-      switch metadata.removeValue(forKey: VectorFilter.idName) {
-      case nil: id = path
-      case .text(let text)? where !text.isEmpty: id = text
-      default: throw JSONLines.malformed(file, line, "the field 'id' is empty, or no text")
-      }
-      guard ids.insert(id).inserted else {
-        throw JSONLines.malformed(file, line, "its id comes twice")
-      }
-      pictures.append(
-        ListedPicture(
-          id: id,
-          path: file.removingLastComponent().pushing(FilePath(path)),
-          metadata: metadata
-        )
+  private static func inRows(_ file: FilePath) throws -> [ListedPicture] {
+    var list = try ListedRows(file, of: "path")
+    return try list.rows.map { row in
+      let (path, id, metadata) = try list.parts(of: row, "path") { $0 }
+      return ListedPicture(
+        id: id,
+        path: file.removingLastComponent().pushing(FilePath(path)),
+        metadata: metadata
       )
-    }
-  }
-}
-
-extension MetadataValue {
-  /// What a field of a table means.
-  fileprivate init(field: String) {
-    // Not `nan`, `inf` or hexadecimal numbers, which are words to a person.
-    let isNumeric = field.utf8.allSatisfy { "+-.eE0123456789".utf8.contains($0) }
-    if isNumeric, let number = Double(field), number.isFinite {
-      self = .number(number)
-    } else {
-      self = field == "true" || field == "false" ? .boolean(field == "true") : .text(field)
     }
   }
 }
