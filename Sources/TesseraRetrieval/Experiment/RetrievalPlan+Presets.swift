@@ -1,8 +1,9 @@
 extension RetrievalPlan {
   /// What `tessera retrieval quickstart` trains: both systems, and translations alone for the map of languages.
   public static var quickstart: RetrievalPlan {
-    var training = RetrievalTraining.Configuration()
-    training.steps = 3_000
+    var training = adamW
+    training.steps = 4_000
+    training.warmup = 200
     return RetrievalPlan(
       training: training,
       systems: [.align, .mural, .text],
@@ -10,10 +11,19 @@ extension RetrievalPlan {
     )
   }
 
+  /// What has done well with few steps: LAMB wants many, and large batches.
+  private static var adamW: RetrievalTraining.Configuration {
+    var training = RetrievalTraining.Configuration()
+    training.optimizer = .adamW
+    training.learningRate = 2e-3
+    return training
+  }
+
   /// The same in a few minutes.
   public static var smoke: RetrievalPlan {
-    var training = RetrievalTraining.Configuration()
+    var training = adamW
     training.steps = 400
+    training.warmup = 40
     var model = DualEncoderConfiguration.mini
     model.image = .init(.residual(widths: [16, 32, 64, 128], depth: 1), resolution: 32)
     return RetrievalPlan(

@@ -87,10 +87,10 @@ public struct DualEncoderConfiguration: Sendable, Hashable, Codable {
 }
 
 extension DualEncoderConfiguration {
-  /// For a notebook: a residual network at 64 pixels, and bags of n-grams.
+  /// For a notebook: a residual network at 32 pixels, and bags of n-grams.
   public static let mini = Self(
     name: "mural-mini",
-    image: Image(.residual(widths: [32, 64, 128, 256], depth: 1), resolution: 64),
+    image: Image(.residual(widths: [32, 64, 128, 256], depth: 1), resolution: 32),
     text: Text(.bag(width: 256, layers: 2), limit: 256, dropout: 0),
     dimension: 256
   )
