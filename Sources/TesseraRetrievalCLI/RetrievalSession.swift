@@ -32,7 +32,19 @@ final class RetrievalSession: Sendable {
   func dataset(_ folder: String?) async throws -> RetrievalDataset {
     if let folder {
       output.line("Reading \(folder) …")
-      return try RetrievalDataset(contentsOf: FilePath(folder))
+      return try await computing {
+        let dataset = try RetrievalDataset(contentsOf: FilePath(folder))
+        let leaks = dataset.leaks()
+        if let first = leaks.first {
+          self.output.line(
+            """
+            Warning: \(folder) has \(counted(leaks.count, "leak")) from what is held out into what is learned, so that what is measured \
+            on it says less. The first: \(first).
+            """
+          )
+        }
+        return dataset
+      }
     }
     let cache = Self.cacheFolder.appending("emoji")
     let display = DatasetProgressDisplay(on: output)

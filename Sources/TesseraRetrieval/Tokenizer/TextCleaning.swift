@@ -94,7 +94,7 @@ public struct TextCleaning: Sendable, Hashable, Codable {
     }
   }
 
-  private static func isPunctuation(_ scalar: Unicode.Scalar) -> Bool {
+  static func isPunctuation(_ scalar: Unicode.Scalar) -> Bool {
     if scalar.isASCII {
       // All signs of ASCII that are no letters and no digits, also those that Unicode calls symbols.
       return switch scalar.value {

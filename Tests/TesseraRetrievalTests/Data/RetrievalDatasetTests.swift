@@ -239,6 +239,53 @@ enum Menagerie {
     #expect(try leak(within) == nil)
   }
 
+  /// What tokenizers drop, or take for the same, makes no other text.
+  @Test(arguments: [
+    "Parachichi.", "para\u{AD}chichi", "para\u{200D}chichi", " parachichi\u{2003}!", "PARACHICHI",
+    "ｐａｒａｃｈｉｃｈｉ", "¡parachichi!", "(parachichi)…",
+  ]) func whatTokenizersSeeAsTheSameIsTheSame(text: String) throws {
+    let pair = TextPair(language: "zu", source: "stamps", left: "A pear.", right: text)
+    #expect(try Menagerie.dataset(extraPairs: [pair]).firstLeak() == .caption(pair: 2))
+  }
+
+  @Test(arguments: ["parachichí", "para chichi", "parachichi 2", "…", ""])
+  func otherTextsAreOthers(text: String) throws {
+    let pair = TextPair(language: "zu", source: "stamps", left: "A pear.", right: text)
+    #expect(try Menagerie.dataset(extraPairs: [pair]).firstLeak() == nil)
+  }
+
+  /// A name that is a mark alone is compared as the mark that it is.
+  @Test func punctuationAloneIsNotAllTheSame() throws {
+    let mark = Caption(language: "zu", concept: 1, kind: .name, text: "‼")
+    func leak(_ text: String) throws -> Leak? {
+      let pair = TextPair(language: "zu", source: "stamps", left: "mark", right: text)
+      return try Menagerie.dataset(extraPairs: [pair], extraCaptions: [mark]).firstLeak()
+    }
+    #expect(try leak("!!") == .caption(pair: 2))
+    #expect(try leak("?") == nil)
+  }
+
+  @Test func aNameAmongKeywordsIsALeak() throws {
+    func leaks(_ left: String, _ right: String) throws -> [Leak] {
+      let pair = TextPair(language: "sw", source: "cldr", left: left, right: right, concept: 0)
+      return try Menagerie.dataset(extraPairs: [pair]).leaks()
+    }
+    #expect(try leaks("food | pear", "chakula | Parachichi!") == [.keyword(pair: 2)])
+    #expect(try leaks("food | parachichi", "chakula | peasi") == [.keyword(pair: 2)])
+    #expect(try leaks("food | pears", "chakula | parachichi mbili") == [])
+  }
+
+  @Test func allLeaksAreTold() throws {
+    let pairs = ["parachichi", "embe", "Parachichi."].map {
+      TextPair(language: "sw", source: "stamps", left: "fruit", right: $0)
+    }
+    let data = try Menagerie.dataset(
+      extraPairs: pairs,
+      extraPictures: [Picture(concept: 0, artist: "anna", split: .test)]
+    )
+    #expect(data.leaks() == [.artist(picture: 3), .caption(pair: 2), .caption(pair: 4)])
+  }
+
   @Test func aPictureOfAnArtistWhoIsTrainedOnIsNoTest() throws {
     let data = try Menagerie.dataset(extraPictures: [
       Picture(concept: 0, artist: "anna", split: .test)
