@@ -45,6 +45,7 @@ extension RetrievalExperiment {
       of: RetrievalModel(contentsOf: record.model(of: training)),
       on: dataset,
       languages: LanguageFamily.allLanguages,
+      shuffles: 39,
       key: RandomKey(seed: plan.seeds[0])["language map"]
     )
   }
@@ -230,43 +231,29 @@ extension RetrievalExperiment {
     _ trainings: [(name: String, system: RetrievalPlan.System, seed: UInt64)],
     _ record: RunRecord
   ) throws -> [ReportPage.Section] {
-    var rows: [[String]] = []
-    var plots: [ReportPage.Content] = []
-    func number(_ value: Double?) -> String { value.map { String(format: "%.3f", $0) } ?? "–" }
+    var maps: [(title: String, map: LanguageMap)] = []
+    var missing: [ReportPage.Content] = []
     for training in trainings where training.system != .align {
-      guard let map = try? languageMap(of: training.name, in: record) else { continue }
-      // English is what all translations were learnt against: it is near to all.
-      let purity = [1, 3].map { map.familyPurity(neighbours: $0, excluding: ["en"]) }
-      rows.append(
-        [training.system.title] + purity.map { number($0) }
-          + [
-            number(map.balkanIndex), number(map.finnicSlavicIndex), number(map.shuffledSimilarity),
-          ]
-      )
-      plots += [.prose(training.system.title), .plot(try map.plot())]
+      do {
+        maps.append((training.system.title, try languageMap(of: training.name, in: record)))
+      } catch let error as RetrievalError where error.code == .invalidArgument {
+        missing.append(.prose("There is no map of \(training.system.title): \(error.message)."))
+      }
     }
-    guard !rows.isEmpty else { return [] }
-    return [
-      ReportPage.Section(
-        "The map of languages",
-        [
-          .prose(
-            """
-            Languages are near where a model represents the same things alike (SVCCA, spectral embedding). Family purity: how often a \
-            language's nearest one, or nearest three, are of its family. Balkan index: by how much Romanian is nearer to Bulgarian, \
-            Macedonian and Serbian than Italian is. Finnic–Slavic index: by how much Estonian and Finnish are nearer to Slavic than to \
-            Germanic languages. The last column is what similarity remains with things in shuffled order.
-            """
-          ),
-          .table(
-            header: [
-              "model", "purity, 1", "purity, 3", "Balkan", "Finnic–Slavic", "shuffled",
-            ],
-            rows: rows
-          ),
-        ] + plots
-      )
-    ]
+    guard !maps.isEmpty || !missing.isEmpty else { return [] }
+    var content = missing
+    if !maps.isEmpty {
+      var (header, tests) = (["number"] + maps.map(\.title), maps.map(\.map.tests))
+      if maps.count == 2 {
+        header.append("the second less the first")
+        tests.append(try LanguageMapComparison(from: maps[0].map, to: maps[1].map).differences)
+      }
+      content += [
+        .prose(LanguageMap.explanation), .table(header: header, rows: LanguageMap.rows(of: tests)),
+      ]
+    }
+    for (title, map) in maps { content += [.prose(title), .plot(try map.plot())] }
+    return [ReportPage.Section("The map of languages", content)]
   }
 
   private func curves(_ manifest: RunManifest) -> ReportPage.Section {

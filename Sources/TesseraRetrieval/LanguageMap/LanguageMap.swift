@@ -8,10 +8,42 @@ public struct LanguageMap: Sendable, Hashable, Codable {
   public var languages: [String]
   /// How alike each two are: the mean canonical correlation of their vectors of the same things, in `0...1`.
   public var similarities: [[Double]]
-  /// The same with the things of each language in an order of its own: what no meaning explains.
+  /// The same with the things of each language in an order of its own, the mean over pairs of languages and all draws: what no meaning
+  /// explains; 0 without a draw.
   public var shuffledSimilarity: Double
   /// How many things there are that all languages name.
   public var things: Int
+  /// What the map says of areas and families, each against what shuffled things give.
+  public var tests: Tests
+
+  /// What a map says, each against what it says with the things of each language in an order of its own; `nil` without the languages, or
+  /// without a draw.
+  public struct Tests: Sendable, Hashable, Codable {
+    /// Of ``LanguageMap/balkanIndex``.
+    public var balkanIndex: PermutationTest?
+    /// Of ``LanguageMap/finnicSlavicIndex``.
+    public var finnicSlavicIndex: PermutationTest?
+    /// Of the share of languages whose nearest one is of their family, English left out.
+    public var nearestPurity: PermutationTest?
+    /// The same of the nearest three.
+    public var nearestThreePurity: PermutationTest?
+
+    /// Some tests.
+    public init(
+      balkanIndex: PermutationTest? = nil,
+      finnicSlavicIndex: PermutationTest? = nil,
+      nearestPurity: PermutationTest? = nil,
+      nearestThreePurity: PermutationTest? = nil
+    ) {
+      self.balkanIndex = balkanIndex
+      self.finnicSlavicIndex = finnicSlavicIndex
+      self.nearestPurity = nearestPurity
+      self.nearestThreePurity = nearestThreePurity
+    }
+  }
+
+  /// English: all translations were learnt against it, so that it is near to all languages.
+  public static let pivot: Set = ["en"]
 
   /// Measures a model.
   ///
@@ -19,20 +51,26 @@ public struct LanguageMap: Sendable, Hashable, Codable {
   ///   - model: The model.
   ///   - dataset: Names the same concepts in all languages.
   ///   - languages: Those of the map; those that the data set does not have, or that name hardly anything, are left out.
+  ///   - splits: Of concepts in which parts; those to train on if `nil`, whose names are learned in all languages, or all in a data set
+  ///     without such.
+  ///   - shuffles: How often things are shuffled, to know what chance gives.
   ///   - key: Draws the shuffled orders.
-  ///   - progress: Is told how many languages are done, and of how many.
+  ///   - progress: Is told how many languages and draws are done, and of how many, from whichever thread; what it throws ends it.
   /// - Throws: ``RetrievalError`` with code ``RetrievalError/Code/invalidArgument`` if fewer than three languages name enough concepts.
   public init(
     of model: RetrievalModel,
     on dataset: RetrievalDataset,
     languages: [String] = LanguageFamily.allLanguages,
+    ofConceptsIn splits: Set<DatasetSplit>? = nil,
+    shuffles: Int = 99,
     key: RandomKey = RandomKey(seed: 1),
-    progress: (_ done: Int, _ of: Int) throws -> Void = { _, _ in }
+    progress: @Sendable (_ done: Int, _ of: Int) throws -> Void = { _, _ in }
   ) throws {
+    let isTrained = dataset.concepts.contains { $0.split == .train }
+    let splits = splits ?? (isTrained ? [.train] : Set(DatasetSplit.allCases))
     var names: [String: [Int: String]] = [:]
-    let wanted = Set(languages)
-    for caption in dataset.captions where caption.kind == .name && wanted.contains(caption.language)
-    {
+    for position in dataset.captions(in: languages, kinds: [.name], ofConceptsIn: splits) {
+      let caption = dataset.captions[position]
       names[caption.language, default: [:]][caption.concept] = caption.text
     }
     // A language that names few things would leave few for all.
@@ -50,15 +88,18 @@ public struct LanguageMap: Sendable, Hashable, Codable {
           """
       )
     }
+    let all = used.count + max(0, shuffles)
     var vectors: [Tensor] = []
     for (number, language) in used.enumerated() {
-      try progress(number, used.count)
+      try progress(number, all)
       vectors.append(
         try model.vectors(ofTexts: common.map { names[language]?[$0] ?? "" }, for: .texts)
       )
     }
-    try progress(used.count, used.count)
-    try self.init(languages: used, vectors: vectors, key: key)
+    let read = used.count
+    try self.init(languages: used, vectors: vectors, shuffles: shuffles, key: key) { done, _ in
+      try progress(read + done, all)
+    }
   }
 
   /// The map of vectors.
@@ -66,9 +107,17 @@ public struct LanguageMap: Sendable, Hashable, Codable {
   /// - Parameters:
   ///   - languages: Their codes.
   ///   - vectors: For each language `[things, dimension]`, of the same things in the same order.
+  ///   - shuffles: How often things are shuffled, to know what chance gives.
   ///   - key: Draws the shuffled orders.
+  ///   - progress: Is told how many draws are done, and of how many, from whichever thread; what it throws ends it.
   /// - Throws: ``RetrievalError`` with code ``RetrievalError/Code/invalidArgument`` if the numbers do not fit together.
-  public init(languages: [String], vectors: [Tensor], key: RandomKey) throws {
+  public init(
+    languages: [String],
+    vectors: [Tensor],
+    shuffles: Int = 99,
+    key: RandomKey,
+    progress: @Sendable (_ done: Int, _ of: Int) throws -> Void = { _, _ in }
+  ) throws {
     guard languages.count == vectors.count, let things = vectors.first?.shape.first else {
       throw RetrievalError(
         code: .invalidArgument,
@@ -76,25 +125,74 @@ public struct LanguageMap: Sendable, Hashable, Codable {
       )
     }
     let parts = try vectors.map { try CanonicalCorrelation($0) }
-    let shuffled = try parts.indices.map { index in
-      var numbers = KeyedRandomNumbers(key: key["shuffled"][index])
-      return try parts[index].shuffled(by: (0..<things).shuffled(using: &numbers))
+    self.init(languages: languages, things: things, try Self.similarities(of: parts))
+    let draws = try ParallelWork.map(
+      max(0, shuffles),
+      step: "shuffling",
+      progress: { try progress($0.done, $0.total) }
+    ) { draw in
+      let shuffled = try parts.indices.map { index in
+        var numbers = KeyedRandomNumbers(key: key["shuffled"][draw][index])
+        return try parts[index].shuffled(by: (0..<things).shuffled(using: &numbers))
+      }
+      return LanguageMap(
+        languages: languages,
+        things: things,
+        try Self.similarities(of: shuffled)
+      )
     }
+    shuffledSimilarity = draws.map(\.meanSimilarity).mean
+    tests = Tests(self, shuffled: draws)
+  }
+
+  /// A map that nothing is compared with.
+  private init(languages: [String], things: Int, _ similarities: [[Double]]) {
+    self.languages = languages
+    self.things = things
+    self.similarities = similarities
+    shuffledSimilarity = 0
+    tests = Tests()
+  }
+
+  private static func similarities(of parts: [CanonicalCorrelation]) throws -> [[Double]] {
     var similarities = parts.map { _ in [Double](repeating: 1, count: parts.count) }
-    var null = 0.0
     for row in parts.indices {
       for column in parts.indices where column > row {
         let value = try parts[row].mean(with: parts[column])
         similarities[row][column] = value
         similarities[column][row] = value
-        null += try shuffled[row].mean(with: shuffled[column])
       }
     }
-    let pairs = parts.count * (parts.count - 1) / 2
-    self.languages = languages
-    self.similarities = similarities
-    self.things = things
-    shuffledSimilarity = pairs > 0 ? null / Double(pairs) : 0
+    return similarities
+  }
+
+  /// Over all pairs of languages.
+  private var meanSimilarity: Double {
+    languages.indices.flatMap { row in similarities[row][(row + 1)...] }.mean
+  }
+}
+
+extension LanguageMap.Tests {
+  fileprivate init(_ map: LanguageMap, shuffled draws: [LanguageMap]) {
+    func test(
+      _ alternative: PermutationTest.Alternative,
+      _ statistic: (LanguageMap) -> Double?
+    ) -> PermutationTest? {
+      guard let value = statistic(map) else { return nil }
+      return PermutationTest(
+        value,
+        shuffled: draws.compactMap(statistic),
+        alternative: alternative
+      )
+    }
+    balkanIndex = test(.different, \.balkanIndex)
+    finnicSlavicIndex = test(.different, \.finnicSlavicIndex)
+    nearestPurity = test(.greater) {
+      $0.familyPurity(neighbours: 1, excluding: LanguageMap.pivot)
+    }
+    nearestThreePurity = test(.greater) {
+      $0.familyPurity(neighbours: 3, excluding: LanguageMap.pivot)
+    }
   }
 }
 

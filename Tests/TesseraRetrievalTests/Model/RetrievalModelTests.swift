@@ -39,6 +39,9 @@ import Testing
     ]
   }
 
+  /// A model without any training that reads bags of n-grams.
+  static func bag() throws -> RetrievalModel { try models()[2] }
+
   @Test func aFolderKeepsVectorsAndDigest() throws {
     let pixels = try Tensor((0..<5 * 3 * 16 * 16).map { UInt8($0 % 251) }, shape: [5, 3, 16, 16])
     for model in try Self.models() {
