@@ -5,8 +5,9 @@ package import SystemPackage
 /// A file of lines that only grows, and that outlives whatever happens to its process.
 ///
 /// Any thread may add lines, and those that do so at once wait for the disk together. A kill or a power cut can leave the
-/// beginning of a line at the end, and a power cut, of lines that were not waited for, a hole of zeros with later ones after it: the
-/// next ``open(at:from:forEach:didSynchronize:)`` cuts both off. Any other damage is an error, and changes nothing.
+/// beginning of a line at the end, which the next ``open(at:from:endsAtHoles:forEach:examine:didSynchronize:)`` cuts off. Of lines that
+/// were not waited for, a power cut can leave a hole of zeros with later ones after it: whoever has such lines says so, and has it cut
+/// off, too. Any other damage is an error, and changes nothing.
 package final class ChainedLines<Chain: LineChain>: Sendable {
   /// What has been called for and is not being written yet, in the order of the calls.
   private struct Queue {
@@ -48,39 +49,52 @@ package final class ChainedLines<Chain: LineChain>: Sendable {
   /// - Parameters:
   ///   - path: The file, in a folder that is there.
   ///   - chain: The chain before the first line.
+  ///   - endsAtHoles: Whether there are lines that nobody has waited for: a hole that a power cut leaves in those ends the lines. Where all
+  ///     were waited for, it is damage.
   ///   - body: Is given what each line holds, oldest first, and the line's number.
+  ///   - examine: Is given the chain of the lines that are there, before anything is cut off; throwing leaves the file as it is.
   ///   - didSynchronize: Is given the chain as it is on the disk, one call at a time, whenever it has got there; what it throws
   ///     is thrown at those who have added lines.
-  /// - Returns: The lines, which no one else can open as long as they are kept, and how many bytes of torn lines were cut off.
+  /// - Returns: The lines, which no one else can open as long as they are kept; how many bytes were cut off; and whether those began with
+  ///   a hole, and not with the beginning of a line.
   /// - Throws: ``RunError`` with code ``RunError/Code/malformedRecord``, naming file and line, if it is damaged; with code
   ///   ``RunError/Code/inUse`` if another has it open; with code ``RunError/Code/cannotWrite`` if the system refuses; and what
-  ///   `body` throws.
+  ///   `body` and `examine` throw.
   package static func open(
     at path: FilePath,
     from chain: Chain,
+    endsAtHoles: Bool = false,
     forEach body: (_ content: ArraySlice<UInt8>, _ line: Int) throws -> Void,
+    examine: (Chain) throws -> Void = { _ in },
     didSynchronize: @escaping @Sendable (Chain) throws -> Void = { _ in }
-  ) throws -> (lines: ChainedLines, torn: Int64) {
+  ) throws -> (lines: ChainedLines, torn: Int64, hasHole: Bool) {
     var file = try AppendOnlyFile(path)
-    var reader = LineReader(path, chain, endsAtHoles: true)
+    var reader = LineReader(path, chain, endsAtHoles: endsAtHoles)
     try file.read { try reader.read($0, body) }
     try reader.finish()
+    try examine(reader.chain)
     let torn = file.byteCount - reader.wholeLines
     if torn > 0 { try file.cut(to: reader.wholeLines) }
-    return (ChainedLines(file, reader.chain, didSynchronize), torn)
+    return (ChainedLines(file, reader.chain, didSynchronize), torn, reader.hasHole)
   }
 
   /// Hands over what the lines of a file hold now, one by one, also while another has it open.
   ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - chain: The chain before the first line.
+  ///   - endsAtHoles: As of ``open(at:from:endsAtHoles:forEach:examine:didSynchronize:)``.
+  ///   - body: Is given what each line holds, oldest first, and the line's number.
   /// - Returns: The reader at the end of the file.
   /// - Throws: ``RunError`` with code ``RunError/Code/malformedRecord``, naming file and line, if it is damaged.
   @discardableResult
   package static func read(
     at path: FilePath,
     from chain: Chain,
+    endsAtHoles: Bool = false,
     forEach body: (_ content: ArraySlice<UInt8>, _ line: Int) throws -> Void
   ) throws -> LineReader<Chain> {
-    var reader = LineReader(path, chain)
+    var reader = LineReader(path, chain, endsAtHoles: endsAtHoles)
     guard let file = FileHandle(forReadingAtPath: path.string) else {
       throw RunError(code: .malformedRecord, message: "\(path) cannot be read")
     }

@@ -10,8 +10,8 @@ public import SystemPackage
 ///     try journal.append(.joined(site))  // is on the disk when this returns
 ///
 /// The file holds an object of JSON on each line: the event, its number, and a checksum of it and of all before it. A kill or
-/// a power cut can leave the beginning of a line at the end, which the next ``Journal/open(at:)`` cuts off; of events that are not
-/// durable, a power cut can take any from the first on. Any other damage is an error, and changes nothing.
+/// a power cut can leave the beginning of a line at the end, which the next ``Journal/open(at:endsAtHoles:)`` cuts off; of events that
+/// are not durable, a power cut can take any from the first on. Any other damage is an error, and changes nothing.
 public final class Journal<Event: Codable & Sendable>: Sendable {
   private let lines: ChainedLines<JournalChain>
 
@@ -21,26 +21,37 @@ public final class Journal<Event: Codable & Sendable>: Sendable {
 
   /// Opens a journal, or starts one, and reads what is there.
   ///
-  /// - Parameter path: The journal's file, in a folder that is there.
+  /// - Parameters:
+  ///   - path: The journal's file, in a folder that is there.
+  ///   - endsAtHoles: Whether it has events that are not durable. Of those a power cut can leave zeros where pages did not reach the disk,
+  ///     and later ones after them: the zeros end the journal then, and are cut off. In a journal of durable events alone they are
+  ///     damage.
   /// - Returns: The journal, which no one else can open as long as it is kept, and its events, oldest first.
   /// - Throws: ``RunError`` with code ``RunError/Code/malformedRecord``, naming file and line, if it is damaged or if an event
   ///   is not an `Event`; with code ``RunError/Code/inUse`` if another has it open; and with code
   ///   ``RunError/Code/cannotWrite`` if the system refuses.
-  public static func open(at path: FilePath) throws -> (journal: Journal, events: [Event]) {
+  public static func open(
+    at path: FilePath,
+    endsAtHoles: Bool = false
+  ) throws -> (journal: Journal, events: [Event]) {
     var events: [Event] = []
-    let journal = try open(at: path) { events.append($0) }
+    let journal = try open(at: path, endsAtHoles: endsAtHoles) { events.append($0) }
     return (journal, events)
   }
 
-  /// Opens a journal as ``Journal/open(at:)`` does, and hands over its events one by one.
+  /// Opens a journal as ``Journal/open(at:endsAtHoles:)`` does, and hands over its events one by one.
   public static func open(
     at path: FilePath,
+    endsAtHoles: Bool = false,
     forEach body: (Event) throws -> Void
   ) throws -> Journal {
     Journal(
-      try ChainedLines.open(at: path, from: JournalChain()) { content, line in
-        try body(decode(content, line: line, of: path))
-      }.lines
+      try ChainedLines.open(
+        at: path,
+        from: JournalChain(),
+        endsAtHoles: endsAtHoles,
+        forEach: { content, line in try body(decode(content, line: line, of: path)) }
+      ).lines
     )
   }
 
@@ -48,9 +59,19 @@ public final class Journal<Event: Codable & Sendable>: Sendable {
   ///
   /// A line that is not whole yet is left out.
   ///
+  /// - Parameters:
+  ///   - path: The journal's file.
+  ///   - endsAtHoles: As of ``Journal/open(at:endsAtHoles:)``: what comes after a hole is left out, too.
+  ///   - body: Is given the events, oldest first.
   /// - Throws: ``RunError`` with code ``RunError/Code/malformedRecord``, naming file and line, if it is damaged.
-  public static func read(at path: FilePath, forEach body: (Event) throws -> Void) throws {
-    try ChainedLines.read(at: path, from: JournalChain()) { content, line in
+  public static func read(
+    at path: FilePath,
+    endsAtHoles: Bool = false,
+    forEach body: (Event) throws -> Void
+  ) throws {
+    try ChainedLines.read(at: path, from: JournalChain(), endsAtHoles: endsAtHoles) {
+      content,
+      line in
       try body(decode(content, line: line, of: path))
     }
   }

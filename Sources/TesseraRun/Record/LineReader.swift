@@ -11,7 +11,7 @@ package struct LineReader<Chain: LineChain> {
   private let path: FilePath
   private let endsAtHoles: Bool
   /// Whether a hole was found, after which nothing counts.
-  private var isOver = false
+  package private(set) var hasHole = false
 
   /// What file systems write as a whole, or not at all, in bytes: blocks of one such, or of several.
   private static var sector: Int64 { 512 }
@@ -37,7 +37,7 @@ package struct LineReader<Chain: LineChain> {
     _ body: (_ content: ArraySlice<UInt8>, _ line: Int) throws -> Void
   ) throws {
     var piece = piece
-    while !isOver, let end = piece.firstIndex(of: Chain.newline) {
+    while !hasHole, let end = piece.firstIndex(of: Chain.newline) {
       if tail.isEmpty {
         try take(piece[..<end], body)
       } else {
@@ -47,14 +47,14 @@ package struct LineReader<Chain: LineChain> {
       }
       piece = piece[(end + 1)...]
     }
-    if !isOver { tail += piece }
+    if !hasHole { tail += piece }
   }
 
   /// Says that there are no more pieces; what is left over is the beginning of a line that never was acknowledged.
   ///
   /// - Throws: ``RunError`` if it is a whole line with something else in place of its end.
   func finish() throws {
-    if isOver { return }
+    if hasHole { return }
     var chain = chain
     guard chain.content(of: tail.dropLast()) == nil else { throw damage }
   }
@@ -65,7 +65,7 @@ package struct LineReader<Chain: LineChain> {
   ) throws {
     guard let content = chain.content(of: line) else {
       guard endsAtHoles, isHole(in: line) else { throw damage }
-      isOver = true
+      hasHole = true
       return
     }
     wholeLines += Int64(line.count + 1)

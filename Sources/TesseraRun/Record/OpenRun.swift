@@ -32,10 +32,13 @@ public final class OpenRun: Sendable {
     record.removePartialFiles()
     self.record = record
     curves = TensorBoardFolder(record.folder.appending("tensorboard"))
-    var manifest = try record.manifest()
+    var manifest = try record.manifestBeforeJournal()
     // A run that is finished stays as it is.
     let isNew = !FileManager.default.fileExists(atPath: record.journalFile.string)
-    journal = try Journal<RunEvent>.open(at: record.journalFile) { _ in }
+    // Not all of its events were waited for: what a power cut has left of those is cut off.
+    journal = try Journal<RunEvent>.open(at: record.journalFile, endsAtHoles: true) {
+      try manifest.apply($0)
+    }
     secondsBefore = manifest.trainingSeconds
     if manifest.status != .finished {
       if !isNew {

@@ -88,6 +88,16 @@ public struct RunRecord: Sendable {
   ///
   /// - Throws: ``RunError`` with code ``RunError/Code/malformedRecord``, naming the file and the field.
   public func manifest() throws -> RunManifest {
+    var manifest = try manifestBeforeJournal()
+    if FileManager.default.fileExists(atPath: journalFile.string) {
+      // What a power cut has left after events that it took is not for those who read, either.
+      try Journal<RunEvent>.read(at: journalFile, endsAtHoles: true) { try manifest.apply($0) }
+    }
+    return manifest
+  }
+
+  /// What `run.json` says: the rest is in the journal.
+  func manifestBeforeJournal() throws -> RunManifest {
     func malformed(_ what: String) -> RunError {
       RunError(code: .malformedRecord, message: "\(manifestFile) is damaged: \(what)")
     }
@@ -95,12 +105,9 @@ public struct RunRecord: Sendable {
       throw malformed("it cannot be read")
     }
     do {
-      var manifest = try Self.decoder.decode(RunManifest.self, from: data)
+      let manifest = try Self.decoder.decode(RunManifest.self, from: data)
       guard manifest.format == RunManifest.currentFormat else {
         throw malformed("format \(manifest.format) is of another version of Tessera")
-      }
-      if FileManager.default.fileExists(atPath: journalFile.string) {
-        try Journal<RunEvent>.read(at: journalFile) { try manifest.apply($0) }
       }
       return manifest
     } catch let error as DecodingError {

@@ -28,8 +28,11 @@ import Testing
     return try folder.bytes(of: path)
   }
 
-  private func read(_ bytes: [UInt8]) throws -> [Joined] {
-    let (journal, events) = try Journal<Joined>.open(at: folder.file("events.jsonl", bytes))
+  private func read(_ bytes: [UInt8], endsAtHoles: Bool = false) throws -> [Joined] {
+    let (journal, events) = try Journal<Joined>.open(
+      at: folder.file("events.jsonl", bytes),
+      endsAtHoles: endsAtHoles
+    )
     #expect(journal.count == events.count)
     return events
   }
@@ -94,17 +97,25 @@ import Testing
       var holed = whole
       holed.replaceSubrange(start..<end, with: repeatElement(0, count: end - start))
       let before = (lines.lastIndex { $0 <= start } ?? 0)
-      #expect(try read(holed) == Array(events.prefix(before)))
+      #expect(try read(holed, endsAtHoles: true) == Array(events.prefix(before)))
       #expect(try folder.bytes(of: path) == Array(whole[..<lines[before]]))
-      // Whoever only reads does not decide that it is one.
+      // Whoever only reads sees the same, and changes nothing.
       _ = try folder.file("events.jsonl", holed)
+      var seen: [Joined] = []
+      try Journal<Joined>.read(at: path, endsAtHoles: true) { seen.append($0) }
+      #expect(seen == Array(events.prefix(before)))
+      #expect(try folder.bytes(of: path) == holed)
+      // Where all events were waited for, no power cut leaves one.
+      let error = #expect(throws: RunError.self) { try read(holed) }
+      #expect(error?.code == .malformedRecord)
       #expect(throws: RunError.self) { try Journal<Joined>.read(at: path) { _ in } }
+      #expect(try folder.bytes(of: path) == holed)
     }
     // Such as no power cut leaves.
     for (start, end) in [(513, 1024), (512, 1023), (lines[3] + 1, 512), (700, 701)] {
       var changed = whole
       changed.replaceSubrange(start..<end, with: repeatElement(0, count: end - start))
-      #expect(throws: RunError.self) { try read(changed) }
+      #expect(throws: RunError.self) { try read(changed, endsAtHoles: true) }
       #expect(try folder.bytes(of: path) == changed)
     }
   }
