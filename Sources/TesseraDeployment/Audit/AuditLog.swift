@@ -98,30 +98,18 @@ public final class AuditLog: Sendable {
       let file = AuditHeadFile(of: path)
       let contents = try file.contents()
       let found = contents.flatMap { AuditHead(signed: $0, by: [key.publicKey]) }
-      let (lines, torn) = try ChainedLines.open(
+      let (lines, torn, hasHole) = try ChainedLines.open(
         at: path,
         from: AuditChain(key, watching: found?.number),
+        // After the head alone are lines that nobody has waited for; without one, all may have been.
+        endsAtHoles: found != nil,
         forEach: { _, _ in },
+        // Before anything is cut off: what was altered is evidence.
+        examine: { if let found { try Self.require(found, in: $0, of: path) } },
         didSynchronize: { try file.write(AuditHead(number: $0.count, digest: $0.digest), key) }
       )
       let chain = lines.chain
-      if let head = found {
-        guard head.number <= chain.count else {
-          throw DeploymentError(
-            code: .altered,
-            message: """
-              \(path) was altered: it ends with line \(chain.count), and had \(head.number). Keep both files as they are, and \
-              move them away to begin a new log
-              """
-          )
-        }
-        guard chain.watched[head.number] == head.digest else {
-          throw DeploymentError(
-            code: .altered,
-            message: "\(path) was altered: line \(head.number) is not the one that was there"
-          )
-        }
-      } else if chain.count > 0 {
+      if found == nil, chain.count > 0 {
         let what = contents != nil ? "is not this participant's" : "is missing"
         repairs.append(
           .repaired(
@@ -138,7 +126,9 @@ public final class AuditLog: Sendable {
       if torn > 0 {
         repairs.append(
           .repaired(
-            reason: "\(torn) bytes of a line that was not finished were cut off",
+            reason: hasHole
+              ? "\(torn) bytes were cut off, of lines of which not all had reached the disk"
+              : "\(torn) bytes of a line that was not finished were cut off",
             damage: .tornLine
           )
         )
@@ -151,6 +141,29 @@ public final class AuditLog: Sendable {
       version: Versions.tessera
     )
     try append(contentsOf: [opening] + repairs)
+  }
+
+  /// Refuses a log that is not what its head says.
+  private static func require(
+    _ head: AuditHead,
+    in chain: AuditChain,
+    of path: FilePath
+  ) throws {
+    guard head.number <= chain.count else {
+      throw DeploymentError(
+        code: .altered,
+        message: """
+          \(path) was altered: it ends with line \(chain.count), and had \(head.number). Keep both files as they are, and \
+          move them away to begin a new log
+          """
+      )
+    }
+    guard chain.watched[head.number] == head.digest else {
+      throw DeploymentError(
+        code: .altered,
+        message: "\(path) was altered: line \(head.number) is not the one that was there"
+      )
+    }
   }
 
   deinit {

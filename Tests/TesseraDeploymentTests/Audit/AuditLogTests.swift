@@ -322,6 +322,40 @@ struct AuditLogTests {
     #expect(code { _ = try Self.open(path) } == .altered)
   }
 
+  @Test("zeros before the head are an alteration, of which nothing is cut off; after it, what a power cut has left")
+  func zeros() throws {
+    try written()
+    let (before, head) = (try folder.bytes(of: path), try folder.bytes(of: headPath))
+    #expect(before.count > 2048)
+    var altered = before
+    altered.replaceSubrange(1024..<1536, with: repeatElement(0, count: 512))
+    _ = try folder.file("audit.jsonl", altered)
+    #expect(code { _ = try Self.open(path) } == .altered)
+    #expect(try folder.bytes(of: path) == altered)
+    // Nor is it known without a head that they are no alteration.
+    try FileManager.default.removeItem(atPath: headPath.string)
+    #expect(code { _ = try Self.open(path) } == .altered)
+    #expect(try folder.bytes(of: path) == altered)
+
+    _ = try folder.file("audit.jsonl", before)
+    _ = try folder.file("audit.jsonl.head", head)
+    try written()
+    var holed = try folder.bytes(of: path)
+    let start = (before.count / 512 + 2) * 512
+    #expect(holed.count > start + 1024)
+    holed.replaceSubrange(start..<start + 512, with: repeatElement(0, count: 512))
+    _ = try folder.file("audit.jsonl", holed)
+    _ = try folder.file("audit.jsonl.head", head)
+    do { try Self.open(path).append(Self.events[3]) }
+    #expect(try verify().isWhole)
+    let repairs = try read().compactMap { event -> String? in
+      guard case .repaired(let reason, .tornLine) = event else { return nil }
+      return reason
+    }
+    #expect(repairs.count == 1)
+    #expect(repairs.first?.contains("of lines of which not all had reached the disk") == true)
+  }
+
   @Test("that the head was removed stands in the log for ever")
   func missingHead() throws {
     try written()

@@ -139,6 +139,36 @@ import Testing
     #expect(error?.code == .budgetExhausted)
   }
 
+  /// Each was waited for before its answer left: no power cut takes any, and whoever loses some must not spend them again.
+  @Test func zerosInALedgerAreDamageAndNotTheEndOfWhatWasReleased() throws {
+    let folder = try TemporaryFolder()
+    let file = folder.path.appending("ledger.jsonl")
+    do {
+      let ledgers = try FilePrivacyLedgers(at: file)
+      for step in 1...20 {
+        try ledgers.enter(
+          SiteLedger.Release(
+            site: "site-1",
+            job: "job-1",
+            step: step,
+            round: step,
+            task: "train",
+            events: [],
+            request: String(repeating: "a", count: 64),
+            answer: String(repeating: "b", count: 64)
+          )
+        ) { _ in }
+      }
+    }
+    var holed = try folder.bytes(of: file)
+    #expect(holed.count > 2048)
+    holed.replaceSubrange(1024..<1536, with: repeatElement(0, count: 512))
+    _ = try folder.file("ledger.jsonl", holed)
+    let error = #expect(throws: RunError.self) { try FilePrivacyLedgers(at: file) }
+    #expect(error?.code == .malformedRecord)
+    #expect(try folder.bytes(of: file) == holed)
+  }
+
   @Test func noServerGetsASecondAnswerForOneCharge() async throws {
     let ledgers = VolatilePrivacyLedgers()
     let worker = try Self.worker(Self.noise(), epsilon: 3, ledgers: ledgers)
