@@ -3,6 +3,7 @@ import NIOCore
 import NIOPosix
 import SystemPackage
 import TesseraCore
+import TesseraDeployment
 import TesseraFederation
 import TesseraFederationGRPC
 import TesseraProvisioning
@@ -103,6 +104,31 @@ import Testing
       }
       // It has kept trying, and there is room now.
       try await self.first(of: events) { $0.isConnection(of: "site-2") ? () : nil }
+      group.cancelAll()
+    }
+  }
+
+  /// On one machine a server has the lease before the process that had it is gone.
+  @Test func aServerThatTakesOverWaitsForThePort() async throws {
+    let loopback = try LoopbackFederation(sites: 1)
+    let (events, observe) = events()
+    let first = try loopback.server()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await first.run() }
+      let port = try await first.port
+      let impatient = try loopback.server(port: port)
+      let error = await #expect(throws: DeploymentError.self) { try await impatient.run() }
+      #expect(error?.code == .unavailable)
+      #expect(error?.message.contains("cannot listen at 127.0.0.1, port \(port)") == true)
+      await #expect(throws: DeploymentError.self) { try await impatient.port }
+      let next = try loopback.server(port: port, observe: observe)
+      group.addTask { try await next.run(waitingForPort: .seconds(300)) }
+      first.stopListening()
+      #expect(try await next.port == port)
+      let site = try loopback.site("site-1", port: port, Drawing())
+      group.addTask { try await site.run() }
+      try await self.first(of: events) { $0.isConnection(of: "site-1") ? () : nil }
+      #expect(next.connectedSites == ["site-1"] && first.connectedSites == [])
       group.cancelAll()
     }
   }

@@ -13,7 +13,8 @@ public import TesseraProvisioning
 ///     let federation = Federation(
 ///       workflow: try FedAvg(rounds: 10), transport: server.transport(of: "job-1", to: sites), key: key)
 public final class FederationServer: Sendable {
-  private let transport: HTTP2ServerTransport.Posix
+  private let socket: ListeningSocket
+  private let configuration: HTTP2ServerTransport.Posix.Config
   private let desks: SiteDesks
   private let service: WorkService
   private let security: MutualTLS
@@ -78,47 +79,61 @@ public final class FederationServer: Sendable {
     )
     let openingTime = Self.openingTime
     let places = ConnectionPlaces(limit: connections)
-    let address = host ?? "0.0.0.0"
-    let number = port ?? kit.participant.port ?? Project.usualPort
-    transport = HTTP2ServerTransport.Posix(
-      address: address.contains(":")
-        ? .ipv6(host: address, port: number) : .ipv4(host: address, port: number),
-      transportSecurity: .plaintext,
-      config: .defaults {
-        $0.http2.targetWindowSize = Wire.windowSize
-        $0.http2.maxFrameSize = Wire.frameSize
-        $0.rpc.maxRequestPayloadSize = Wire.messageLimit
-        $0.connection.maxGraceTime = .milliseconds(500)
-        $0.connection.keepalive.time = patience / 2
-        $0.connection.keepalive.timeout = patience / 2
-        $0.connection.keepalive.clientBehavior.allowWithoutCalls = true
-        $0.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .zero
-        $0.connection.maxIdleTime = patience
-        // What one connection may make the server keep is so many messages at most.
-        $0.http2.maxConcurrentStreams = Wire.streamLimit
-        $0.channelDebuggingCallbacks.onAcceptHTTP2Stream = OpeningDeadline.noteCall
-        $0.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
-          security.secureServer(
-            channel,
-            patience: min(patience, openingTime),
-            places: places
-          ) { peer, reason in
-            observe(.refused(peer: peer, reason: reason))
-          }
+    socket = ListeningSocket(
+      host: host ?? "0.0.0.0",
+      port: port ?? kit.participant.port ?? Project.usualPort
+    )
+    configuration = .defaults {
+      $0.http2.targetWindowSize = Wire.windowSize
+      $0.http2.maxFrameSize = Wire.frameSize
+      $0.rpc.maxRequestPayloadSize = Wire.messageLimit
+      $0.connection.maxGraceTime = .milliseconds(500)
+      $0.connection.keepalive.time = patience / 2
+      $0.connection.keepalive.timeout = patience / 2
+      $0.connection.keepalive.clientBehavior.allowWithoutCalls = true
+      $0.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .zero
+      $0.connection.maxIdleTime = patience
+      // What one connection may make the server keep is so many messages at most.
+      $0.http2.maxConcurrentStreams = Wire.streamLimit
+      $0.channelDebuggingCallbacks.onAcceptHTTP2Stream = OpeningDeadline.noteCall
+      $0.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
+        security.secureServer(
+          channel,
+          patience: min(patience, openingTime),
+          places: places
+        ) { peer, reason in
+          observe(.refused(peer: peer, reason: reason))
         }
       }
-    )
+    }
   }
 
   /// Listens, until the task is cancelled.
   ///
   /// - Parameters:
   ///   - jobs: What users are answered from; they are not answered if `nil`.
+  ///   - patience: For how long a port is waited for that another has: a server from which this one takes over may not be gone yet.
   ///   - operate: Does what users ask of the server itself.
-  /// - Throws: If the port is taken.
+  /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/unavailable`` if the port is taken, or the address is not the
+  ///   machine's.
   public func run(
     administering jobs: JobService? = nil,
+    waitingForPort patience: Duration = .zero,
     operate: @escaping @Sendable (SiteOperation) -> Void = { _ in }
+  ) async throws {
+    do {
+      try await listen(jobs, patience, operate)
+      socket.end(because: CancellationError())
+    } catch {
+      socket.end(because: error)
+      throw error
+    }
+  }
+
+  private func listen(
+    _ jobs: JobService?,
+    _ patience: Duration,
+    _ operate: @escaping @Sendable (SiteOperation) -> Void
   ) async throws {
     var services: [any RegistrableRPCService] = [service, ClockService()]
     if let jobs {
@@ -126,6 +141,11 @@ public final class FederationServer: Sendable {
         AdministrationService(jobs: jobs, security: security, observe: observe, operate: operate)
       )
     }
+    let transport = HTTP2ServerTransport.Posix(
+      listeningSocketDescriptor: try await socket.open(waitingForPort: patience),
+      transportSecurity: .plaintext,
+      config: configuration
+    )
     let server = GRPCServer(transport: transport, services: services)
     // Not a child of the current task: a server that is cancelled while a stream arrives drops the stream unfinished, which NIO
     // takes for an error of the program. It is told to end instead, and ends within the grace time.
@@ -137,6 +157,7 @@ public final class FederationServer: Sendable {
         try await serving.value
       } onCancel: {
         desks.closeAll(because: "the server ends")
+        socket.end(because: CancellationError())
         server.beginGracefulShutdown()
       }
     }
@@ -157,13 +178,14 @@ public final class FederationServer: Sendable {
   }
 
   /// The port that the server listens at, once it does.
-  public var port: Int {
-    get async throws {
-      let address = try await transport.listeningAddress
-      return address.ipv4?.port ?? address.ipv6?.port ?? 0
-    }
-  }
+  ///
+  /// It throws what keeps the server from listening, and `CancellationError` once the server ends.
+  public var port: Int { get async throws { try await socket.port } }
 
+  /// Takes no more connections from now on, and leaves the port to who takes over; those that there are stay until the process ends.
+  ///
+  /// It waits for nothing: the first thing to do for a server that must not act any longer.
+  public func stopListening() { socket.stop() }
 }
 
 extension FederationServer: SiteNetwork {

@@ -30,7 +30,9 @@ struct ActingServer: Sendable {
       at: database,
       as: "\(kit.participant.name) at \(Self.machine)",
       of: kit.project
-    ) { [log, kit] reason in
+    ) { [log, kit, server] reason in
+      // Who has the lease now waits for the port.
+      server.stopListening()
       Ending.now {
         log.failure(
           "\(kit.participant.name) is not the active server any longer, and ends: \(reason)"
@@ -76,15 +78,23 @@ struct ActingServer: Sendable {
       )
     }
     try await withThrowingTaskGroup { group in
-      group.addTask { try await server.run(administering: jobs) { ending.end($0, log) } }
+      // The server that acted before may hold the port for as long as it takes to end.
+      let patience = replica == nil ? Duration.zero : Self.portPatience
+      group.addTask {
+        try await server.run(administering: jobs, waitingForPort: patience) { ending.end($0, log) }
+      }
       group.addTask { try await jobs.run() }
       group.addTask {
-        let port = try await server.port
+        // What keeps it from listening is thrown by the server itself.
+        guard let port = try? await server.port else { return }
         log.line("\(kit.participant.name) of \(kit.project) listens at port \(port)")
       }
       for try await _ in group {}
     }
   }
+
+  /// How long a server that takes over waits for its port.
+  private static let portPatience = Duration.seconds(20)
 
   /// What the machine calls itself.
   private static var machine: String {
