@@ -37,13 +37,11 @@ extension JobService {
     lookAgain()
   }
 
-  /// Whether there is room for what a round of a job writes, and for the answers of all its sites, if one found none: sites do not
+  /// Whether there is room for what a round of a job writes, and for as many answers as were under way, if one found none: sites do not
   /// train for what cannot be kept.
   private nonisolated func hasRoom(for id: String, _ missing: MissingRoom?) -> Bool {
-    if let missing, let free = MissingRoom.free(in: missing.folder) {
-      let sites = (try? store.job(id)).flatMap { $0 }?.sites.count ?? 1
-      let (needed, isTooMuch) = missing.bytes.multipliedReportingOverflow(by: max(sites, 1))
-      if isTooMuch || free < needed { return false }
+    if let missing, let free = MissingRoom.free(in: missing.folder), free < missing.needed {
+      return false
     }
     let place = runFolder(of: id)
     let manager = FileManager.default

@@ -21,6 +21,10 @@ public struct SiteDesk: Sendable {
     case received(SiteMessage)
     /// A chunk of an answer arrives.
     case chunk(TaskID, ReceivedChunk)
+    /// Room was taken for an answer that was announced, or there was none.
+    case reserved(TaskID, Parcel, Result<IncomingParcel, any Error>)
+    /// There is no room for a usual answer of a job: whoever has taken more than is usual gives it back.
+    case roomIsWanted(job: String, MissingRoom)
   }
 
   /// What is to be done.
@@ -35,6 +39,9 @@ public struct SiteDesk: Sendable {
     case measured(TaskID, Site, TaskMeasurements)
     /// Tell the job.
     case report(TaskID, SiteEvent)
+    /// Take room for an answer, which may take the system a while; what comes of it is told by ``Event/reserved(_:_:_:)``. Before there
+    /// is said to be none for one that is as usual, others are told by ``Event/roomIsWanted(job:_:)``.
+    case reserve(TaskID, IncomingParcel, isUsual: Bool)
     /// Close the connection: the site does not keep to the protocol.
     case close(reason: String)
   }
@@ -45,7 +52,14 @@ public struct SiteDesk: Sendable {
     var isKnown = false
     /// The answer, as far as it has come.
     var answer: IncomingParcel?
+    /// The answer for which room is being taken.
+    var announced: Parcel?
+    /// How many different answers this connection has announced.
+    var announcements = 0
   }
+
+  /// How many different answers to a task a connection may announce: the one before a task was asked for again may be on its way.
+  private static let largestAnnouncements = 4
 
   /// The site's name, for messages.
   public let name: String
@@ -111,7 +125,10 @@ public struct SiteDesk: Sendable {
       return failures + (connection == .none ? [] : [.close(reason: reason)])
     case .connected:
       connection = .opened
-      for id in assignments.keys { assignments[id]?.isKnown = false }
+      for id in assignments.keys {
+        assignments[id]?.isKnown = false
+        assignments[id]?.announcements = 0
+      }
       return []
     case .disconnected:
       connection = .none
@@ -123,7 +140,14 @@ public struct SiteDesk: Sendable {
       }
       return received(message)
     case .chunk(let id, let chunk): return took(chunk, of: id)
+    case .reserved(let id, let parcel, let result): return reserved(id, parcel, result)
+    case .roomIsWanted(let job, let missing): return giveBack(job, missing)
     }
+  }
+
+  /// How many answers to tasks of a job are under way.
+  public func answersUnderWay(of job: String) -> Int {
+    assignments.count { $0.key.job == job && $0.value.answer != nil }
   }
 
   private mutating func greeted(_ open: [TaskID], _ jobs: [String]) -> [Action] {
@@ -183,22 +207,82 @@ public struct SiteDesk: Sendable {
           .send(.receipt(id)), .report(id, .answered(assignment.task.site, .failure(error))),
         ]
       }
+      if assignment.announced == parcel.parcel {
+        return [.report(id, .progressed(assignment.task.site))]
+      }
       if assignment.answer?.parcel != parcel.parcel {
-        assignments[id]?.answer = parcel
-        do { try assignments[id]?.answer?.reserve() } catch {
-          assignments[id] = nil
-          let shown = withoutRoom(for: assignment.task, of: id.job, error)
+        guard assignment.announcements < Self.largestAnnouncements else {
+          return fail(
+            id,
+            FederationError(
+              code: .protocolViolation,
+              message:
+                "\(name) announces ever other answers to the task '\(assignment.task.name)' of job \(id.job)"
+            )
+          )
+        }
+        assignments[id]?.announcements += 1
+        if parcel.needsRoom {
+          assignments[id]?.answer = nil
+          assignments[id]?.announced = parcel.parcel
+          let isUsual = parcel.byteCount <= assignment.task.usualAnswer ?? .max
           return [
-            .send(.receipt(id)), .report(id, .answered(assignment.task.site, .failure(shown))),
+            .report(id, .progressed(assignment.task.site)),
+            .reserve(id, parcel, isUsual: isUsual),
           ]
         }
+        assignments[id]?.announced = nil
+        assignments[id]?.answer = parcel
       }
-      let missing = assignments[id]?.answer?.missing ?? []
-      guard missing.isEmpty else {
-        return [.report(id, .progressed(assignment.task.site)), .send(.wanted(id, missing))]
-      }
-      return finish(id)
+      return wanted(id)
     }
+  }
+
+  /// Asks for what is missing of an answer.
+  private mutating func wanted(_ id: TaskID) -> [Action] {
+    guard let assignment = assignments[id] else { return [] }
+    let missing = assignment.answer?.missing ?? []
+    guard missing.isEmpty else {
+      return [.report(id, .progressed(assignment.task.site)), .send(.wanted(id, missing))]
+    }
+    return finish(id)
+  }
+
+  private mutating func reserved(
+    _ id: TaskID,
+    _ parcel: Parcel,
+    _ result: Result<IncomingParcel, any Error>
+  ) -> [Action] {
+    // Withdrawn meanwhile, or another one was announced.
+    guard let assignment = assignments[id], assignment.announced == parcel else { return [] }
+    assignments[id]?.announced = nil
+    switch result {
+    case .success(let answer):
+      assignments[id]?.answer = answer
+      return wanted(id)
+    case .failure(let error):
+      return fail(id, withoutRoom(for: assignment.task, of: id.job, error))
+    }
+  }
+
+  /// Ends what takes more room than is usual, where the room is wanted for what is usual.
+  private mutating func giveBack(_ job: String, _ missing: MissingRoom) -> [Action] {
+    var actions: [Action] = []
+    for (id, assignment) in assignments.sorted(by: { $0.key.step < $1.key.step })
+    where id.job == job {
+      guard let answer = assignment.answer, let usual = assignment.task.usualAnswer,
+        answer.byteCount > usual
+      else { continue }
+      actions += fail(id, unusual(assignment.task, job, answer.byteCount, usual, missing))
+    }
+    return actions
+  }
+
+  private mutating func fail(_ id: TaskID, _ error: any Error) -> [Action] {
+    guard let assignment = assignments.removeValue(forKey: id) else { return [] }
+    return [
+      .send(.receipt(id)), .report(id, .answered(assignment.task.site, .failure(error))),
+    ]
   }
 
   /// Whose fault it is that there is no room for an answer: the site's, if it is larger than answers are, and one that is not would fit.
@@ -207,13 +291,23 @@ public struct SiteDesk: Sendable {
     of job: String,
     _ error: any Error
   ) -> any Error {
-    guard let missing = error as? MissingRoom, let usual = task.usualAnswer, missing.bytes > usual,
-      let free = missing.free, free > usual
-    else { return error }
-    return FederationError(
+    guard var missing = error as? MissingRoom, let usual = task.usualAnswer else { return error }
+    missing.usual = usual
+    guard missing.bytes > usual, let free = missing.free, free > usual else { return missing }
+    return unusual(task, job, missing.bytes, usual, missing)
+  }
+
+  private func unusual(
+    _ task: AnnouncedTask,
+    _ job: String,
+    _ bytes: Int,
+    _ usual: Int,
+    _ missing: MissingRoom
+  ) -> FederationError {
+    FederationError(
       code: .limitExceeded,
       message: """
-        the answer of \(name) to the task '\(task.name)' of job \(job) has \(missing.bytes) bytes, of which \(usual) are usual, by the \
+        the answer of \(name) to the task '\(task.name)' of job \(job) has \(bytes) bytes, of which \(usual) are usual, by the \
         job's model: \(missing)
         """
     )

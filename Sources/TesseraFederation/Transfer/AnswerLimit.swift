@@ -29,27 +29,31 @@ public struct AnswerLimit: Sendable, Hashable {
 
   /// How many bytes the answer to a task may have.
   ///
-  /// - Parameter task: The bytes of the task's own content.
+  /// - Parameters:
+  ///   - task: The bytes of the task's own content.
+  ///   - name: What is asked for: with ``TaskName/initialize``, the first model if sites make it. Later tasks hold it.
   /// - Returns: The largest number of bytes.
-  public func bytes(forTaskOf task: Int) -> Int {
+  public func bytes(forTaskOf task: Int, named name: TaskName) -> Int {
     let larger = max(model ?? 0, task)
     let (product, overflow) = larger.multipliedReportingOverflow(by: factor)
     let (sum, isTooMuch) = product.addingReportingOverflow(allowance)
     guard !overflow, !isTooMuch else { return .max }
-    return model == nil ? max(sum, firstModel) : sum
+    return model == nil && name == .initialize ? max(sum, firstModel) : sum
   }
 
   /// How many bytes the answer to a task has as a rule, at most: those of an update with 8 bytes in the place of 4.
   ///
   /// A site that announces more, though it may, is not what a full disk is measured by.
   ///
-  /// - Parameter task: The bytes of the task's own content.
-  /// - Returns: A number of bytes, not above ``bytes(forTaskOf:)``.
-  public func usualBytes(forTaskOf task: Int) -> Int {
-    guard factor <= Self(model: 0).factor else { return bytes(forTaskOf: task) }
+  /// - Parameters:
+  ///   - task: The bytes of the task's own content.
+  ///   - name: What is asked for.
+  /// - Returns: A number of bytes, not above ``bytes(forTaskOf:named:)``.
+  public func usualBytes(forTaskOf task: Int, named name: TaskName) -> Int {
+    guard factor <= Self(model: 0).factor else { return bytes(forTaskOf: task, named: name) }
     var usual = self
     usual.factor = min(factor, 2)
-    return usual.bytes(forTaskOf: task)
+    return usual.bytes(forTaskOf: task, named: name)
   }
 }
 

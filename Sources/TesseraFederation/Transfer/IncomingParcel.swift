@@ -84,12 +84,17 @@ public struct IncomingParcel: Sendable {
   /// Whether all have come.
   public var isComplete: Bool { receivedCount == layout.chunkCount }
 
+  /// Whether its content is to lie on a disk, where no room was taken for it yet.
+  public var needsRoom: Bool {
+    store == nil && spool != nil && byteCount >= SpooledMemory.smallest
+  }
+
   /// Takes the room on a disk that the content needs, if it is to lie there, before anything of it is asked for: no chunk finds the
   /// disk full.
   ///
   /// - Throws: ``MissingRoom`` if there is none.
   public mutating func reserve() throws {
-    guard store == nil, spool != nil, byteCount >= SpooledMemory.smallest else { return }
+    guard needsRoom else { return }
     store = try Store(bytes: byteCount, in: spool)
   }
 

@@ -6,6 +6,10 @@ internal import TesseraCore
 public struct MissingRoom: Error, Sendable, CustomStringConvertible {
   /// How many bytes the content has.
   public var bytes: Int
+  /// How many bytes such contents have as a rule, at most; `nil` if there is no rule.
+  public var usual: Int?
+  /// How many such contents were under way at once, this one among them.
+  public var count = 1
   /// How many bytes were free; `nil` if the system does not say.
   public var free: Int?
   /// Where there is no room.
@@ -18,6 +22,14 @@ public struct MissingRoom: Error, Sendable, CustomStringConvertible {
     self.folder = folder
     free = Self.free(in: folder)
     cause = error.message
+  }
+
+  /// How many bytes there must be before it is tried again: for as many contents as were under way, of which none is measured by more
+  /// than is usual, whatever somebody announces.
+  public var needed: Int {
+    let (sum, isTooMuch) = min(bytes, usual ?? bytes)
+      .multipliedReportingOverflow(by: max(count, 1))
+    return isTooMuch ? .max : sum
   }
 
   /// How many bytes are free on the disk of a folder; `nil` if the system does not say.

@@ -56,8 +56,11 @@ public struct NetworkTransport: Transport {
           content: .outgoing(parcel)
         )
         made.unusedSince = task.unusedSince
-        made.largestAnswer = answers?.bytes(forTaskOf: parcel.byteCount)
-        made.usualAnswer = answers?.usualBytes(forTaskOf: parcel.byteCount)
+        made.largestAnswer = answers?.bytes(forTaskOf: parcel.byteCount, named: task.name)
+        made.usualAnswer = answers?.usualBytes(
+          forTaskOf: parcel.byteCount,
+          named: task.name
+        )
         announced.append((TaskID(job: job, step: task.step), made))
       } catch {
         report(.answered(task.site, .failure(error)))

@@ -21,6 +21,10 @@ final class SiteDesks: Sendable {
         self?.observer.withLock { $0 }()
       } holds: { [weak self] jobs in
         self?.holdings.withLock { $0 }(site, jobs)
+      } makeRoom: { [weak self] job, missing in
+        self?.makeRoom(for: job, missing)
+      } answersUnderWay: { [weak self] job in
+        self?.answersUnderWay(of: job) ?? 0
       }
       desks[site] = desk
       return desk
@@ -35,6 +39,18 @@ final class SiteDesks: Sendable {
   /// Calls somebody when a site tells which jobs it keeps something of.
   func whenSitesHold(_ observer: @escaping @Sendable (_ site: String, _ jobs: [String]) -> Void) {
     holdings.withLock { $0 = observer }
+  }
+
+  /// Has those who take more room than is usual for a job's answers give it back.
+  private func makeRoom(for job: String, _ missing: MissingRoom) {
+    for desk in desks.withLock({ Array($0.values) }) {
+      desk.handle(.roomIsWanted(job: job, missing))
+    }
+  }
+
+  /// How many answers to tasks of a job are under way.
+  private func answersUnderWay(of job: String) -> Int {
+    desks.withLock { Array($0.values) }.reduce(0) { $0 + $1.answersUnderWay(of: job) }
   }
 
   /// Ends all connections.
@@ -75,18 +91,29 @@ final class Desk: Sendable {
 
   private let didChange: @Sendable () -> Void
   private let holds: @Sendable ([String]) -> Void
+  private let makeRoom: @Sendable (_ job: String, MissingRoom) -> Void
+  private let answersOfAll: @Sendable (_ job: String) -> Int
 
   init(
     _ machine: SiteDesk,
     didChange: @escaping @Sendable () -> Void,
-    holds: @escaping @Sendable ([String]) -> Void
+    holds: @escaping @Sendable ([String]) -> Void,
+    makeRoom: @escaping @Sendable (_ job: String, MissingRoom) -> Void,
+    answersUnderWay: @escaping @Sendable (_ job: String) -> Int
   ) {
     state = Mutex(State(machine: machine))
     self.didChange = didChange
     self.holds = holds
+    self.makeRoom = makeRoom
+    answersOfAll = answersUnderWay
   }
 
   var isConnected: Bool { state.withLock { $0.machine.isConnected } }
+
+  /// How many answers of the site to tasks of a job are under way.
+  func answersUnderWay(of job: String) -> Int {
+    state.withLock { $0.machine.answersUnderWay(of: job) }
+  }
 
   /// The content of a task.
   func content(of id: TaskID) -> OutgoingParcel? { state.withLock { $0.machine.content(of: id) } }
@@ -207,6 +234,9 @@ final class Desk: Sendable {
           state.outbox?.finish(throwing: ConnectionClosed.violation(reason))
           state.outbox = nil
         case .holds(let jobs): reports.append { self.holds(jobs) }
+        case .reserve(let id, let parcel, let isUsual):
+          // Outside of the lock: where the file system has no call for it, the system writes all of it.
+          reports.append { self.reserve(parcel, for: id, isUsual: isUsual) }
         case .report(let id, let event):
           guard let report = state.reports[id] else { continue }
           if case .answered = event {
@@ -238,6 +268,27 @@ final class Desk: Sendable {
     // Outside of the lock: a job may give the site its next task at once.
     for report in reports { report() }
     if hasChanged { didChange() }
+  }
+
+  /// Takes room for an answer; what others have taken beyond what is usual is given back for one that is as usual.
+  private func reserve(_ parcel: IncomingParcel, for id: TaskID, isUsual: Bool) {
+    func attempt() -> Result<IncomingParcel, any Error> {
+      Result {
+        var reserved = parcel
+        try reserved.reserve()
+        return reserved
+      }
+    }
+    var result = attempt()
+    if isUsual, case .failure(let error as MissingRoom) = result {
+      makeRoom(id.job, error)
+      result = attempt()
+    }
+    if case .failure(var missing as MissingRoom) = result {
+      missing.count = answersOfAll(id.job) + 1
+      result = .failure(missing)
+    }
+    handle(.reserved(id, parcel.parcel, result))
   }
 }
 

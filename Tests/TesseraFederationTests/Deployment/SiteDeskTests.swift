@@ -63,9 +63,27 @@ import Testing
       case .report(let id, .progressed(let site)): "\(id) progressed \(site.name)"
       case .report(let id, .answered(let site, .success)): "\(id) answered \(site.name)"
       case .report(let id, .answered(let site, .failure)): "\(id) failed \(site.name)"
+      case .reserve(let id, let parcel, let isUsual):
+        "reserve \(id) \(parcel.byteCount)\(isUsual ? "" : ", unusual")"
       case .close: "close"
       }
     }
+  }
+
+  /// Handles an event, and takes room where that is wanted.
+  private func handle(_ event: SiteDesk.Event, at desk: inout SiteDesk) -> [SiteDesk.Action] {
+    var done: [SiteDesk.Action] = []
+    for action in desk.handle(event) {
+      done.append(action)
+      guard case .reserve(let id, let parcel, _) = action else { continue }
+      let result: Result<IncomingParcel, any Error> = Result {
+        var reserved = parcel
+        try reserved.reserve()
+        return reserved
+      }
+      done += desk.handle(.reserved(id, parcel.parcel, result))
+    }
+    return done
   }
 
   @Test func whatASiteMeasuresIsALifeSignAndToldAsLongAsItHasTheTask() throws {
@@ -222,8 +240,12 @@ import Testing
       limits: ExchangeLimits(),
       spool: "/no/such/folder"
     )
-    let announced = desk.handle(.received(.answer(id, incoming)))
-    #expect(words(announced) == ["receipt job/4", "job/4 failed north"])
+    let announced = handle(.received(.answer(id, incoming)), at: &desk)
+    #expect(
+      words(announced) == [
+        "job/4 progressed north", "reserve job/4 8000000", "receipt job/4", "job/4 failed north",
+      ]
+    )
     guard case .report(_, .answered(_, .failure(let error))) = announced.last else {
       Issue.record("no report")
       return
@@ -252,12 +274,14 @@ import Testing
       limits: ExchangeLimits(),
       spool: disk.path
     )
-    let announced = desk.handle(.received(.answer(id, incoming)))
+    let announced = handle(.received(.answer(id, incoming)), at: &desk)
     guard case .report(_, .answered(_, .failure(let error))) = announced.last else {
       Issue.record("no report")
       return
     }
     #expect((error is MissingRoom) == !isItsFault)
+    // No job waits for more than that, whatever a site announces.
+    if let missing = error as? MissingRoom { #expect(missing.needed == 8_000_000) }
     if isItsFault {
       let refusal = try #require(error as? FederationError)
       #expect(refusal.code == .limitExceeded)
@@ -265,6 +289,88 @@ import Testing
         #expect(refusal.message.contains(part), "\(refusal)")
       }
     }
+  }
+
+  private func missingRoom() throws -> MissingRoom {
+    let model = try ModelState([(name: "weight", tensor: Tensor.zeros([2_000_000]))])
+    var parcel = try IncomingParcel(
+      OutgoingParcel(.weights(model, samples: 10)).parcel,
+      limits: ExchangeLimits(),
+      spool: "/no/such/folder"
+    )
+    return try #require(throws: MissingRoom.self) { try parcel.reserve() }
+  }
+
+  @Test func aJobWaitsForRoomForWhatIsUsualAndNotForWhatOneSiteAnnounces() throws {
+    var missing = try missingRoom()
+    #expect(missing.needed == 8_000_000)
+    missing.usual = 1_000_000
+    #expect(missing.needed == 1_000_000)
+    missing.count = 3
+    #expect(missing.needed == 3_000_000)
+    missing.usual = 9_000_000
+    #expect(missing.needed == 24_000_000)
+    missing.bytes = .max
+    missing.usual = nil
+    #expect(missing.needed == .max)
+  }
+
+  /// One site must not keep the others' answers out.
+  @Test func whoHasTakenMoreThanIsUsualGivesItBack() throws {
+    var desk = desk()
+    var task = try task()
+    task.usualAnswer = 200
+    let (other, foreign) = (TaskID(job: "job", step: 5), TaskID(job: "another", step: 4))
+    for (id, elements) in [(id, 60), (other, 40), (foreign, 60)] {
+      _ = desk.handle(.assigned(id, task))
+      _ = desk.handle(.received(.answer(id, try incoming(parcel(elements)))))
+    }
+    #expect(desk.answersUnderWay(of: "job") == 2)
+    let missing = try missingRoom()
+    let given = desk.handle(.roomIsWanted(job: "job", missing))
+    #expect(words(given) == ["receipt job/4", "job/4 failed north"])
+    guard case .report(_, .answered(_, .failure(let error))) = given.last else {
+      Issue.record("no report")
+      return
+    }
+    #expect((error as? FederationError)?.code == .limitExceeded)
+    #expect(desk.answersUnderWay(of: "job") == 1 && desk.answersUnderWay(of: "another") == 1)
+    #expect(words(desk.handle(.roomIsWanted(job: "job", missing))) == [])
+  }
+
+  /// Taking room may take a while: what has changed meanwhile counts.
+  @Test func roomThatIsTakenTooLateIsGivenBack() throws {
+    var desk = desk()
+    _ = desk.handle(.assigned(id, try task()))
+    let model = try ModelState([(name: "weight", tensor: Tensor.zeros([2_000_000]))])
+    let folder = try TemporaryFolder()
+    var answer = try IncomingParcel(
+      OutgoingParcel(.weights(model, samples: 10)).parcel,
+      limits: ExchangeLimits(),
+      spool: folder.path
+    )
+    let announcement = SiteDesk.Event.received(.answer(id, answer))
+    #expect(
+      words(desk.handle(announcement)) == ["job/4 progressed north", "reserve job/4 8000000"]
+    )
+    // Said again meanwhile, no more is taken.
+    #expect(words(desk.handle(announcement)) == ["job/4 progressed north"])
+    #expect(desk.answersUnderWay(of: "job") == 0)
+    _ = desk.handle(.withdrawn(id, reason: "no"))
+    try answer.reserve()
+    #expect(words(desk.handle(.reserved(id, answer.parcel, .success(answer)))) == [])
+    #expect(desk.answersUnderWay(of: "job") == 0)
+  }
+
+  @Test func whoAnnouncesEverOtherAnswersIsRefused() throws {
+    var desk = desk()
+    _ = desk.handle(.assigned(id, try task()))
+    for number in 1...4 {
+      let announced = desk.handle(.received(.answer(id, try incoming(parcel(40, Double(number))))))
+      #expect(words(announced) == ["job/4 progressed north", "wanted job/4 [0, 1, 2]"])
+    }
+    let last = desk.handle(.received(.answer(id, try incoming(parcel(40, 5)))))
+    #expect(words(last) == ["receipt job/4", "job/4 failed north"])
   }
 
   /// One site must not fill the server's disk.
@@ -292,20 +398,23 @@ import Testing
   @Test func anAnswerMayBeSoMuchLargerThanTheModel() {
     var limit = AnswerLimit(model: 1000)
     limit.allowance = 10
-    #expect(limit.bytes(forTaskOf: 0) == 4010)
-    #expect(limit.bytes(forTaskOf: 2000) == 8010)
-    #expect(limit.bytes(forTaskOf: .max) == .max)
+    #expect(limit.bytes(forTaskOf: 0, named: .train) == 4010)
+    #expect(limit.bytes(forTaskOf: 2000, named: .train) == 8010)
+    #expect(limit.bytes(forTaskOf: .max, named: .train) == .max)
     // Where sites make the first model.
     limit.model = nil
-    #expect(limit.bytes(forTaskOf: 0) == 4 << 30)
-    #expect(limit.usualBytes(forTaskOf: 0) == 4 << 30)
-    #expect(AnswerLimit.lines.bytes(forTaskOf: 1 << 30) == 4 << 20)
-    #expect(AnswerLimit.lines.usualBytes(forTaskOf: 1 << 30) == 4 << 20)
+    #expect(limit.bytes(forTaskOf: 0, named: .initialize) == 4 << 30)
+    #expect(limit.usualBytes(forTaskOf: 0, named: .initialize) == 4 << 30)
+    // What comes later has it with it.
+    #expect(limit.bytes(forTaskOf: 2000, named: .train) == 8010)
+    #expect(limit.usualBytes(forTaskOf: 2000, named: .train) == 4010)
+    #expect(AnswerLimit.lines.bytes(forTaskOf: 1 << 30, named: .train) == 4 << 20)
+    #expect(AnswerLimit.lines.usualBytes(forTaskOf: 1 << 30, named: .train) == 4 << 20)
     // Updates may have 8 bytes in the place of 4; ciphertexts are as large as they are.
     limit.model = 1000
-    #expect(limit.usualBytes(forTaskOf: 0) == 2010)
+    #expect(limit.usualBytes(forTaskOf: 0, named: .train) == 2010)
     limit.factor = 64
-    #expect(limit.usualBytes(forTaskOf: 0) == 64_010)
+    #expect(limit.usualBytes(forTaskOf: 0, named: .train) == 64_010)
   }
 
   @Test func howMuchOfAnAnswerIsThereOutlivesAConnection() throws {
