@@ -46,6 +46,8 @@ public struct JobLog: AsyncSequence, Sendable {
       isolation actor: isolated (any Actor)?
     ) async throws(any Error) -> [String]? {
       while true {
+        // Before each portion: there may be lines for as long as the job goes on.
+        for happened in news?.takeWaiting() ?? [] { try check(happened) }
         let lines = try follower.lines(atMost: JobLog.portion)
         if !lines.isEmpty { return lines }
         guard news != nil else { return nil }

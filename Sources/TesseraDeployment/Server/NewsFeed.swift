@@ -44,6 +44,12 @@ public struct NewsFeed: AsyncSequence, Sendable {
       signals = reader.queue.signals.makeAsyncIterator()
     }
 
+    /// What has happened by now, oldest first, without waiting for anything.
+    mutating func takeWaiting() -> [JobNews] {
+      defer { batch = [] }
+      return Array(batch) + reader.queue.take()
+    }
+
     /// The next event; `nil` at the job's end, or when the task is cancelled.
     public mutating func next() async -> JobNews? { await next(isolation: #isolation) }
 

@@ -128,6 +128,19 @@ import Testing
     await #expect(throws: DeploymentError.self) { try await log.next() }
   }
 
+  /// A job that writes all the time leaves no moment without lines.
+  @Test func whoMayNoLongerSeeALogIsToldSoThoughThereAreLines() async throws {
+    try write("one\n")
+    let feed = NewsFeed()
+    var log = JobLog(LogFollower(path), following: feed) { _ in
+      throw DeploymentError.noJob("chest-1")
+    }.makeAsyncIterator()
+    #expect(try await log.next() == ["one"])
+    try write("two\n")
+    feed.source.add(JobNews(.returned(site: "north")))
+    await #expect(throws: DeploymentError.self) { try await log.next() }
+  }
+
   @Test func aFolderIsNoLog() throws {
     try FileManager.default.createDirectory(atPath: path.string, withIntermediateDirectories: true)
     var follower = LogFollower(path)
