@@ -18,10 +18,8 @@ final class SiteJob: Sendable {
     var roster: JobRoster?
     var worker: SiteWorker?
     var memories: FolderSiteMemories?
-    /// The last round of which a task has come, to this process, and the step of the last task.
-    var last: (round: Int, step: Int)?
-    /// The earliest step that a server may ask for again.
-    var repeated: Int?
+    /// What was asked for, of this process.
+    var tasks = TaskHistory()
   }
 
   /// The site's, all of whose jobs share it.
@@ -152,20 +150,11 @@ final class SiteJob: Sendable {
     }
   }
 
-  /// Removes what of the site's memory no task can ask for any more.
-  ///
-  /// A server that was killed does the round again that was under way, from the memory as of before it, whether answers of it were
-  /// taken or not: receipts settle nothing. It has saved a round when it asks for something in the next. What it used in that round
-  /// may have been asked for before (FedBuff's tasks are under way from round to round), so the last task of an earlier round may be
-  /// repeated, too; what was kept before that one goes, but for the latest.
+  /// Removes what of the site's memory no task can ask for any more, by ``TaskHistory``.
   func settle(before task: SiteTask) {
     state.withLock { state in
-      if let last = state.last {
-        if task.round > last.round { state.repeated = last.step }
-        // A process that has just started does not know what was asked before.
-        if let first = state.repeated { state.memories?.discard(before: first, from: task.step) }
-      }
-      state.last = (max(state.last?.round ?? task.round, task.round), task.step)
+      guard let memories = state.memories else { return }
+      state.tasks.settle(before: task, in: memories)
     }
   }
 

@@ -43,8 +43,7 @@ public final class FolderSiteMemories: SiteMemoryStore {
 
   /// What a site keeps, as of before a step.
   public func contents(of site: Site, before step: Int) throws -> [String: ModelState] {
-    let last = steps.withLock { $0[site.index]?.last { $0 < step } }
-    guard let last else { return [:] }
+    guard let last = lastStep(of: site, before: step) else { return [:] }
     return try ModelState(contentsOf: file(site.index, last)).memories()
   }
 
@@ -68,6 +67,11 @@ public final class FolderSiteMemories: SiteMemoryStore {
       own.removeAll { $0 == step }
       $0[site.index] = (own + [step]).sorted()
     }
+  }
+
+  /// The last step before another after which a site has kept something; `nil` if there is none.
+  public func lastStep(of site: Site, before step: Int) -> Int? {
+    steps.withLock { $0[site.index]?.last { $0 < step } }
   }
 
   /// The digest of what a site remembers after a step, if it was kept then.
