@@ -116,8 +116,8 @@ extension Controller {
   }
 
   // Sends a task to sites and takes their answers until the quorum is there. Sites draw by the given key, or that of the task
-  // itself; `wrap` makes of the filtered data what a site is sent; what is not recorded is no contribution to the round; what is
-  // protected is charged to the job's budget by who asks.
+  // itself; `wrap` makes of the filtered data what a site is sent; what is not recorded is no contribution to the round, and what
+  // sites remember of it is noted by who asks; what is protected is charged to the job's budget by who asks.
   func ask<Sink: AnswerSink>(
     _ name: TaskName,
     _ data: Exchange,
@@ -162,9 +162,11 @@ extension Controller {
       if isRecorded { record.refusals += outcome.refusals }
       record.traffic += outcome.traffic
       // Whoever was asked, and is in nothing, has learned in vain.
-      let used = outcome.failure == nil ? Set(outcome.contributions.map(\.index)) : []
-      for site in sites where !busy.contains(site.index) {
-        record.note(step, of: site, isUsed: used.contains(site.index))
+      if isRecorded {
+        let used = outcome.failure == nil ? Set(outcome.contributions.map(\.index)) : []
+        for site in sites where !busy.contains(site.index) {
+          record.note(step, of: site, isUsed: used.contains(site.index))
+        }
       }
       if isRecorded, outcome.failure == nil { record.contributions += outcome.contributions }
       return record.journalFailure

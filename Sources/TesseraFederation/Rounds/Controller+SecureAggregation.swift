@@ -60,6 +60,12 @@ extension Controller {
     // A phase waits for all: whoever is silent for too long has dropped out.
     let phaseQuorum = Quorum(minimum: 0, patience: quorum.patience)
     var sum: SecureSum?
+    // Of all phases, the one in which sites work, and may remember something of it; whether it is used, the sum says.
+    var masked: (step: Int, sites: [Site])?
+    defer {
+      // Of a sum that came to nothing, too: a workflow may go on without it.
+      if let masked { note(masked.step, of: masked.sites, usedFrom: sum?.contributors ?? []) }
+    }
     while sum == nil {
       var requests: [Int: SecureAggregationRequest] = [:]
       for action in actions {
@@ -86,6 +92,7 @@ extension Controller {
         throw FederationError(code: .tooFewSites, message: "secure aggregation: no site is left")
       }
       let phase = sink.server.phase
+      if phase == .maskVector { masked = (nextStep, asked) }
       let outcome = try await ask(
         .secureAggregation,
         // Only with the request for a vector goes what it is to be made of.
@@ -119,6 +126,17 @@ extension Controller {
     }
     guard let sum else { throw FederationError(code: .tooFewSites, message: "there is no sum") }
     return try aggregate(sum, terms, data, byIndex)
+  }
+
+  /// Notes whose answers to a task are used.
+  private func note(_ step: Int, of asked: [Site], usedFrom contributors: [Int]) {
+    let busy = flights.busy
+    let used = Set(contributors)
+    record.withLock { record in
+      for site in asked where !busy.contains(site.index) {
+        record.note(step, of: site, isUsed: used.contains(site.index))
+      }
+    }
   }
 
   /// Refuses a sum that a mandatory site is not in.

@@ -1,3 +1,4 @@
+import Synchronization
 import TesseraCore
 import TesseraFederation
 import Testing
@@ -88,6 +89,58 @@ private struct Secure: Workflow {
     // Nobody's own weight or measurements are known.
     #expect(Set(round.contributions.map(\.weight)).count == 1)
     #expect(round.contributions.allSatisfy { $0.metrics.isEmpty })
+  }
+
+  /// What a site remembers of a vector that is in no sum counts for nothing, though it answers the phases of the next sum.
+  @Test func whatASiteLearnedForASumThatItIsNotInIsForgotten() async throws {
+    struct Counting: Executor {
+      let told = Told<(round: Int, site: Int, asked: Double)>()
+
+      func execute(_ task: SiteTask, at site: SiteContext) async throws -> Exchange {
+        let asked: Double = try site.memory["asked"]?["count"].map { try $0.item() } ?? 0
+        told.add((task.round, task.site.index, asked))
+        site.memory["asked"] = try ModelState([(name: "count", tensor: Tensor([asked + 1]))])
+        return .weights(task.model, samples: site.site.exampleCount)
+      }
+    }
+    let (executor, key) = (Counting(), RandomKey(seed: 5))
+    let workflow = Script(rounds: 4) { state, controller in
+      state.global = try await controller.gather(
+        .train,
+        state.global,
+        from: controller.sites,
+        securelyBy: SecureAggregation()
+      ).exchange
+    }
+    var federation = Federation(
+      workflow: workflow,
+      transport: InProcessTransport(
+        sites: Self.sites,
+        worker: SiteWorker(executor: executor, secrets: .reproducible(key)),
+        pool: LanePool(lanes: 2)
+      ),
+      key: key
+    )
+    federation.secrets = .reproducible(key)
+    // The vector of the third site does not come as it was sent, in the second round.
+    let vectors = Mutex(0)
+    federation.callbacks.didReceive = { _, answer, site in
+      guard site.index == 2, !answer.tensors.names.isEmpty else { return answer }
+      let number = vectors.withLock { count in
+        count += 1
+        return count
+      }
+      return number == 2 ? Exchange(.custom("lost")) : answer
+    }
+    var rounds: [RoundResult] = []
+    _ = try await federation.run(from: Self.start()) { rounds.append($0) }
+    #expect(rounds[1].refusals.map(\.index) == [2])
+    func asked(_ site: Int) -> [Double] {
+      executor.told.all.filter { $0.site == site }.sorted { $0.round < $1.round }.map(\.asked)
+    }
+    #expect(asked(0) == [0, 1, 2, 3])
+    #expect(asked(2) == [0, 1, 1, 2])
+    #expect(rounds.map { $0.state.documents["unused answers"] == nil } == [true, false, true, true])
   }
 
   @Test func itsBitsDoNotDependOnLanes() async throws {
