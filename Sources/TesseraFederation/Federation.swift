@@ -144,7 +144,7 @@ public struct Federation: Sendable {
         rounds: workflow.rounds,
         step: state.step,
         ledger: try budget.map { try state.privacyLedger(for: $0) },
-        unused: try state.unusedAnswers(),
+        unused: state.unusedAnswers,
         federation: self,
         observe: observe,
         journal: journal,
@@ -158,7 +158,7 @@ public struct Federation: Sendable {
       next.round = round
       next.step = record.step
       // When all is done, nobody is told of them.
-      try next.setUnusedAnswers(next.isFinished ? [:] : record.unused)
+      next.unusedAnswers = next.isFinished ? [:] : record.unused
       if let ledger = record.ledger {
         try next.setDocument(WorkflowState.privacyLedgerName, to: ledger)
       }

@@ -59,7 +59,7 @@ public struct RecordedTraining: Sendable {
     let kept = try keptProgress(after: state, in: run.record)
     memories?.settle(
       at: kept?.step ?? state.step,
-      unused: try kept.map { $0.unused ?? [:] } ?? state.unusedAnswers()
+      unused: kept.map { $0.unused ?? [:] } ?? state.unusedAnswers
     )
     if training?.isFinished == true { return state }
     // A kill may have come between the last round and the note that it was the last.
@@ -97,7 +97,7 @@ public struct RecordedTraining: Sendable {
       )
       unlink(progress.string)
       removeStates(in: run.record, except: entry.round)
-      memories?.settle(at: result.state.step, unused: try result.state.unusedAnswers())
+      memories?.settle(at: result.state.step, unused: result.state.unusedAnswers)
       try didSave()
       try finishRound(entry)
     } journal: { event in

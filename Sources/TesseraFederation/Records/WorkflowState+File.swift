@@ -14,6 +14,8 @@ extension WorkflowState {
     var isFinished: Bool
     var step: Int
     var round: Int
+    /// Missing in files of versions that did not keep it.
+    var unusedAnswers: [Int: Int]?
   }
 
   private static let descriptionKey = "tessera.state"
@@ -33,7 +35,8 @@ extension WorkflowState {
       memory: memory.keys.sorted(),
       isFinished: isFinished,
       step: step,
-      round: round
+      round: round,
+      unusedAnswers: unusedAnswers.isEmpty ? nil : unusedAnswers
     )
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -81,6 +84,7 @@ extension WorkflowState {
     isFinished = description.isFinished
     step = description.step
     round = description.round
+    unusedAnswers = description.unusedAnswers ?? [:]
   }
 
   /// All tensors under one roof.

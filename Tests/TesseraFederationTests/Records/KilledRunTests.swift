@@ -172,7 +172,7 @@ private struct Job {
       .rounds
     #expect(!rounds[1].rejected.isEmpty)
     for (place, state) in [("whole", whole), ("killed", resumed)] {
-      let unused = try state.document("unused answers", as: [Int: Int].self) ?? [:]
+      let unused = state.unusedAnswers
       let memories = try FolderSiteMemories(in: folder.path.appending(place).appending("sites"))
       for index in 0..<4 {
         let site = Site(index: index, name: "site-\(index + 1)", exampleCount: 3)

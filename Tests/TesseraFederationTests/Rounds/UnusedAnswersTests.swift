@@ -36,7 +36,27 @@ import Testing
     // The refused site is where it was: one behind the others from then on.
     #expect(told[2] == [2, 1, 2, 2, 2])
     #expect(told[3] == [3, 2, 3, 3, 3])
-    #expect(rounds.map { $0.state.documents["unused answers"] } == [nil, "{\"1\":2}", nil, nil])
+    #expect(rounds.map(\.state.unusedAnswers) == [[:], [1: 2], [:], [:]])
+  }
+
+  /// What a site is told the next time is kept with the state, and is nothing that a job has come to.
+  @Test func whatWasNotUsedIsNoResult() async throws {
+    let transport = ManualTransport(sites: 2)
+    let federation = ControllerTests.federation(transport) { state, controller in
+      _ = try await controller.gather(.train, state.global, from: controller.sites)
+    }
+    async let outcome = federation.run(from: ControllerTests.start())
+    let call = try await transport.call()
+    call.answer(0)
+    call.fail(1, Broken())
+    call.end()
+    let state = try await outcome.state
+    #expect(state.unusedAnswers == [1: 1] && state.documents.isEmpty)
+    let folder = try TemporaryFolder()
+    let file = folder.path.appending("state.safetensors")
+    try state.write(to: file)
+    let read = try WorkflowState(contentsOf: file)
+    #expect(read.unusedAnswers == state.unusedAnswers && read.documents.isEmpty)
   }
 
   /// A task that was under way when the server was killed is asked for again under another number.
@@ -59,7 +79,7 @@ import Testing
     }
     federation.lastRound = 1
     let first = try await federation.run(from: ControllerTests.start()).state
-    #expect(first.documents["unused answers"] == "{\"0\":1}")
+    #expect(first.unusedAnswers == [0: 1])
 
     let transport = ManualTransport(sites: 2)
     federation = ControllerTests.federation(transport) { _, _ in }
@@ -83,6 +103,6 @@ import Testing
     next.answer(0)
     next.fail(1, Broken())
     next.end()
-    #expect(try await outcome.state.documents["unused answers"] == "{\"1\":3}")
+    #expect(try await outcome.state.unusedAnswers == [1: 3])
   }
 }
