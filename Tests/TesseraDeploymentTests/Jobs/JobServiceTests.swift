@@ -96,8 +96,11 @@ import Testing
     kit = try Kits(in: folder.path).kit("server")
   }
 
-  private func service(_ replica: (any JobReplica)? = nil) throws -> JobService {
-    try JobService(kit, network: Nobody(), store: store, replica: replica)
+  private func service(
+    _ replica: (any JobReplica)? = nil,
+    observe: @escaping @Sendable (ServerEvent) throws -> Void = { _ in }
+  ) throws -> JobService {
+    try JobService(kit, network: Nobody(), store: store, replica: replica, observe: observe)
   }
 
   private func add(_ id: String, _ states: [JobState]) throws {
@@ -136,7 +139,11 @@ import Testing
     let ada = ada
     async let details = service.show("old", for: ada)
     for await _ in asked {}
-    try await service.bring("new")
+    do { try await service.bring("new") } catch {
+      // Or the other one would be waited for without end.
+      replica.mayGoOn.signal()
+      throw error
+    }
     #expect(service.isHere("new") && !service.isHere("old"))
     replica.mayGoOn.signal()
     #expect(try await details.job.id == "old")
@@ -144,17 +151,16 @@ import Testing
   }
 
   @Test func whoAsksForAJobDoesNotHaveAllJobsRead() async throws {
-    let service = try service()
+    let (waits, waiting) = AsyncStream<Void>.makeStream()
+    let service = try service { if case .jobWaits = $0 { waiting.finish() } }
     try add("a", [.approved])
     try add("b", [.approved, .dispatched, .running])
     // It waits, and no look has said for what.
     let first = try await service.show("a", for: ada)
     #expect(first.waiting?.contains("north") == true)
     let running = Task { try await service.run() }
-    // The look has said it by then.
-    for await news in try await service.watch("a", for: ada) {
-      if case .waiting = news.event { break }
-    }
+    // Nobody but a look says so.
+    for await _ in waits {}
     running.cancel()
     try? await running.value
     let count = store.count
