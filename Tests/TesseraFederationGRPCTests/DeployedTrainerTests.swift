@@ -349,14 +349,17 @@ import Testing
     let disk = try SmallDisk(megabytes: 6)
     let script = Self.script.replacingOccurrences(of: "np.zeros(1)", with: "np.zeros(1_000_000)")
     var settings = JobService.Settings()
-    settings.patience = .seconds(2)
+    settings.pause = .seconds(2)
     try await RunningFederation.run(loopback, spool: disk.path, settings: settings) { federation in
       let folder = try Self.folder(federation, rounds: 2, notes: notes, script: script)
       try await federation.console { console in
         let job = try await console.submit(folder)
         var reasons: [String] = []
         for try await news in console.watch(job.id) {
-          guard case .waiting(let reason, _) = news.event else { continue }
+          // Before that it may wait for its sites.
+          guard case .waiting(let reason, _) = news.event, reason.contains("pauses") else {
+            continue
+          }
           reasons.append(reason)
           if reasons.count == 1 { try disk.resize(megabytes: 200) }
         }

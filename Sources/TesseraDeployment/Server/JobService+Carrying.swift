@@ -23,15 +23,15 @@ extension JobService {
       let missing: MissingRoom? =
         if case .failure(let error)? = result { error as? MissingRoom } else { nil }
       // Nobody says when there is room on a disk.
-      let patience = settings.patience
+      let interval = retryInterval
       if aborted[id] == nil {
         _ = await untilStopped(id) {
           repeat {
-            try? await ContinuousClock().sleep(for: patience)
+            try? await ContinuousClock().sleep(for: interval)
           } while !Task.isCancelled && !self.hasRoom(for: id, missing)
         }
       } else {
-        try? await ContinuousClock().sleep(for: patience)
+        try? await ContinuousClock().sleep(for: interval)
       }
     }
     lookAgain()
@@ -132,7 +132,7 @@ extension JobService {
 
   /// Says that a job does not go on for a while.
   private func pause(_ id: String, because reason: String) {
-    let words = "pauses, and is tried again every \(settings.patience): \(reason)"
+    let words = "pauses, and is tried again every \(retryInterval): \(reason)"
     let isNew = pauses.withLock { pauses in
       defer { pauses[id] = words }
       return pauses[id] != words

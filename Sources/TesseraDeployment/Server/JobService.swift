@@ -19,6 +19,8 @@ public actor JobService {
   public struct Settings: Sendable {
     /// How long a site may say nothing while a job is prepared.
     public var patience = Duration.seconds(60)
+    /// After which time a job is tried again that pauses, and whatever else waits for room on a disk; as ``patience`` if `nil`.
+    public var pause: Duration?
     /// How many jobs run at once.
     public var jobsAtOnce = 16
     /// What jobs can name.
@@ -185,10 +187,13 @@ public actor JobService {
 
   /// Looks again when there may be room on the disk: nobody says when.
   private func lookAfterAWhile() async {
-    try? await ContinuousClock().sleep(for: settings.patience)
+    try? await ContinuousClock().sleep(for: retryInterval)
     looksLater = false
     lookAgain()
   }
+
+  /// After which time it is tried again what there was no room for.
+  nonisolated var retryInterval: Duration { settings.pause ?? settings.patience }
 
   /// Looks again which jobs can start.
   nonisolated func lookAgain() { looks.ask() }
