@@ -50,45 +50,46 @@ public protocol SiteMemoryStore: Sendable {
 
 /// Memories that live as long as the process.
 ///
-/// Beside what a site keeps lies what it kept before its last task, until it has the next one.
+/// Of each site lie here what it kept last and what it kept before that, to which a task goes back if nothing came of the last, and
+/// what was kept since a task began that is under way.
 public final class VolatileSiteMemories: SiteMemoryStore {
-  private struct Kept {
-    var contents: [String: ModelState] = [:]
-    /// What was kept before the steps that may still come to nothing, ascending.
-    var earlier: [(step: Int, contents: [String: ModelState])] = []
-  }
-  private let kept = Mutex<[Int: Kept]>([:])
+  private typealias Kept = (step: Int, contents: [String: ModelState])
+  /// What each site has kept, by the steps after which it did, ascending.
+  private let kept = Mutex<[Int: [Kept]]>([:])
 
   /// Nothing kept yet.
   public init() {}
 
-  /// What a site keeps.
+  /// What a site keeps, as of before a step.
   public func contents(of site: Site, before step: Int) -> [String: ModelState] {
-    kept.withLock {
-      $0[site.index]?.earlier = []
-      return $0[site.index]?.contents ?? [:]
-    }
-  }
-
-  /// What a site kept before a step that nothing came of.
-  public func contents(of site: Site, forgettingFrom step: Int) -> [String: ModelState] {
     kept.withLock { all in
-      guard var own = all[site.index] else { return [:] }
-      if let before = own.earlier.first(where: { $0.step >= step }) {
-        own.contents = before.contents
-        own.earlier = []
+      guard var own = all[site.index], let last = own.lastIndex(where: { $0.step < step }) else {
+        return [:]
+      }
+      let contents = own[last].contents
+      // This task may come beside one that is under way, so that nobody has said yet whether the last one is used.
+      if last > 1 {
+        own.removeFirst(last - 1)
         all[site.index] = own
       }
-      return own.contents
+      return contents
     }
   }
 
-  /// Keeps what a site's memory holds.
+  /// What a site keeps, as of before a step that nothing came of; what was kept from that step on is forgotten.
+  public func contents(of site: Site, forgettingFrom step: Int) -> [String: ModelState] {
+    kept.withLock { all in
+      all[site.index]?.removeAll { $0.step >= step }
+      return all[site.index]?.last?.contents ?? [:]
+    }
+  }
+
+  /// Keeps what a site's memory holds after a step.
   public func keep(_ contents: [String: ModelState], of site: Site, after step: Int) {
     kept.withLock { all in
-      var own = all[site.index] ?? Kept()
-      own.earlier.append((step, own.contents))
-      own.contents = contents
+      var own = all[site.index] ?? []
+      own.removeAll { $0.step == step }
+      own.insert((step, contents), at: own.firstIndex { $0.step > step } ?? own.endIndex)
       all[site.index] = own
     }
   }

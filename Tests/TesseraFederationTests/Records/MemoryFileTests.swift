@@ -74,6 +74,39 @@ import Testing
     try FileManager.default.contentsOfDirectory(atPath: folder.string).sorted()
   }
 
+  /// What holds of memories wherever they lie: a run in one process comes to what a deployment comes to.
+  @Test(arguments: [false, true]) func bothStoresGoBackToTheSame(isInFiles: Bool) throws {
+    let folder = try TemporaryFolder()
+    let memories: any SiteMemoryStore =
+      try isInFiles ? FolderSiteMemories(in: folder.path) : VolatileSiteMemories()
+    let site = Site(index: 0, name: "north", exampleCount: 1)
+    let other = Site(index: 1, name: "south", exampleCount: 1)
+    func count(_ contents: [String: ModelState]) throws -> Float? {
+      try contents["count"]?["count"]?.item()
+    }
+    #expect(try memories.contents(of: site, before: 1).isEmpty)
+    #expect(try memories.contents(of: site, forgettingFrom: 1).isEmpty)
+    for step in [3, 7] {
+      #expect(try count(memories.contents(of: site, before: step)) == (step == 3 ? nil : 3))
+      try memories.keep(Self.counted(Float(step)), of: site, after: step)
+      #expect(try memories.contents(of: other, before: .max).isEmpty)
+    }
+    // One is under way; an evaluation comes beside it, and leaves nothing.
+    #expect(try count(memories.contents(of: site, before: 10)) == 7)
+    #expect(try count(memories.contents(of: site, before: 12)) == 7)
+    try memories.keep(Self.counted(10), of: site, after: 10)
+    #expect(try count(memories.contents(of: site, before: 13)) == 10)
+    // The first comes to nothing.
+    #expect(try count(memories.contents(of: site, forgettingFrom: 10)) == 7)
+    try memories.keep(Self.counted(14), of: site, after: 14)
+    #expect(try count(memories.contents(of: site, forgettingFrom: 10)) == 7)
+    // Asked for again under the same number.
+    try memories.keep(Self.counted(15), of: site, after: 15)
+    #expect(try count(memories.contents(of: site, before: 15)) == 7)
+    try memories.keep(Self.counted(16), of: site, after: 15)
+    #expect(try count(memories.contents(of: site, before: 17)) == 16)
+  }
+
   @Test func whatCameToNothingIsForgotten() throws {
     let folder = try TemporaryFolder()
     let site = Site(index: 0, name: "north", exampleCount: 1)
