@@ -16,7 +16,7 @@ final class GPUPool: Sendable {
     var holdings: [String: Holding] = [:]
     /// How often GPUs were given back, and who waits for the next time.
     var returns = 0
-    var waiters: [AsyncStream<Never>.Continuation] = []
+    var waiters: [UUID: AsyncStream<Never>.Continuation] = [:]
   }
   private let devices: [Int]
   private let state = Mutex(State())
@@ -81,23 +81,44 @@ final class GPUPool: Sendable {
   /// Waits until GPUs were given back since there were too few, or the current task is cancelled.
   func waitForReturn(since busy: Busy) async {
     let (returned, waiter) = AsyncStream<Never>.makeStream()
+    let id = UUID()
     state.withLock { state in
-      if state.returns == busy.returns { state.waiters.append(waiter) } else { waiter.finish() }
+      if state.returns == busy.returns { state.waiters[id] = waiter } else { waiter.finish() }
     }
     for await _ in returned {}
+    state.withLock { state in state.waiters[id] = nil }
+  }
+
+  /// As ``waitForReturn(since:)``, and not longer than so long.
+  ///
+  /// - Returns: Whether GPUs were given back.
+  func waitForReturn(since busy: Busy, atMost limit: Duration) async -> Bool {
+    await withTaskGroup(of: Bool.self) { group in
+      group.addTask {
+        await self.waitForReturn(since: busy)
+        return !Task.isCancelled
+      }
+      group.addTask {
+        try? await ContinuousClock().sleep(for: limit)
+        return false
+      }
+      let isReturned = await group.next() ?? false
+      group.cancelAll()
+      return isReturned
+    }
   }
 
   private func giveBack(_ job: String) {
-    let waiters = state.withLock { state -> [AsyncStream<Never>.Continuation] in
-      guard let holding = state.holdings[job] else { return [] }
+    let waiters = state.withLock { state -> [UUID: AsyncStream<Never>.Continuation] in
+      guard let holding = state.holdings[job] else { return [:] }
       state.holdings[job]?.holders -= 1
-      guard holding.holders <= 1 else { return [] }
+      guard holding.holders <= 1 else { return [:] }
       state.holdings[job] = nil
       state.returns += 1
-      defer { state.waiters = [] }
+      defer { state.waiters = [:] }
       return state.waiters
     }
-    for waiter in waiters { waiter.finish() }
+    for waiter in waiters.values { waiter.finish() }
   }
 
   /// The GPUs that this machine has, by the driver's own list; of them those alone that `CUDA_VISIBLE_DEVICES` of this process

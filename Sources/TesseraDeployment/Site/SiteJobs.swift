@@ -241,6 +241,9 @@ public final class SiteJobs: SiteTaskHandler {
   /// What the folders of jobs are called that are over, until they are removed.
   private static let gone = ".gone-"
 
+  /// How often a site says that it waits.
+  private static let signOfLife = Duration.seconds(1)
+
   // MARK: Jobs
 
   private func folder(of job: String) -> FilePath {
@@ -275,7 +278,7 @@ public final class SiteJobs: SiteTaskHandler {
     }
     try taken.take(bundle.digest, as: id)
     do {
-      let job = try await job(id, bundle)
+      let job = try await job(id, bundle, progress)
       try observe(.given(job: id, task))
       try observe(.accepted(job: id, by: job.submitter))
       known.withLock { $0[id] = job }
@@ -295,7 +298,11 @@ public final class SiteJobs: SiteTaskHandler {
   }
 
   /// A job that has arrived, once there are GPUs for it that jobs have which are just ending.
-  private func job(_ id: String, _ bundle: JobBundle) async throws -> SiteJob {
+  private func job(
+    _ id: String,
+    _ bundle: JobBundle,
+    _ progress: () -> Void
+  ) async throws -> SiteJob {
     while true {
       try Task.checkCancellation()
       // Nothing that is not signed lies beside what is.
@@ -303,7 +310,11 @@ public final class SiteJobs: SiteTaskHandler {
       do {
         return try SiteJob(id, bundle, in: folder(of: id), at: surroundings)
       } catch let busy as GPUPool.Busy {
-        await surroundings.gpus.waitForReturn(since: busy)
+        // Whoever prepares the job gives up a site that says nothing.
+        while await !surroundings.gpus.waitForReturn(since: busy, atMost: Self.signOfLife) {
+          try Task.checkCancellation()
+          progress()
+        }
       }
     }
   }

@@ -42,6 +42,17 @@ import Testing
     await pool.waitForReturn(since: busy)
   }
 
+  @Test func whoWaitsForSoLongIsToldWhetherSomeWereGivenBack() async throws {
+    let pool = GPUPool([0])
+    var old: GPUPool.Share? = try pool.take(1, for: "old")
+    pool.ends("old")
+    let busy = try #require(throws: GPUPool.Busy.self) { try pool.take(1, for: "new") }
+    #expect(await !pool.waitForReturn(since: busy, atMost: .milliseconds(1)))
+    withExtendedLifetime(old) {}
+    old = nil
+    #expect(await pool.waitForReturn(since: busy, atMost: .seconds(600)))
+  }
+
   @Test func whoIsCancelledWaitsNoLonger() async throws {
     let pool = GPUPool([0])
     let old = try pool.take(1, for: "old")

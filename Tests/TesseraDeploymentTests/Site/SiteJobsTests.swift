@@ -30,8 +30,8 @@ import Testing
     jobs = try SiteJobs(kits.kit("north"))
   }
 
-  private func bundle(_ more: String = "") throws -> JobBundle {
-    let place = folder.path.appending("job\(more.count)")
+  private func bundle(_ more: String = "", gpus: Int = 0) throws -> JobBundle {
+    let place = folder.path.appending("job\(more.count)-\(gpus)")
     try FileManager.default.createDirectory(
       atPath: place.string,
       withIntermediateDirectories: true
@@ -40,7 +40,7 @@ import Testing
     name: ages
     workflow: {type: statistics}
     executor: {type: statistics}
-    deployment: {dataset: ages}
+    deployment: {dataset: ages, gpus: \(gpus)}
     \(more)
     """.write(toFile: place.appending("job.yml").string, atomically: true, encoding: .utf8)
     return try JobBundle(of: place, name: "ages", signedWith: kits.kit("ada"))
@@ -84,6 +84,48 @@ import Testing
     let other = try self.bundle("# another\n")
     let second = await refusal { _ = try await deploy(other, as: "ages-1") }
     #expect(second.contains("another job is known as ages-1"))
+  }
+
+  /// A site with one GPU, which a job has that is over, and whose programs have not ended: ``end`` ends them.
+  private func busySite() async throws -> (site: SiteJobs, end: @Sendable () async -> Void) {
+    let data = folder.path.appending("federation/kits/north/local/data.yml").string
+    let text = try String(contentsOfFile: data, encoding: .utf8)
+    try "\(text)resources: {gpus: [0]}\n".write(toFile: data, atomically: true, encoding: .utf8)
+    let site = try SiteJobs(kits.kit("north"), in: folder.path.appending("busy"))
+    _ = try await site.answer(deployment(bundle(gpus: 1)), of: "ages-1") {}
+    let ending = Mutex(await site.forget("ages-1", isAborted: false))
+    return (
+      site,
+      {
+        let end = ending.withLock { ending in
+          defer { ending = nil }
+          return ending
+        }
+        await end?()
+      }
+    )
+  }
+
+  private func deployment(_ bundle: JobBundle) throws -> SiteTask {
+    SiteTask(
+      step: -1,
+      name: .deploy,
+      round: 1,
+      site: own,
+      data: try bundle.exchange(),
+      key: RandomKey(seed: 1)
+    )
+  }
+
+  /// A server gives up a site that says nothing while a job is prepared.
+  @Test(.timeLimit(.minutes(10))) func aSiteThatWaitsForGPUsSaysSo() async throws {
+    let (site, end) = try await busySite()
+    let task = try deployment(bundle("# another\n", gpus: 1))
+    let (signs, sign) = AsyncStream<Void>.makeStream()
+    let waiting = Task { try await site.answer(task, of: "ages-2") { sign.finish() } }
+    for await _ in signs {}
+    await end()
+    #expect(try await waiting.value.headers["offer"] != nil)
   }
 
   @Test func aSiteThatWasStartedAgainKnowsWhatItHasTaken() async throws {
