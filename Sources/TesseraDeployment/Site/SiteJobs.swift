@@ -42,6 +42,8 @@ public final class SiteJobs: SiteTaskHandler {
   private let folder: FilePath
   private let surroundings: SiteJob.Surroundings
   private let known = Mutex<[String: SiteJob]>([:])
+  /// Which deployment has a job's folder: one that is withdrawn leaves that of its repetition alone. Held while a folder is made.
+  private let deployments = Mutex<[String: UUID]>([:])
   private let taken: TakenJobs
   private let takenOperations: TakenOperations
   /// What somebody has asked the site to do, by the numbers of the tasks: it is done when the answer has arrived.
@@ -192,6 +194,7 @@ public final class SiteJobs: SiteTaskHandler {
 
   /// Forgets a job: its programs end, and its folder goes.
   public func forget(_ job: String, isAborted: Bool) async -> (@Sendable () async -> Void)? {
+    deployments.withLock { $0[job] = nil }
     let known = known.withLock { $0.removeValue(forKey: job) }
     surroundings.gpus.ends(job)
     var gone: FilePath?
@@ -268,8 +271,14 @@ public final class SiteJobs: SiteTaskHandler {
       throw DeploymentError(code: .invalidArgument, message: "a job cannot be called that")
     }
     let bundle = try JobBundle(task.data)
+    let deployment = UUID()
     // A server that was killed, or did not hear the answer, sends it again.
-    if let known = try? site(id) {
+    let kept = deployments.withLock { deployments -> SiteJob? in
+      let kept = try? site(id)
+      if kept?.isSame(as: bundle) == true { deployments[id] = deployment }
+      return kept
+    }
+    if let known = kept {
       guard known.isSame(as: bundle) else {
         throw DeploymentError(code: .notAllowed, message: "another job is known as \(id) here")
       }
@@ -278,22 +287,30 @@ public final class SiteJobs: SiteTaskHandler {
     }
     try taken.take(bundle.digest, as: id)
     do {
-      let job = try await job(id, bundle, progress)
+      let job = try await job(id, bundle, of: deployment, progress)
       try observe(.given(job: id, task))
       try observe(.accepted(job: id, by: job.submitter))
       known.withLock { $0[id] = job }
       return try answer(job.offer(progress: progress))
     } catch is CancellationError {
       // Nobody waits for it; it is as if it had never come.
-      known.withLock { $0[id] = nil }
-      try? FileManager.default.removeItem(atPath: folder(of: id).string)
+      remove(id, of: deployment)
       throw CancellationError()
     } catch {
-      known.withLock { $0[id] = nil }
-      try? FileManager.default.removeItem(atPath: folder(of: id).string)
+      remove(id, of: deployment)
       refusals.say(.refused(job: id, reason: "\(error)"), "\(error)")
       throw (error as? DeploymentError)
         ?? DeploymentError(code: .notAllowed, message: "\(error)")
+    }
+  }
+
+  /// Removes what a deployment has made, unless another one has come for the same job.
+  private func remove(_ id: String, of deployment: UUID) {
+    deployments.withLock { deployments in
+      guard deployments[id] == deployment else { return }
+      deployments[id] = nil
+      known.withLock { $0[id] = nil }
+      try? FileManager.default.removeItem(atPath: folder(of: id).string)
     }
   }
 
@@ -301,14 +318,18 @@ public final class SiteJobs: SiteTaskHandler {
   private func job(
     _ id: String,
     _ bundle: JobBundle,
+    of deployment: UUID,
     _ progress: () -> Void
   ) async throws -> SiteJob {
     while true {
-      try Task.checkCancellation()
-      // Nothing that is not signed lies beside what is.
-      try? FileManager.default.removeItem(atPath: folder(of: id).string)
       do {
-        return try SiteJob(id, bundle, in: folder(of: id), at: surroundings)
+        return try deployments.withLock { deployments -> SiteJob in
+          try Task.checkCancellation()
+          deployments[id] = deployment
+          // Nothing that is not signed lies beside what is.
+          try? FileManager.default.removeItem(atPath: folder(of: id).string)
+          return try SiteJob(id, bundle, in: folder(of: id), at: surroundings)
+        }
       } catch let busy as GPUPool.Busy {
         // Whoever prepares the job gives up a site that says nothing.
         while await !surroundings.gpus.waitForReturn(since: busy, atMost: Self.signOfLife) {

@@ -128,6 +128,26 @@ import Testing
     #expect(try await waiting.value.headers["offer"] != nil)
   }
 
+  /// A job that pauses is withdrawn, and comes again under the same name while the first still waits.
+  @Test(.timeLimit(.minutes(10)))
+  func aDeploymentThatIsWithdrawnLeavesItsRepetitionAlone() async throws {
+    let (site, end) = try await busySite()
+    let task = try deployment(bundle("# another\n", gpus: 1))
+    func begin() async -> Task<Exchange, any Error> {
+      let (signs, sign) = AsyncStream<Void>.makeStream()
+      let waiting = Task { try await site.answer(task, of: "ages-2") { sign.finish() } }
+      for await _ in signs {}
+      return waiting
+    }
+    let (first, second) = (await begin(), await begin())
+    first.cancel()
+    await #expect(throws: CancellationError.self) { try await first.value }
+    #expect(site.jobs == ["ages-2"])
+    await end()
+    #expect(try await second.value.headers["offer"] != nil)
+    #expect(site.jobs == ["ages-2"])
+  }
+
   @Test func aSiteThatWasStartedAgainKnowsWhatItHasTaken() async throws {
     let bundle = try bundle()
     let task = SiteTask(
