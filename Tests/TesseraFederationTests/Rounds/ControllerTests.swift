@@ -4,7 +4,7 @@ import TesseraFederation
 import TesseraTesting
 import Testing
 
-/// Everything is over within a second, or the suite fails instead of hanging.
+/// Everything is over within moments; what hangs fails after a while.
 @Suite(.timeLimit(.minutes(10))) struct ControllerTests {
   struct Unreachable: Error {}
 

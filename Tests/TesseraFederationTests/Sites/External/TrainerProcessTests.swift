@@ -30,7 +30,12 @@ import Testing
   private static let members = ["self", "child", "session", "grandchild", "orphan"]
 
   /// The numbers of a family's processes, once all are there.
-  private static func family(in folder: FilePath) throws -> [pid_t] {
+  private static func family(in folder: FilePath) async throws -> [pid_t] {
+    try await onOwnThread { try waitForFamily(in: folder) }
+  }
+
+  /// As ``family(in:)``, on this thread.
+  private static func waitForFamily(in folder: FilePath) throws -> [pid_t] {
     let last = folder.appending("self").string
     let end = ContinuousClock.now + .seconds(20)
     while !FileManager.default.fileExists(atPath: last), .now < end { usleep(5000) }
@@ -40,24 +45,29 @@ import Testing
     }
   }
 
-  @Test func whatAProgramHasStartedIsGoneWhenItHasEnded() throws {
+  @Test func whatAProgramHasStartedIsGoneWhenItHasEnded() async throws {
     let folder = try TemporaryFolder()
     let process = try Self.start(["sh", "-c", Self.family + "\nexit 3"], in: folder.path)
-    TrainerProcess.waitForEnd(of: process.id)
-    let family = try Self.family(in: folder.path)
+    let id = process.id
+    try await onOwnThread { TrainerProcess.waitForEnd(of: id) }
+    let family = try await Self.family(in: folder.path)
     #expect(!family.contains(where: isAlive))
     #expect("\(process.reap())".contains("3"))
   }
 
-  @Test func aSignalEndsAProgramWithAllThatItHasStarted() throws {
+  @Test func aSignalEndsAProgramWithAllThatItHasStarted() async throws {
     let folder = try TemporaryFolder()
     let process = try Self.start(["sh", "-c", Self.family + "\nwait"], in: folder.path)
-    let family = try Self.family(in: folder.path)
+    let family = try await Self.family(in: folder.path)
     #expect(family.allSatisfy(isAlive))
     let start = ContinuousClock.now
     process.signal(SIGKILL)
-    TrainerProcess.waitForEnd(of: process.id)
-    #expect(ContinuousClock.now - start < .seconds(1))
+    let id = process.id
+    let end = try await onOwnThread { () -> ContinuousClock.Instant in
+      TrainerProcess.waitForEnd(of: id)
+      return .now
+    }
+    #expect(end - start < .seconds(1))
     #expect("\(process.reap())".contains("9"))
     #expect(!family.contains(where: isAlive))
   }
@@ -67,13 +77,16 @@ import Testing
     let folder = try TemporaryFolder()
     await #expect(processExitsWith: .signal(SIGKILL)) { [path = folder.path.string as String] in
       _ = try Self.start(["sh", "-c", Self.family + "\nwait"], in: FilePath(path))
-      #expect(try Self.family(in: FilePath(path)).allSatisfy(isAlive))
+      #expect(try Self.waitForFamily(in: FilePath(path)).allSatisfy(isAlive))
       kill(getpid(), SIGKILL)
     }
-    let family = try Self.family(in: folder.path)
-    let end = ContinuousClock.now + .seconds(1)
-    while family.contains(where: isAlive), .now < end { usleep(5000) }
-    #expect(!family.contains(where: isAlive))
+    let family = try await Self.family(in: folder.path)
+    let isGone = try await onOwnThread { () -> Bool in
+      let end = ContinuousClock.now + .seconds(1)
+      while family.contains(where: isAlive), .now < end { usleep(5000) }
+      return !family.contains(where: isAlive)
+    }
+    #expect(isGone)
   }
 
   /// What a process keeps in memory that is no file's, in bytes.
