@@ -4,12 +4,15 @@ public import SystemPackage
 
 /// A disk of a few megabytes that goes when the last reference to it does.
 ///
-/// It lies in memory, and only root can mount one.
+/// It lies in memory, and only root can mount one, where it may: in a container as a rule not.
 public final class SmallDisk: Sendable {
   private let folder: TemporaryFolder
 
   /// Where it is mounted.
   public var path: FilePath { folder.path }
+
+  /// Whether this process may mount one: it is tried once.
+  public static let isPossible = (try? SmallDisk(megabytes: 1)) != nil
 
   /// Mounts a disk.
   ///

@@ -201,7 +201,7 @@ struct SQLiteJobStoreTests {
 
   @Test(
     "a full disk is an error that names the file, and nothing is lost",
-    .enabled(if: geteuid() == 0, "only root can mount a small one")
+    .enabled(if: SmallDisk.isPossible, "only root can mount a small one, where it may")
   )
   func fullDisk() throws {
     let small = folder.path.appending("small")
