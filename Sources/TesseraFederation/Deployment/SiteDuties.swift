@@ -43,18 +43,26 @@ public struct SiteDuties: Sendable {
     case close(reason: String)
   }
 
+  /// What decides about the answer to a task, of what may be asked for again under the same number.
+  private struct Origin: Hashable {
+    var parcel: Parcel
+    /// From which of its memories the site answers.
+    var unusedSince: Int?
+  }
+
   private enum Stage {
     /// Its content has not come whole.
     case fetching(AnnouncedTask, IncomingParcel)
     /// The executor has it: so many bytes.
-    case working(Parcel, bytes: Int)
+    case working(Origin, bytes: Int)
     /// There is an answer, or a reason why there is none.
-    case done(Parcel, Result<OutgoingParcel, FederationError>)
+    case done(Origin, Result<OutgoingParcel, FederationError>)
 
-    var parcel: Parcel {
+    var origin: Origin {
       switch self {
-      case .fetching(_, let incoming): incoming.parcel
-      case .working(let parcel, _), .done(let parcel, _): parcel
+      case .fetching(let task, let incoming):
+        Origin(parcel: incoming.parcel, unusedSince: task.unusedSince)
+      case .working(let origin, _), .done(let origin, _): origin
       }
     }
 
@@ -101,8 +109,8 @@ public struct SiteDuties: Sendable {
       guard isConnected, case .working = stages[id] else { return [] }
       return [.send(.measured(id, measurements))]
     case .finished(let id, let result):
-      guard case .working(let parcel, _) = stages[id] else { return [] }
-      stages[id] = .done(parcel, result)
+      guard case .working(let origin, _) = stages[id] else { return [] }
+      stages[id] = .done(origin, result)
       return isConnected ? [tell(id, result)] : []
     }
   }
@@ -162,10 +170,14 @@ public struct SiteDuties: Sendable {
     }
     var actions: [Action] = []
     if let stage = stages[id] {
-      // A server that was killed asks again. If it is the same, the work that was done stands.
-      guard stage.parcel != incoming.parcel else {
+      // A server that was killed asks again. If it is the same, the work that was done stands, and in any case what has come.
+      if case .fetching(_, let kept) = stage, kept.parcel == incoming.parcel {
+        stages[id] = .fetching(task, kept)
+        return [.fetch(id, kept.missing)]
+      }
+      guard stage.origin != Origin(parcel: incoming.parcel, unusedSince: task.unusedSince) else {
         switch stage {
-        case .fetching(_, let incoming): return [.fetch(id, incoming.missing)]
+        case .fetching: return []
         case .working: return [.send(.progress(id))]
         case .done(_, let result): return [tell(id, result)]
         }
@@ -215,7 +227,8 @@ public struct SiteDuties: Sendable {
     do { try incoming.take(chunk) } catch let error as FederationError {
       return [.close(reason: "task \(id): \(error)")]
     } catch {
-      return failed(id, incoming.parcel, "there is no room for its content: \(error)")
+      let origin = Origin(parcel: incoming.parcel, unusedSince: task.unusedSince)
+      return failed(id, origin, "there is no room for its content: \(error)")
     }
     return incoming.isComplete ? begin(id, task, incoming) : []
   }
@@ -225,9 +238,10 @@ public struct SiteDuties: Sendable {
     _ task: AnnouncedTask,
     _ incoming: IncomingParcel
   ) -> [Action] {
+    let origin = Origin(parcel: incoming.parcel, unusedSince: task.unusedSince)
     do {
       let exchange = try incoming.exchange()
-      stages[id] = .working(incoming.parcel, bytes: incoming.byteCount)
+      stages[id] = .working(origin, bytes: incoming.byteCount)
       var arrived = SiteTask(
         step: id.step,
         name: task.name,
@@ -242,15 +256,15 @@ public struct SiteDuties: Sendable {
     } catch {
       return failed(
         id,
-        incoming.parcel,
+        origin,
         (error as? FederationError)?.message ?? "its content cannot be a model"
       )
     }
   }
 
-  private mutating func failed(_ id: TaskID, _ parcel: Parcel, _ reason: String) -> [Action] {
+  private mutating func failed(_ id: TaskID, _ origin: Origin, _ reason: String) -> [Action] {
     let error = FederationError(code: .protocolViolation, message: reason)
-    stages[id] = .done(parcel, .failure(error))
+    stages[id] = .done(origin, .failure(error))
     return isConnected ? [.send(.failure(id, error))] : []
   }
 }

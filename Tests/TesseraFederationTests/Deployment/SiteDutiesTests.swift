@@ -14,17 +14,19 @@ import Testing
   }
 
   /// A task as it arrives: its content is still to come.
-  private func message(_ content: OutgoingParcel) throws -> ServerMessage {
-    .task(
-      id,
-      AnnouncedTask(
-        name: .train,
-        round: 3,
-        site: site,
-        key: RandomKey(seed: 1),
-        content: .incoming(try IncomingParcel(content.parcel, limits: ExchangeLimits()))
-      )
+  private func message(
+    _ content: OutgoingParcel,
+    unusedSince first: Int? = nil
+  ) throws -> ServerMessage {
+    var task = AnnouncedTask(
+      name: .train,
+      round: 3,
+      site: site,
+      key: RandomKey(seed: 1),
+      content: .incoming(try IncomingParcel(content.parcel, limits: ExchangeLimits()))
     )
+    task.unusedSince = first
+    return .task(id, task)
   }
 
   private func connected() -> SiteDuties {
@@ -70,6 +72,32 @@ import Testing
       case .close: "close"
       }
     }
+  }
+
+  /// A server that goes on after a kill may know of another memory from which the same is to be done.
+  @Test func theSameContentFromAnotherMemoryIsDoneAgain() throws {
+    let content = try parcel(40)
+    var duties = try working(content)
+    #expect(words(duties.handle(.received(try message(content)))) == ["progress job/4"])
+    _ = duties.handle(.finished(id, .success(try parcel(40, 2))))
+    #expect(words(duties.handle(.received(try message(content)))) == ["announce job/4 3"])
+    let again = duties.handle(.received(try message(content, unusedSince: 2)))
+    #expect(words(again) == ["fetch job/4 [0, 1, 2]"])
+    _ = duties.handle(.chunk(id, try chunk(0, of: content, as: 0)))
+    // What has come stays, and what is asked for is what was said last.
+    let later = duties.handle(.received(try message(content, unusedSince: 1)))
+    #expect(words(later) == ["fetch job/4 [1, 2]"])
+    var actions: [SiteDuties.Action] = []
+    for index in 1..<3 {
+      actions += duties.handle(.chunk(id, try chunk(index, of: content, as: index)))
+    }
+    guard case .start(_, let task) = actions.last else {
+      Issue.record("\(words(actions))")
+      return
+    }
+    #expect(task.unusedSince == 1)
+    let other = duties.handle(.received(try message(content, unusedSince: 2)))
+    #expect(words(other) == ["cancel job/4", "fetch job/4 [0, 1, 2]"])
   }
 
   /// What a server sends must not fill a site.
