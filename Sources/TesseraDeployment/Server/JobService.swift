@@ -173,7 +173,11 @@ public actor JobService {
           group.addTask { await self.lookAfterAWhile() }
         case .look:
           looks.begin()
-          let jobs = (try? store.jobs()) ?? []
+          // Nothing is known then, and not that there are no jobs.
+          guard let jobs = try? store.jobs() else {
+            self.event.yield(.lookLater)
+            continue
+          }
           notePresence(of: jobs)
           // One site that does not answer keeps nobody waiting.
           for site in strangers() { group.addTask { await self.getAcquainted(with: site) } }

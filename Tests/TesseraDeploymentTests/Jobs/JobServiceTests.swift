@@ -32,8 +32,18 @@ import Testing
     private let base: SQLiteJobStore
     private let didRead = Mutex<(@Sendable () -> Void)?>(nil)
     private let looks = Mutex(0)
+    private let fails = Mutex(false)
+    /// Whether all jobs could be read, each time that somebody wanted to.
+    let reads: AsyncStream<Bool>
+    private let read: AsyncStream<Bool>.Continuation
 
-    init(_ base: SQLiteJobStore) { self.base = base }
+    init(_ base: SQLiteJobStore) {
+      self.base = base
+      (reads, read) = AsyncStream.makeStream()
+    }
+
+    /// The next time that all jobs are read, they cannot be.
+    func failOnce() { fails.withLock { $0 = true } }
 
     /// How often all jobs were read.
     var count: Int { looks.withLock { $0 } }
@@ -41,6 +51,12 @@ import Testing
 
     func jobs() throws -> [JobRecord] {
       looks.withLock { $0 += 1 }
+      let fails = fails.withLock { fails in
+        defer { fails = false }
+        return fails
+      }
+      read.yield(!fails)
+      if fails { throw DeploymentError(code: .unavailable, message: "the database is away") }
       return try base.jobs()
     }
     func job(_ id: String) throws -> JobRecord? {
@@ -169,6 +185,29 @@ import Testing
       _ = try await service.show("b", for: ada)
     }
     #expect(store.count == count)
+  }
+
+  /// It would stand in the log and in the audit log for every job that waits.
+  @Test func aStoreThatFailsOnceHasNoReasonToldAgain() async throws {
+    let count = Mutex(0)
+    let (waits, waiting) = AsyncStream<Void>.makeStream()
+    let service = try service {
+      guard case .jobWaits = $0 else { return }
+      count.withLock { $0 += 1 }
+      waiting.finish()
+    }
+    try add("a", [.approved])
+    let running = Task { try await service.run() }
+    for await _ in waits {}
+    store.failOnce()
+    service.lookAgain()
+    var reads = store.reads.makeAsyncIterator()
+    while await reads.next() != false {}
+    service.lookAgain()
+    while await reads.next() != true {}
+    running.cancel()
+    try? await running.value
+    #expect(count.withLock { $0 } == 1)
   }
 
   @Test func whatHappensBeforeALookIsSeenByOne() {
