@@ -368,7 +368,7 @@ public actor JobService {
       try store.update(id) { job in
         let before = job.state
         try change(&job)
-        guard before.canBecome(job.state) || before == job.state else { return }
+        guard before != job.state, before.canBecome(job.state) else { return }
         // What could not be kept then is tried again, and was noted.
         guard unkept.withLock({ $0[id] }) != job.state else { return }
         try observe(.jobChanged(job))
@@ -438,11 +438,18 @@ public actor JobService {
     watchers.tell(.waiting(reason: reason, away: away), of: id)
   }
 
-  /// Notes that a site does not want a job.
-  func note(_ site: String, declines job: String, because reason: String) {
-    refusals[job, default: [:]][site] = reason
-    // Kept with the job: why a site did not take part is asked when it is over. It is no reason for it not to go on.
-    do { try change(job) { $0.declined[site] = reason } } catch { trouble(job, error) }
-    watchers.tell(.declined(site: site, reason: reason), of: job)
+  /// Notes which sites do not want a job, and why, by their names.
+  func note(_ reasons: [String: String], of job: String) {
+    refusals[job, default: [:]].merge(reasons) { $1 }
+    for (site, reason) in reasons.sorted(by: { $0.key < $1.key }) {
+      watchers.tell(.declined(site: site, reason: reason), of: job)
+    }
+  }
+
+  /// Keeps with a job which sites do not want it: why a site did not take part is asked when it is over.
+  func keep(_ reasons: [String: String], of job: String) {
+    guard !reasons.isEmpty else { return }
+    // It is no reason for it not to go on.
+    do { try change(job) { $0.declined.merge(reasons) { $1 } } } catch { trouble(job, error) }
   }
 }

@@ -69,6 +69,7 @@ struct ServedJob: Sendable {
     )
     var members: [JobRoster.Member] = []
     var rights: [String: RightsOverJobs] = [:]
+    var declined: [String: String] = [:]
     for site in sites {
       do {
         guard let answer = answers[site.index] else { continue }
@@ -86,12 +87,14 @@ struct ServedJob: Sendable {
         members.append(JobRoster.Member(name: site.name, offer: offer))
       } catch {
         try transfers.refused(step: -1, site: site.name, because: "\(error)")
-        await service.note(site.name, declines: id, because: "\(error)")
+        declined[site.name] = "\(error)"
       }
     }
-    // What they say holds whatever becomes of the job.
+    await service.note(declined, of: id)
+    // What they say holds whatever becomes of the job. In one change: each is waited for, by the store and by those who watch.
     try service.change(id) {
       $0.siteRights = rights
+      $0.declined.merge(declined) { $1 }
       // In an earlier try they may have declined.
       for member in members { $0.declined[member.name] = nil }
     }
@@ -120,18 +123,19 @@ struct ServedJob: Sendable {
         patience: patience,
         observer: transfers
       )
-      var failed: Set<String> = []
+      var declined: [String: String] = [:]
       for site in sites {
         guard case .failure(let error) = answers[site.index] else {
           try transfers.accepted(step: 0, site: site.name, weight: 0)
           continue
         }
-        failed.insert(site.name)
         try transfers.refused(step: 0, site: site.name, because: "\(error)")
-        await service.note(site.name, declines: id, because: "\(error)")
+        declined[site.name] = "\(error)"
       }
-      if failed.isEmpty { return roster }
-      members.removeAll { failed.contains($0.name) }
+      if declined.isEmpty { return roster }
+      await service.note(declined, of: id)
+      await service.keep(declined, of: id)
+      members.removeAll { declined[$0.name] != nil }
     }
   }
 

@@ -124,6 +124,20 @@ import Testing
     for state in states { _ = try store.update(id) { $0.state = state } }
   }
 
+  /// Sixty sites that decline are no sixty lines in the audit log that say that the job is dispatched.
+  @Test func whatChangesNoStateIsNotNotedAsAChangeOfState() throws {
+    let states = Mutex<[String]>([])
+    let service = try service {
+      if case .jobChanged(let job) = $0 { states.withLock { $0.append(job.state.name) } }
+    }
+    try add("a", [.approved])
+    try service.change("a") { $0.declined["north"] = "no" }
+    #expect(try store.job("a")?.declined == ["north": "no"])
+    #expect(states.withLock { $0 } == [])
+    try service.change("a") { $0.state = .dispatched }
+    #expect(states.withLock { $0 } == ["dispatched"])
+  }
+
   /// Between the look at the job and the moment from which on one is told.
   @Test func whoWatchesAJobThatJustEndsIsToldThatItHas() async throws {
     let service = try service()
