@@ -20,11 +20,27 @@ public final class TensorBoardFile: Sendable {
   private struct Contents: ~Copyable {
     var file: AppendOnlyFile
     var pending: [UInt8] = []
+    /// At how many pending bytes they are written.
+    private(set) var due = Self.portion
+
+    /// How many bytes are written at once.
+    private static let portion = 1 << 16
+    /// How many may be pending while they cannot be written.
+    private static let mostPending = 1 << 20
+
+    init(file: consuming AppendOnlyFile) { self.file = file }
 
     mutating func flush() throws {
-      // What cannot be written now comes with what is written next.
-      try file.append(pending, isDurable: false)
+      do {
+        try file.append(pending, isDurable: false)
+      } catch {
+        // What cannot be written now comes with what is written next, as long as it is not much; each try costs the disk something.
+        if pending.count > Self.mostPending { pending = [] }
+        due = pending.count + Self.portion
+        throw error
+      }
       pending = []
+      due = Self.portion
     }
   }
   private let contents: Mutex<Contents>
@@ -96,15 +112,15 @@ public final class TensorBoardFile: Sendable {
     event.add(Int64(step), field: Field.step)
     event.add(summary, field: Field.summary)
     append(event)
-    try contents.withLock { if $0.pending.count >= 1 << 16 { try $0.flush() } }
+    try contents.withLock { if $0.pending.count >= $0.due { try $0.flush() } }
   }
 
   /// Writes what has been added, for TensorBoard to see.
   ///
   /// It is written when the last reference to the file goes, too.
   ///
-  /// - Throws: ``RunError`` with code ``RunError/Code/cannotWrite`` if the system refuses; what was added since the last time
-  ///   is then left out, and the file is whole.
+  /// - Throws: ``RunError`` with code ``RunError/Code/cannotWrite`` if the system refuses. The file is whole then, and what was added
+  ///   since the last time is written with what comes next; if that is more than a megabyte, it is left out.
   public func flush() throws {
     try contents.withLock { try $0.flush() }
   }

@@ -72,6 +72,24 @@ import Testing
     #expect(try folder.bytes(of: file.path).count > before.count)
   }
 
+  @Test(.enabled(if: SmallDisk.isPossible, "only root can mount a small disk, where it may"))
+  func whatCannotBeWrittenDoesNotFillTheMemory() throws {
+    let disk = try SmallDisk(megabytes: 1)
+    let file = try TensorBoardFile(in: disk.path, started: time(0))
+    let other = disk.path.appending("other").string
+    #expect(FileManager.default.createFile(atPath: other, contents: Data(count: 900_000)))
+    var failures = 0
+    for step in 0..<80_000 {
+      do { try file.add(scalar: "loss", 1, step: step, at: time(1)) } catch { failures += 1 }
+    }
+    // Not one for each.
+    #expect((1..<100).contains(failures))
+    try disk.resize(megabytes: 30)
+    try file.flush()
+    let count = try folder.bytes(of: file.path).count
+    #expect(count > 1000 && count < 3 << 20)
+  }
+
   @Test func whatTheSystemRefusesNamesTheFolder() throws {
     let missing = folder.path.appending("missing/run")
     let file = try folder.file("file", [])
