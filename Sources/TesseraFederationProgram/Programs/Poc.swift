@@ -74,7 +74,10 @@ struct Poc: AsyncParsableCommand {
         let kit = try StartupKit(contentsOf: demo.kit("ada"))
         let port = try await processes.port
         // A job that needs few sites would begin without the others.
-        try await processes.waitForSites()
+        try await processes.waitForSites { [json = answer.json] missing in
+          guard !json else { return }
+          output.line("Not connected yet, as the logs say: \(missing.joined(separator: ", "))")
+        }
         try await FederationConsole.connect(kit, host: "127.0.0.1", port: port) { console in
           let job = try await console.submit(folder, components: FederationProgram.components)
           let watch = JobWatch(job.id, answer)

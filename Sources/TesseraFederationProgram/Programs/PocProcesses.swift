@@ -57,21 +57,25 @@ final class PocProcesses: Sendable {
 
   /// Waits until all sites have found the server, by what their logs say.
   ///
+  /// - Parameter say: Is told every few seconds which sites have not, and where they say why.
   /// - Throws: ``DeploymentError`` naming the log of a process that has ended.
-  func waitForSites() async throws {
+  func waitForSites(say: @escaping @Sendable (_ missing: [String]) -> Void) async throws {
     let logs = folder.appending("logs")
     guard let watch = FileWatch(folder: logs, seesWriting: true) else {
       throw DeploymentError(code: .cannotRead, message: "\(logs) cannot be watched")
     }
     let (happening, happenings) = (happening, happenings)
+    let missing = Mutex(sites)
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { for await _ in watch.changes { happening.yield() } }
       group.addTask {
-        var missing = self.sites
         happening.yield()
         for await _ in happenings {
-          missing.removeAll { Self.isConnected(by: logs.appending("\($0).log")) }
-          if missing.isEmpty { return }
+          let isComplete = missing.withLock { missing in
+            missing.removeAll { Self.isConnected(by: logs.appending("\($0).log")) }
+            return missing.isEmpty
+          }
+          if isComplete { return }
           if let ended = self.ended {
             throw DeploymentError(
               code: .unavailable,
@@ -81,7 +85,14 @@ final class PocProcesses: Sendable {
         }
         try Task.checkCancellation()
       }
-      // The watch alone does not end.
+      group.addTask {
+        // A site that is refused tries again and again, which nobody sees.
+        while true {
+          try await ContinuousClock().sleep(for: Self.patience)
+          say(missing.withLock { $0 }.map { "\($0) (\(logs.appending("\($0).log")))" })
+        }
+      }
+      // The others do not end.
       try await group.next()
       group.cancelAll()
     }
@@ -95,11 +106,15 @@ final class PocProcesses: Sendable {
     }
   }
 
+  /// After which time it is said what is waited for.
+  private static let patience = Duration.seconds(5)
+
   private static func isConnected(by log: FilePath) -> Bool {
     let text = FileManager.default.contents(atPath: log.string)
       .map { String(decoding: $0, as: UTF8.self) }
-    return (text ?? "").split(separator: "\n").contains {
-      $0.split(separator: " ").contains("connected")
+    return (text ?? "").split(separator: "\n").contains { line in
+      // The time, the level, whose it is, and the message, which is this word: others may hold it.
+      line.split(separator: " ").dropFirst(2).first { !$0.hasPrefix("site=") } == "connected"
     }
   }
 
