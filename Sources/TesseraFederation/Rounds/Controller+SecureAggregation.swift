@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Synchronization
 internal import TesseraCore
 
 extension Controller {

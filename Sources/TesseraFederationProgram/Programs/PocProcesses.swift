@@ -13,6 +13,8 @@ final class PocProcesses: Sendable {
   private let running = Mutex(Running())
   private let folder: FilePath
   private let sites: [String]
+  /// The sites that have not found the server.
+  private let missing: Mutex<[String]>
   private let number: Int
   /// Something was written to a log, or a process has ended.
   private let happenings: AsyncStream<Void>
@@ -22,6 +24,7 @@ final class PocProcesses: Sendable {
   init(folder: FilePath, server: FilePath, sites: [(name: String, kit: FilePath)]) throws {
     self.folder = folder
     self.sites = sites.map(\.name)
+    missing = Mutex(sites.map(\.name))
     (happenings, happening) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     number = try Self.freePort()
     try FileManager.default.createDirectory(
@@ -65,13 +68,12 @@ final class PocProcesses: Sendable {
       throw DeploymentError(code: .cannotRead, message: "\(logs) cannot be watched")
     }
     let (happening, happenings) = (happening, happenings)
-    let missing = Mutex(sites)
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { for await _ in watch.changes { happening.yield() } }
       group.addTask {
         happening.yield()
         for await _ in happenings {
-          let isComplete = missing.withLock { missing in
+          let isComplete = self.missing.withLock { missing in
             missing.removeAll { Self.isConnected(by: logs.appending("\($0).log")) }
             return missing.isEmpty
           }
@@ -89,7 +91,7 @@ final class PocProcesses: Sendable {
         // A site that is refused tries again and again, which nobody sees.
         while true {
           try await ContinuousClock().sleep(for: Self.patience)
-          say(missing.withLock { $0 }.map { "\($0) (\(logs.appending("\($0).log")))" })
+          say(self.missing.withLock { $0 }.map { "\($0) (\(logs.appending("\($0).log")))" })
         }
       }
       // The others do not end.

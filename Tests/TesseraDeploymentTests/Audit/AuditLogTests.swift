@@ -322,7 +322,9 @@ struct AuditLogTests {
     #expect(code { _ = try Self.open(path) } == .altered)
   }
 
-  @Test("zeros before the head are an alteration, of which nothing is cut off; after it, what a power cut has left")
+  @Test(
+    "zeros before the head are an alteration, of which nothing is cut off; after it, what a power cut has left"
+  )
   func zeros() throws {
     try written()
     let (before, head) = (try folder.bytes(of: path), try folder.bytes(of: headPath))

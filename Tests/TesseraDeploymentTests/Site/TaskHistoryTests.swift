@@ -35,13 +35,15 @@ import Testing
   }
 
   private func keep(after step: Int) throws {
-    let count = try ModelState([(name: "count", tensor: Tensor([Float(step)]))])
+    let kept: [Float] = [Float(step)]
+    let count = try ModelState([(name: "count", tensor: Tensor(kept))])
     try memories.keep(["count": count], of: site, after: step)
   }
 
   /// The step after which the site kept what a task begins from.
-  private func found(_ kept: [String: ModelState]) throws -> Float? {
-    try kept["count"]?["count"]?.item()
+  private func found(_ kept: [String: ModelState]) throws -> Double? {
+    guard let count = kept["count"]?["count"] else { return nil }
+    return try count.item()
   }
 
   /// FedBuff measures all sites after a round, those with a task under way, too.

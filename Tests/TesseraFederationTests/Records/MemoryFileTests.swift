@@ -81,13 +81,15 @@ import Testing
       try isInFiles ? FolderSiteMemories(in: folder.path) : VolatileSiteMemories()
     let site = Site(index: 0, name: "north", exampleCount: 1)
     let other = Site(index: 1, name: "south", exampleCount: 1)
-    func count(_ contents: [String: ModelState]) throws -> Float? {
-      try contents["count"]?["count"]?.item()
+    func count(_ contents: [String: ModelState]) throws -> Double? {
+      guard let tensor = contents["count"]?["count"] else { return nil }
+      return try tensor.item()
     }
     #expect(try memories.contents(of: site, before: 1).isEmpty)
     #expect(try memories.contents(of: site, forgettingFrom: 1).isEmpty)
     for step in [3, 7] {
-      #expect(try count(memories.contents(of: site, before: step)) == (step == 3 ? nil : 3))
+      let before: Double? = step == 3 ? nil : 3
+      #expect(try count(memories.contents(of: site, before: step)) == before)
       try memories.keep(Self.counted(Float(step)), of: site, after: step)
       #expect(try memories.contents(of: other, before: .max).isEmpty)
     }

@@ -97,14 +97,14 @@ import Testing
   }
 
   /// What the site frees later would stay taken by the copy.
-  @Test func aGuardKeepsNoMemoryOfTheSite() throws {
+  @Test func aGuardKeepsNoMemoryOfTheSite() async throws {
     let folder = try TemporaryFolder()
     let size = 256 << 20
     let memory = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 4096)
     memset(memory, 1, size)
     defer { memory.deallocate() }
     let process = try Self.start(["sh", "-c", Self.family + "\nwait"], in: folder.path)
-    _ = try Self.family(in: folder.path)
+    _ = try await Self.family(in: folder.path)
     let (own, guards) = try (Self.memory(of: "self"), Self.memory(of: "\(process.id)"))
     process.signal(SIGKILL)
     TrainerProcess.waitForEnd(of: process.id)
