@@ -42,7 +42,9 @@ public final class SiteJobs: SiteTaskHandler {
   private let folder: FilePath
   private let surroundings: SiteJob.Surroundings
   private let known = Mutex<[String: SiteJob]>([:])
-  /// Which deployment has a job's folder: one that is withdrawn leaves that of its repetition alone. Held while a folder is made.
+  /// Which deployment has a job's folder, held while a folder is made.
+  ///
+  /// One that is withdrawn leaves the folder of its repetition alone.
   private let deployments = Mutex<[String: UUID]>([:])
   private let taken: TakenJobs
   private let takenOperations: TakenOperations

@@ -97,8 +97,9 @@ public struct WorkflowState: Sendable {
   public internal(set) var step = 0
   /// How many rounds are done.
   public internal(set) var round = 0
-  /// The first steps of which no answers were used, nor any after them, by the indices of sites: what sites remember of them counts for
-  /// nothing (``SiteTask/unusedSince``). It is no result.
+  /// The first steps of which no answers were used, nor any after them, by the indices of sites.
+  ///
+  /// What sites remember of them counts for nothing (``SiteTask/unusedSince``). It is no result.
   public internal(set) var unusedAnswers: [Int: Int] = [:]
 
   /// A state before the first round.

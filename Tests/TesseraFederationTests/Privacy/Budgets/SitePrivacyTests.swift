@@ -201,6 +201,19 @@ import Testing
     await expectExhausted(worker, task)
   }
 
+  /// Keeps the latest memory alone, whatever step it is asked for.
+  private final class ForwardMemories: SiteMemoryStore {
+    private let kept = Mutex<[String: ModelState]>([:])
+
+    func contents(of site: Site, before step: Int) -> [String: ModelState] { kept.withLock { $0 } }
+    func contents(of site: Site, forgettingFrom step: Int) -> [String: ModelState] {
+      kept.withLock { $0 }
+    }
+    func keep(_ contents: [String: ModelState], of site: Site, after step: Int) {
+      kept.withLock { $0 = contents }
+    }
+  }
+
   @Test func whatASiteRemembersMakesAnotherTask() async throws {
     let ledgers = VolatilePrivacyLedgers()
     let counting = Doing { task, site in
@@ -209,7 +222,13 @@ import Testing
       return .weights(try task.model.mapTensors { $0 == "a" ? try $1 + seen / 10 : $1 })
     }
     // A store that does not roll back: the same task finds another memory.
-    let worker = try Self.worker(Self.noise(), epsilon: 2, executor: counting, ledgers: ledgers)
+    let worker = try Self.worker(
+      Self.noise(),
+      epsilon: 2,
+      executor: counting,
+      memories: ForwardMemories(),
+      ledgers: ledgers
+    )
     let task = try Self.task(step: 1)
     _ = try await worker.answer(task)
     _ = try await worker.answer(task)
