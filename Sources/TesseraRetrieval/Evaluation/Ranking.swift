@@ -15,29 +15,29 @@ public struct Ranking: Sendable, Hashable {
   ///   - similarities: Of the query to each candidate; what is no number is least similar.
   ///   - relevant: The candidates that belong to it; those outside are left out.
   public init(_ similarities: [Float], relevant: some Sequence<Int>) {
-    let members = Set(relevant).filter(similarities.indices.contains)
-    func value(_ index: Int) -> Float {
-      similarities[index].isNaN ? -.infinity : similarities[index]
+    self = similarities.withUnsafeBufferPointer { Ranking($0, relevant: Set(relevant)) }
+  }
+
+  private init(_ similarities: UnsafeBufferPointer<Float>, relevant: Set<Int>) {
+    let own = relevant.lazy.filter(similarities.indices.contains)
+      .map { similarities[$0].isNaN ? -.infinity : similarities[$0] }.sorted(by: >)
+    places = own.enumerated().map { rank, value in
+      // Those that belong to it are among them: of these, the ones before it and those that are as similar.
+      let among = own[rank...].prefix { $0 == value }.count + rank
+      return Self.count(of: similarities, atLeast: value) - among + rank + 1
     }
-    let own = members.map(value).sorted(by: >)
-    // How many others are at least as similar as each.
-    var before = [Int](repeating: 0, count: own.count)
-    for index in similarities.indices where !members.contains(index) {
-      let other = value(index)
-      // From the first of them that it is not behind.
-      var low = 0
-      var high = own.count
-      while low < high {
-        let middle = (low + high) / 2
-        if own[middle] > other { low = middle + 1 } else { high = middle }
-      }
-      if low < own.count { before[low] += 1 }
-    }
-    var count = 0
-    places = own.indices.map { index in
-      count += before[index]
-      return count + index + 1
-    }
+  }
+
+  /// How many are as similar or more.
+  private static func count(
+    of similarities: UnsafeBufferPointer<Float>,
+    atLeast value: Float
+  ) -> Int {
+    // What is no number is not more than anything, but as much as what is no number.
+    if value == -.infinity { return similarities.count }
+    var count: Int32 = 0
+    for similarity in similarities { count &+= similarity >= value ? 1 : 0 }
+    return Int(count)
   }
 
   /// Whether one of the first `limit` candidates belongs to the query: the hit rate that CLIP_benchmark and big_vision call recall.
@@ -73,9 +73,55 @@ public struct Ranking: Sendable, Hashable {
       )
     }
     let width = similarities.shape[1]
-    let values = try similarities.to(.float32).moved(to: .cpu).array(of: Float.self)
-    return relevant.enumerated().map { query, members in
-      Ranking(Array(values[query * width..<(query + 1) * width]), relevant: members)
+    return try similarities.to(.float32).moved(to: .cpu).withBytes { bytes in
+      let values = bytes.assumingMemoryBound(to: Float.self)
+      return relevant.enumerated().map { query, members in
+        let row = UnsafeBufferPointer(rebasing: values[query * width..<(query + 1) * width])
+        return Ranking(row, relevant: Set(members))
+      }
     }
+  }
+
+  /// The rankings of queries by their vectors' products, of some queries at a time: memory for 64 MB of similarities, however many
+  /// queries there are.
+  ///
+  /// - Parameters:
+  ///   - queries: `[queries, dimension]`.
+  ///   - candidates: `[candidates, dimension]`.
+  ///   - relevant: The candidates that belong to each query.
+  ///   - block: How many queries are multiplied at a time; as many as fit if `nil`.
+  ///   - progress: Is told how many queries are done; what it throws ends it.
+  /// - Returns: One for each query.
+  /// - Throws: ``RetrievalError`` with code ``RetrievalError/Code/invalidArgument`` if the numbers do not fit together.
+  public static func all(
+    of queries: Tensor,
+    among candidates: Tensor,
+    relevant: [[Int]],
+    block: Int? = nil,
+    progress: (_ done: Int) throws -> Void = { _ in }
+  ) throws -> [Ranking] {
+    guard queries.rank == 2, candidates.rank == 2, queries.shape[1] == candidates.shape[1],
+      queries.shape[0] == relevant.count
+    else {
+      throw RetrievalError(
+        code: .invalidArgument,
+        message: """
+          queries of shape \(queries.shape) do not fit candidates of shape \(candidates.shape) and what belongs to \
+          \(relevant.count) queries
+          """
+      )
+    }
+    let fitting = min(1024, (1 << 24) / max(1, candidates.shape[0]))
+    let size = max(1, block ?? fitting)
+    let transposed = try candidates.transposed()
+    var rankings: [Ranking] = []
+    rankings.reserveCapacity(relevant.count)
+    for start in stride(from: 0, to: relevant.count, by: size) {
+      try progress(start)
+      let rows = start..<min(relevant.count, start + size)
+      let similarities = try queries.slices(in: rows).matmul(transposed)
+      rankings += try all(similarities, relevant: Array(relevant[rows]))
+    }
+    return rankings
   }
 }

@@ -45,13 +45,15 @@ public struct RetrievalScore: Sendable, Hashable, Codable {
   ///   - pictureSubjects: What each picture shows.
   ///   - textSubjects: What each text names.
   ///   - words: The texts, to find those that are the same.
+  ///   - progress: Is told now and then how many texts, then how many pictures are compared; what it throws ends it.
   /// - Throws: ``RetrievalError`` with code ``RetrievalError/Code/invalidArgument`` if the numbers do not fit together.
   public init(
     pictures: Tensor,
     texts: Tensor,
     pictureSubjects: [Int],
     textSubjects: [Int],
-    words: [String]
+    words: [String],
+    progress: (_ done: Int) throws -> Void = { _ in }
   ) throws {
     guard textSubjects.count == words.count, pictures.shape.first == pictureSubjects.count else {
       throw RetrievalError(
@@ -73,14 +75,17 @@ public struct RetrievalScore: Sendable, Hashable, Codable {
     for (index, word) in words.enumerated() {
       for subject in named[word] ?? [] { textsOf[subject, default: []].append(index) }
     }
-    let similarity = try texts.matmul(pictures.transposed())
     let forward = try Ranking.all(
-      similarity,
-      relevant: words.map { (named[$0] ?? []).flatMap { picturesOf[$0] ?? [] } }
+      of: texts,
+      among: pictures,
+      relevant: words.map { (named[$0] ?? []).flatMap { picturesOf[$0] ?? [] } },
+      progress: progress
     )
     let backward = try Ranking.all(
-      similarity.transposed(),
-      relevant: pictureSubjects.map { textsOf[$0] ?? [] }
+      of: pictures,
+      among: texts,
+      relevant: pictureSubjects.map { textsOf[$0] ?? [] },
+      progress: progress
     )
     // A text without a picture, or a picture without a text, asks for nothing.
     let asked = forward.indices.filter { !forward[$0].places.isEmpty }

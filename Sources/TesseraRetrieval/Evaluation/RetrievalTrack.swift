@@ -110,8 +110,9 @@ public struct TrackResult: Sendable, Hashable, Codable {
   ) throws {
     self.track = track.name
     languages = [:]
-    let pixels = try dataset.pixels.gathered(Tensor(track.pictures))
-    let pictures = try model.vectors(ofPictures: pixels)
+    let pictures = try Self.vectors(of: track.pictures, in: dataset, by: model) {
+      try progress(0, track.languages.count)
+    }
     let subjects = track.pictures.map { dataset.pictures[$0].concept }
     let members = Set(track.concepts)
     var captions: [String: [Caption]] = [:]
@@ -128,8 +129,26 @@ public struct TrackResult: Sendable, Hashable, Codable {
         pictureSubjects: subjects,
         textSubjects: own.map(\.concept),
         words: own.map(\.text)
-      )
+      ) { _ in try progress(number, track.languages.count) }
     }
     try progress(track.languages.count, track.languages.count)
+  }
+
+  /// Some pictures as vectors; the pixels of a few hundred are in memory at a time.
+  static func vectors(
+    of positions: [Int],
+    in dataset: RetrievalDataset,
+    by model: RetrievalModel,
+    progress: () throws -> Void
+  ) throws -> Tensor {
+    let size = 256
+    let starts = stride(from: 0, to: positions.count, by: size)
+    let parts = try starts.map { start in
+      try progress()
+      let part = Array(positions[start..<min(positions.count, start + size)])
+      return try model.vectors(ofPictures: dataset.pixels.gathered(Tensor(part)))
+    }
+    return try parts.isEmpty
+      ? .zeros([0, model.encoder.configuration.dimension]) : concatenate(parts)
   }
 }

@@ -52,6 +52,60 @@ import Testing
   }
 }
 
+/// Many queries, some at a time.
+@Suite struct BlockedRankingTests {
+  /// Vectors of few whole numbers: many candidates are exactly as similar as one another, however products are rounded.
+  private func rows(_ count: Int, _ seed: UInt64) throws -> Tensor {
+    var numbers = KeyedRandomNumbers(key: RandomKey(seed: seed))
+    return try Tensor(
+      (0..<count * 3).map { _ in Float(Int.random(in: -1...1, using: &numbers)) },
+      shape: [count, 3]
+    )
+  }
+
+  @Test(arguments: [1, 2, 7, 36, 37, 38, 1000]) func blocksChangeNothing(_ block: Int) throws {
+    let (queries, candidates) = (try rows(37, 1), try rows(23, 2))
+    let relevant = (0..<37).map { query in (0..<23).filter { ($0 * 7 + query) % 5 == 0 } }
+    let whole = try Ranking.all(queries.matmul(candidates.transposed()), relevant: relevant)
+    #expect(Set(whole).count > 20)
+    var told: [Int] = []
+    let parts = try Ranking.all(
+      of: queries,
+      among: candidates,
+      relevant: relevant,
+      block: block
+    ) { told.append($0) }
+    #expect(parts == whole)
+    #expect(told == Array(stride(from: 0, to: 37, by: block)))
+  }
+
+  @Test func whatProgressThrowsEndsIt() throws {
+    struct Enough: Error {}
+    #expect(throws: Enough.self) {
+      try Ranking.all(
+        of: rows(9, 1),
+        among: rows(9, 2),
+        relevant: (0..<9).map { [$0] },
+        block: 2
+      ) { if $0 > 3 { throw Enough() } }
+    }
+  }
+
+  @Test func numbersThatDoNotFitAreAnError() throws {
+    #expect(throws: RetrievalError.self) {
+      try Ranking.all(of: rows(3, 1), among: rows(4, 2), relevant: [[0]])
+    }
+    #expect(throws: RetrievalError.self) {
+      try Ranking.all(of: rows(1, 1), among: .ones([2, 4]), relevant: [[0]])
+    }
+    #expect(try Ranking.all(of: .zeros([0, 3]), among: rows(4, 2), relevant: []).isEmpty)
+    #expect(
+      try Ranking.all(of: rows(2, 1), among: .zeros([0, 3]), relevant: [[], []])
+        .allSatisfy(\.places.isEmpty)
+    )
+  }
+}
+
 /// Scores of a language.
 @Suite struct RetrievalScoreTests {
   private func rows(_ values: [[Double]]) throws -> Tensor {
