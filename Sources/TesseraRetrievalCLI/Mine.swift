@@ -11,7 +11,8 @@ struct Mine: AsyncParsableCommand {
     abstract: "Finds translations among two files of texts, one a line.",
     discussion: """
       Prints the score and both texts of each pair, separated by tabs, the best first. A pair scores by how much more similar its texts \
-      are than either is to its neighbours (Artetxe and Schwenk, 2019).
+      are than either is to its neighbours (Artetxe and Schwenk, 2019). The files, which may be compressed by gzip, have two million lines \
+      at most; of a long line the beginning is read.
       """
   )
 
@@ -66,8 +67,12 @@ struct Mine: AsyncParsableCommand {
           model.vectors(ofTexts: lefts, for: .texts),
           model.vectors(ofTexts: rights, for: .texts),
           threshold: least
-        ) { _, _ in try Task.checkCancellation() }
+        ) { done, of in
+          try Task.checkCancellation()
+          session.output.status("  \(grouped(done))/\(grouped(of)) texts compared")
+        }
       }
+      session.output.clear()
       if json {
         return print(
           try PrintedJSON.of(
@@ -98,17 +103,7 @@ struct Mine: AsyncParsableCommand {
   }
 
   private static func lines(of file: String) throws -> [String] {
-    guard let data = FileManager.default.contents(atPath: file) else {
-      throw RetrievalError(code: .missingFile, message: "\(file) cannot be read")
-    }
-    guard let text = String(validating: data, as: UTF8.self) else {
-      throw RetrievalError(code: .malformedFile, message: "\(file) is not UTF-8")
-    }
-    // "\r\n" is one character.
-    var lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-      .map(String.init)
-    if lines.last?.isEmpty == true { lines.removeLast() }
-    return lines
+    try TextLines.all(of: FilePath(file), atMost: BitextMining.mostTexts)
   }
 }
 

@@ -1,6 +1,8 @@
 public import TesseraCore
 
 /// Finds pairs of texts that are translations of each other among many, by their vectors (Artetxe and Schwenk, 2019).
+///
+/// Beside the vectors it needs 8 bytes for each text and neighbour, 90 bytes for each text, and 64 MB for cosines.
 public struct BitextMining: Sendable, Hashable {
   /// How a pair is scored.
   public var scoring: Scoring
@@ -55,6 +57,9 @@ public struct BitextMining: Sendable, Hashable {
     self.neighbours = neighbours
   }
 
+  /// How many texts are compared with others at most: all pairs of so many are 4·10¹², which takes days.
+  public static let mostTexts = 2_000_000
+
   /// The pairs, the best first; of equal ones that of the earlier texts.
   ///
   /// - Parameters:
@@ -63,7 +68,8 @@ public struct BitextMining: Sendable, Hashable {
   ///   - threshold: The least score.
   ///   - progress: Is told how many texts are compared, and of how many.
   /// - Returns: The pairs whose score is not less.
-  /// - Throws: ``RetrievalError`` with code ``RetrievalError/Code/invalidArgument`` if the dimensions differ; what `progress` throws.
+  /// - Throws: ``RetrievalError`` with code ``RetrievalError/Code/invalidArgument`` if the dimensions differ or there are more than
+  ///   ``mostTexts``; what `progress` throws.
   public func pairs(
     _ left: Tensor,
     _ right: Tensor,
@@ -80,6 +86,13 @@ public struct BitextMining: Sendable, Hashable {
       )
     }
     let counts = (left.shape[0], right.shape[0])
+    guard max(counts.0, counts.1) <= Self.mostTexts else {
+      throw RetrievalError(
+        code: .invalidArgument,
+        message:
+          "\(max(counts.0, counts.1)) texts are more than \(Self.mostTexts): mine them in parts"
+      )
+    }
     guard counts.0 > 0, counts.1 > 0 else { return [] }
     let all = counts.0 + counts.1
     let forward = try nearest(left, right) { try progress($0, all) }
@@ -96,70 +109,92 @@ public struct BitextMining: Sendable, Hashable {
       return Pair(left: i, right: j, score: score)
     }
     // Of each text's neighbours the one with the best score, which need not be the nearest.
-    let best = (
-      forward: forward.found.enumerated().compactMap { i, row in
-        Self.best(row.map { candidate(i, $0.index, $0.cosine) })
-      },
-      backward: backward.found.enumerated().compactMap { j, row in
-        Self.best(row.map { candidate($0.index, j, $0.cosine) })
-      }
-    )
+    let bestOfLeft = (0..<counts.0).map { i in
+      Self.best(forward.neighbours(of: i).map { candidate(i, $0.index, $0.cosine) })
+    }
+    let bestOfRight = (0..<counts.1).map { j in
+      Self.best(backward.neighbours(of: j).map { candidate($0.index, j, $0.cosine) })
+    }
     var found: [Pair]
     switch retrieval {
-    case .forward: found = best.forward
-    case .backward: found = best.backward
+    case .forward: found = bestOfLeft.compactMap { $0 }
+    case .backward: found = bestOfRight.compactMap { $0 }
     case .intersection:
-      let other = Set(best.backward.map { [$0.left, $0.right] })
-      found = best.forward.filter { other.contains([$0.left, $0.right]) }
+      found = bestOfLeft.compactMap { $0 }.filter { bestOfRight[$0.right]?.left == $0.left }
     case .best:
-      var lefts: Set<Int> = []
-      var rights: Set<Int> = []
-      found = Self.sorted(best.forward + best.backward).filter { pair in
-        guard !lefts.contains(pair.left), !rights.contains(pair.right) else { return false }
-        lefts.insert(pair.left)
-        rights.insert(pair.right)
+      var isTaken = (
+        left: [Bool](repeating: false, count: counts.0),
+        right: [Bool](repeating: false, count: counts.1)
+      )
+      found = Self.sorted((bestOfLeft + bestOfRight).compactMap { $0 }).filter { pair in
+        guard !isTaken.left[pair.left], !isTaken.right[pair.right] else { return false }
+        isTaken.left[pair.left] = true
+        isTaken.right[pair.right] = true
         return true
       }
     }
     return Self.sorted(found.filter { $0.score >= threshold })
   }
 
-  private static func best(_ pairs: [Pair]) -> Pair? { sorted(pairs).first }
-
-  private static func sorted(_ pairs: [Pair]) -> [Pair] {
-    pairs.sorted { (-$0.score, $0.left, $0.right) < (-$1.score, $1.left, $1.right) }
+  private static func best(_ pairs: some Sequence<Pair>) -> Pair? {
+    pairs.min { comesBefore($0, $1) }
   }
 
-  /// The nearest of the others for each text, and the mean cosine to them.
+  private static func sorted(_ pairs: [Pair]) -> [Pair] { pairs.sorted(by: comesBefore) }
+
+  private static func comesBefore(_ a: Pair, _ b: Pair) -> Bool {
+    (-a.score, a.left, a.right) < (-b.score, b.left, b.right)
+  }
+
+  /// The nearest of other texts to each of many, one after the other.
+  private struct Neighbours {
+    /// How many each text has.
+    let count: Int
+    var indices: [Int32] = []
+    var cosines: [Float] = []
+    /// The mean cosine of each text to its neighbours.
+    var means: [Double] = []
+
+    func neighbours(of text: Int) -> some Collection<(index: Int, cosine: Double)> {
+      (text * count..<(text + 1) * count).lazy.map {
+        (index: Int(indices[$0]), cosine: Double(cosines[$0]))
+      }
+    }
+  }
+
   private func nearest(
     _ queries: Tensor,
     _ others: Tensor,
     progress: (Int) throws -> Void
-  ) throws -> (found: [[(index: Int, cosine: Double)]], means: [Double]) {
-    let count = min(neighbours, others.shape[0])
+  ) throws -> Neighbours {
+    var found = Neighbours(count: min(neighbours, others.shape[0]))
+    found.indices.reserveCapacity(queries.shape[0] * found.count)
+    found.cosines.reserveCapacity(queries.shape[0] * found.count)
     let transposed = try others.transposed()
-    var found: [[(index: Int, cosine: Double)]] = []
     // Rows of some 64 MB of cosines at a time.
     let block = max(1, min(1024, (1 << 24) / max(1, others.shape[0])))
     for start in stride(from: 0, to: queries.shape[0], by: block) {
       try progress(start)
       let rows = start..<min(queries.shape[0], start + block)
       let (values, indices) = try queries.slices(in: rows).matmul(transposed)
-        .top(count, along: 1)
-      let cosines = try values.to(.float64).array(of: Double.self)
-      let places = try indices.array(of: Int64.self)
-      for row in 0..<rows.count {
-        let part = row * count..<(row + 1) * count
-        found.append(zip(places[part], cosines[part]).map { (index: Int($0), cosine: $1) })
-      }
+        .top(found.count, along: 1)
+      found.cosines += try values.to(.float32).array(of: Float.self)
+      found.indices += try indices.array(of: Int64.self).lazy.map { Int32($0) }
     }
     try progress(queries.shape[0])
-    let means = found.map { row in row.reduce(0) { $0 + $1.cosine } / Double(max(1, row.count)) }
-    return (found, means)
+    found.means = (0..<queries.shape[0]).map { text in
+      found.neighbours(of: text).reduce(0) { $0 + $1.cosine } / Double(max(1, found.count))
+    }
+    return found
   }
 }
 
 extension BitextMining {
+  private struct Places: Hashable {
+    var left: Int
+    var right: Int
+  }
+
   /// The score from which on pairs agree best with those that are known to be translations.
   ///
   /// - Parameters:
@@ -168,12 +203,13 @@ extension BitextMining {
   /// - Returns: The threshold, and the precision, recall and F1 that it gives; `nil` if no pair is a translation.
   public static func threshold(
     of pairs: [Pair],
-    known: Set<[Int]>
+    known: some Sequence<(left: Int, right: Int)>
   ) -> (threshold: Double, precision: Double, recall: Double, f1: Double)? {
     var best: (threshold: Double, precision: Double, recall: Double, f1: Double)?
+    let known = Set(known.map { Places(left: $0.left, right: $0.right) })
     var right = 0
     for (index, pair) in pairs.enumerated() {
-      if known.contains([pair.left, pair.right]) { right += 1 }
+      if known.contains(Places(left: pair.left, right: pair.right)) { right += 1 }
       // A threshold cannot stand between pairs of one score.
       if index + 1 < pairs.count, pairs[index + 1].score == pair.score { continue }
       guard right > 0 else { continue }

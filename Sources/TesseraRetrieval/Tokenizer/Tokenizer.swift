@@ -22,10 +22,25 @@ extension Tokenizer {
   ///
   /// - Parameters:
   ///   - texts: One or more.
-  ///   - limit: How many tokens of a text are used.
+  ///   - limit: How many tokens of a text are used. Of one that is much longer, only ``longest(atMost:)`` characters are looked at.
   /// - Returns: Their tokens.
   public func batch(_ texts: [String], atMost limit: Int = .max) -> TokenBatch {
-    TokenBatch(texts.map { tokens(of: $0, atMost: limit) }, padding: padding)
+    let longest = Self.longest(atMost: limit)
+    return TokenBatch(
+      texts.map { text in
+        // No character has less than a byte.
+        guard text.utf8.count > longest else { return tokens(of: text, atMost: limit) }
+        return tokens(of: String(text.unicodeScalars.prefix(longest)), atMost: limit)
+      },
+      padding: padding
+    )
+  }
+
+  /// How many characters of a text are looked at for some number of tokens, so that a whole book takes no longer than a page: 128 for each,
+  /// and no word that is known has as many.
+  public static func longest(atMost limit: Int) -> Int {
+    let (characters, isBeyond) = limit.multipliedReportingOverflow(by: 128)
+    return isBeyond ? .max : max(1024, characters)
   }
 }
 

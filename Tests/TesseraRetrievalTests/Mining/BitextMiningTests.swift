@@ -11,13 +11,13 @@ import Testing
   }
 
   /// Vectors of translations: the same with some noise, in another order, and some that have none.
-  private func texts(_ noise: Double) throws -> (Tensor, Tensor, known: Set<[Int]>) {
+  private func texts(_ noise: Double) throws -> (Tensor, Tensor, known: [(left: Int, right: Int)]) {
     let things = try Tensor.normal([50, 16], using: Generator(seed: 1))
     let other = try Tensor.normal([50, 16], using: Generator(seed: 2)) * noise
     let lone = try Tensor.normal([10, 16], using: Generator(seed: 3))
     let order = (0..<50).map { ($0 * 7) % 50 }
     let right = try concatenate([(things + other).gathered(Tensor(order)), lone])
-    let known = Set(order.enumerated().map { [$0.element, $0.offset] })
+    let known = order.enumerated().map { (left: $0.element, right: $0.offset) }
     return (try things.normalizedRows(), try right.normalizedRows(), known)
   }
 
@@ -32,7 +32,11 @@ import Testing
     let best = try #require(BitextMining.threshold(of: pairs, known: known))
     #expect(best.f1 > 0.95, "\(best)")
     // What has no translation comes last.
-    #expect(pairs.prefix(45).allSatisfy { known.contains([$0.left, $0.right]) })
+    #expect(
+      pairs.prefix(45).allSatisfy { pair in
+        known.contains { $0 == (pair.left, pair.right) }
+      }
+    )
     let above = try mining.pairs(left, right, threshold: best.threshold)
     #expect(above == pairs.filter { $0.score >= best.threshold })
     if retrieval == .best || retrieval == .intersection {
@@ -76,12 +80,12 @@ import Testing
       .init(left: 2, right: 9, score: 1), .init(left: 3, right: 3, score: 1),
     ]
     let best = try #require(
-      BitextMining.threshold(of: pairs, known: [[0, 0], [1, 1], [3, 3], [4, 4]])
+      BitextMining.threshold(of: pairs, known: [0, 1, 3, 4].map { (left: $0, right: $0) })
     )
     // All four: precision ¾, recall ¾.
     #expect(best.threshold == 1)
     #expect(abs(best.f1 - 0.75) < 1e-12)
-    #expect(BitextMining.threshold(of: pairs, known: [[7, 7]]) == nil)
+    #expect(BitextMining.threshold(of: pairs, known: [(left: 7, right: 7)]) == nil)
   }
 
   @Test func emptyAndUnlikeTextsAreNoPairsOrAnError() throws {
@@ -89,5 +93,13 @@ import Testing
     #expect(try BitextMining().pairs(some, .zeros([0, 2])) == [])
     #expect(try BitextMining().pairs(some, some).map(\.left) == [0])
     #expect(throws: RetrievalError.self) { try BitextMining().pairs(some, rows([[1, 0, 0]])) }
+    // Not one product is made of so many.
+    let many = try Tensor.zeros([BitextMining.mostTexts + 1, 2], dtype: .float32)
+    do {
+      _ = try BitextMining().pairs(many, some)
+      Issue.record("too many texts were compared")
+    } catch let error as RetrievalError {
+      #expect(error.message == "2000001 texts are more than 2000000: mine them in parts")
+    }
   }
 }

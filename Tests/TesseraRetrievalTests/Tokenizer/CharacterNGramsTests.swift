@@ -39,4 +39,20 @@ import Testing
     #expect(CharacterNGrams().tokens(of: "ok") == [20796, 24334, 3467, 20257, 17901, 18928, 1345])
     #expect(CharacterNGrams().tokens(of: "日") == [21859, 3574, 8163, 6803])
   }
+
+  /// What comes after what can matter is not looked at: a text of 200 MB takes no longer than its beginning.
+  @Test func aLongTextIsCutBeforeItIsRead() {
+    let grams = CharacterNGrams(buckets: 1000)
+    let page = String(repeating: "a samovar на столе ", count: 600)
+    let batch = grams.batch([page + String(repeating: "tea ", count: 5), "tea"], atMost: 64)
+    #expect(batch.rows == [grams.tokens(of: page, atMost: 64), grams.tokens(of: "tea")])
+    let book = String(repeating: "x", count: 200_000_000)
+    let beginning = String(repeating: "x", count: CharacterNGrams.longest(atMost: 64))
+    let started = ContinuousClock.now
+    let tokens = grams.batch([book], atMost: 64).rows
+    #expect(ContinuousClock.now - started < .seconds(5))
+    #expect(tokens == [grams.tokens(of: beginning, atMost: 64)])
+    #expect(CharacterNGrams.longest(atMost: .max) == .max)
+    #expect(CharacterNGrams.longest(atMost: 2) == 1024)
+  }
 }

@@ -1,9 +1,9 @@
 internal import CZlib
 internal import Foundation
-internal import SystemPackage
+package import SystemPackage
 
 /// The lines of a text file in UTF-8, compressed by gzip or not, whatever its name says, read piece by piece.
-enum TextLines {
+package enum TextLines {
   /// The longest line, in bytes.
   private static let longest = 1 << 26
   private static let newline = UInt8(ascii: "\n")
@@ -69,10 +69,24 @@ enum TextLines {
     if !rest.isEmpty { try rest.withUnsafeBytes(take) }
   }
 
-  /// All lines of a file that says the same in each line as other files do.
-  static func all(of path: FilePath) throws -> [String] {
+  /// All lines of a file.
+  ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - limit: How many it may have.
+  /// - Returns: Its lines, without their ends.
+  /// - Throws: As ``read(_:_:)``, and with code ``RetrievalError/Code/invalidArgument`` if there are more.
+  package static func all(of path: FilePath, atMost limit: Int = .max) throws -> [String] {
     var lines: [String] = []
-    try read(path) { line, _ in lines.append(line) }
+    try read(path) { line, number in
+      guard number <= limit else {
+        throw RetrievalError(
+          code: .invalidArgument,
+          message: "\(path) has more than \(limit) lines: divide it"
+        )
+      }
+      lines.append(line)
+    }
     return lines
   }
 }
