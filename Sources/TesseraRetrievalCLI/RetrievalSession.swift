@@ -87,7 +87,7 @@ final class RetrievalSession: Sendable {
       let kinds = Set(dataset.captions.map(\.kind))
       return Caption.Kind.allCases.filter(kinds.contains).map { kind in
         RetrievalTrack(
-          name: "all, by \(kind.rawValue)",
+          name: "\(dataset.description.name), all by \(kind.rawValue)",
           concepts: Array(dataset.concepts.indices),
           pictures: Array(dataset.pictures.indices),
           languages: (languages.wellResourced + languages.underResourced).sorted(),
@@ -96,6 +96,32 @@ final class RetrievalSession: Sendable {
       }
     }
     return RetrievalTrack.Standard.allCases.map { RetrievalTrack($0, of: dataset, split: split) }
+  }
+
+  /// Collections that the benchmark's packages bring with them: sentences of stamps, and words of drawings.
+  ///
+  /// What is not on the machine is left out, and said.
+  func otherCollections() throws -> [RetrievalDataset] {
+    let readers: [(name: String, read: () throws -> CaptionedPictures)] = [
+      ("Tux Paint's stamps", { try .tuxPaintStamps() }),
+      ("Art4Apps' drawings", { try .art4Apps() }),
+    ]
+    return try readers.compactMap { name, read in
+      try Task.checkCancellation()
+      do {
+        let (dataset, skipped) = try read().dataset(PictureLoader(size: 64)) { progress in
+          try Task.checkCancellation()
+          self.output.status("\(progress.step)  \(progress.done)/\(progress.total)")
+        }
+        if !skipped.isEmpty {
+          output.line("\(name): \(counted(skipped.count, "picture")) cannot be read")
+        }
+        return dataset
+      } catch let error as RetrievalError where error.code == .missingFile {
+        output.line("\(name) are not measured: \(error.message)")
+        return nil
+      }
+    }
   }
 
   /// Runs an experiment to its end, and writes its report.

@@ -175,6 +175,139 @@ import Testing
   }
 }
 
+/// How sure a mean is.
+@Suite struct BootstrapIntervalTests {
+  @Test func anIntervalIsAsWideAsLanguagesAndThingsVary() throws {
+    var numbers = KeyedRandomNumbers(key: RandomKey(seed: 5))
+    func interval(_ languages: Int, _ value: (Int) -> Double) throws -> BootstrapInterval {
+      let values = Dictionary(
+        uniqueKeysWithValues: (0..<languages).map { language in
+          (
+            "l\(language)",
+            Dictionary(uniqueKeysWithValues: (0..<50).map { ($0, value(language)) })
+          )
+        }
+      )
+      return try #require(BootstrapInterval(of: values, key: RandomKey(seed: 1)))
+    }
+    let same = try interval(9) { _ in 0.25 }
+    #expect(same.mean == 0.25 && same.interval == 0.25...0.25)
+    // Languages of 0 and 1 by turns: a mean of 16 has the deviation 1/8.
+    let apart = try interval(16) { Double($0 % 2) }
+    #expect(apart.mean == 0.5)
+    #expect((0.15...0.35).contains(apart.interval.lowerBound))
+    #expect((0.65...0.85).contains(apart.interval.upperBound))
+    // Things by chance: narrower, as there are many of them.
+    let things = try interval(16) { _ in Double.random(in: 0...1, using: &numbers) }
+    #expect(things.interval.contains(things.mean))
+    #expect(things.interval.upperBound - things.interval.lowerBound < 0.12)
+  }
+
+  @Test func languagesCountAlikeHoweverManyThingsTheyName() throws {
+    let mean = BootstrapInterval(
+      of: ["a": [0: 1, 1: 1, 2: 1], "b": [5: 0], "c": [:]],
+      draws: 10,
+      key: RandomKey(seed: 1)
+    )
+    #expect(mean?.mean == 0.5)
+    #expect(BootstrapInterval(of: ["a": [:]], key: RandomKey(seed: 1)) == nil)
+    #expect(BootstrapInterval(of: [:], key: RandomKey(seed: 1)) == nil)
+  }
+}
+
+/// Languages' scripts.
+@Suite struct LanguageScriptTests {
+  @Test(arguments: [
+    ("hi", "Devanagari"), ("am", "Ethiopic"), ("sw", "Latin"), ("sr", "Cyrillic"),
+    ("sr_Latn", "Latin"), ("swh_Latn", "Latin"), ("uz_Cyrl", "Cyrillic"), ("pt_PT", "Latin"),
+  ]) func scriptsAreThoseThatLanguagesAreWrittenIn(_ language: String, _ script: String) {
+    #expect(LanguageScript.name(of: language) == script)
+  }
+
+  @Test func anUnknownLanguageHasNone() {
+    #expect(LanguageScript.name(of: "und") == nil || LanguageScript.name(of: "und") == "Latin")
+    #expect(LanguageScript.name(of: "qqq") == nil)
+  }
+}
+
+/// Translations without pictures.
+@Suite struct TranslationScoreTests {
+  private func rows(_ values: [[Double]]) throws -> Tensor {
+    try Tensor(values.flatMap { $0 }, shape: [values.count, values[0].count]).to(.float32)
+      .normalizedRows()
+  }
+
+  @Test func textsThatSayTheSameAreFound() throws {
+    let same = try Tensor.identity(8)
+    let score = try TranslationScore(
+      texts: same,
+      subjects: (0..<8).map { [$0] },
+      others: same,
+      otherSubjects: (0..<8).map { [$0] }
+    )
+    #expect(score.precisionAtOne == 1 && score.reversePrecisionAtOne == 1)
+    #expect(score.mining.f1 == 1 && score.texts == 8)
+  }
+
+  /// Three of four find theirs; the last two of the others have changed places.
+  @Test func whatFindsSomethingElseDoesNotCount() throws {
+    let score = try TranslationScore(
+      texts: rows([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0.1], [0, 0, 1, 0.2]]),
+      subjects: [[0], [1], [2], [3]],
+      others: rows([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]),
+      otherSubjects: [[0], [1], [2], [3]]
+    )
+    #expect(score.precisionAtOne == 0.75)
+    // The third of the others is nearest to the third, the fourth to the fourth.
+    #expect(score.reversePrecisionAtOne == 1)
+  }
+
+  /// ‹bat› is an animal and a club: it is right for both, and what is not named on the other side is not asked for.
+  @Test func aTextThatNamesTwoThingsIsRightForBoth() throws {
+    let score = try TranslationScore(
+      texts: rows([[1, 0], [0.9, 0.1], [0, 1]]),
+      subjects: [[0], [1], [7]],
+      others: rows([[1, 0], [0, 1]]),
+      otherSubjects: [[0, 1], [5]]
+    )
+    #expect(score.texts == 2 && score.precisionAtOne == 1)
+    #expect(score.reversePrecisionAtOne == 1)
+  }
+
+  @Test func aModelIsMeasuredLanguageByLanguage() throws {
+    let captions = [
+      ("en", "bear"), ("sw", "bear"), ("cy", "arth"), ("en", "tea"), ("sw", "tea"), ("cy", "te"),
+    ].enumerated().map { number, text in
+      Caption(language: text.0, concept: number / 3, kind: .name, text: text.1)
+    }
+    let dataset = try RetrievalDataset(
+      description: DatasetDescription(
+        name: "two",
+        pictureSize: 1,
+        languages: .init(wellResourced: ["en"], underResourced: ["cy", "sw", "zu"])
+      ),
+      concepts: [Concept(id: "bear", split: .test), Concept(id: "tea", split: .test)],
+      pictures: [],
+      pixels: .zeros([0, 3, 1, 1], dtype: .uint8),
+      captions: captions
+    )
+    let track = RetrievalTrack(
+      name: "all",
+      concepts: [0, 1],
+      pictures: [],
+      languages: ["cy", "en", "sw", "zu"]
+    )
+    let scores = try TranslationScore.all(of: RetrievalModelTests.bag(), on: dataset, track)
+    #expect(scores.keys.sorted() == ["cy", "sw"])
+    // The same word is the same vector.
+    #expect(scores["sw"]?.precisionAtOne == 1)
+    #expect(
+      try TranslationScore.all(of: RetrievalModelTests.bag(), on: dataset, track, pivot: "zu")
+        .isEmpty
+    )
+  }
+}
+
 /// How sure a difference is.
 @Suite struct PairedBootstrapTests {
   private func system(_ value: (Int, Int) -> Double) -> [String: [Int: Double]] {
