@@ -9,7 +9,7 @@ struct RetrievalCommand: CommandLineProgram {
     abstract: "Finds pictures by texts in many languages, and texts by pictures.",
     version: Versions.tessera,
     subcommands: [
-      Quickstart.self, Train.self, Evaluate.self, Index.self, Search.self, Map.self,
+      Quickstart.self, Train.self, Evaluate.self, Import.self, Index.self, Search.self, Map.self,
       Mine.self,
     ]
   )

@@ -1,10 +1,11 @@
 internal import TesseraCore
 
 extension CaptionedPictures {
-  /// The collection as a data set to measure on: each picture is a concept of its own, held out.
+  /// The collection as a data set: each picture is a concept of its own.
   ///
   /// - Parameters:
   ///   - loader: Loads the pictures.
+  ///   - part: What it is for: to measure models on, all held out, or to train on.
   ///   - wellResourced: The languages that count as well-resourced; the others are under-resourced.
   ///   - sources: What the collection is from.
   ///   - progress: Is told how many pictures are done; what it throws ends it.
@@ -12,6 +13,7 @@ extension CaptionedPictures {
   /// - Throws: ``RetrievalError`` if no picture could be loaded; what `progress` throws.
   public func dataset(
     _ loader: PictureLoader,
+    part: DatasetSplit = .test,
     wellResourced: [String] = EmojiBenchmark().wellResourced,
     sources: [DatasetDescription.Source] = [],
     progress: (DatasetProgress) throws -> Void = { _ in }
@@ -45,8 +47,8 @@ extension CaptionedPictures {
         recipe: ["pictureSize": "\(loader.size)", "fit": loader.fit.rawValue],
         removed: ["pictures that cannot be loaded": loaded.skipped.count]
       ),
-      concepts: shown.map { Concept(id: $0.id, split: .test) },
-      pictures: shown.indices.map { Picture(concept: $0, artist: name, split: .test) },
+      concepts: shown.map { Concept(id: $0.id, split: part) },
+      pictures: shown.indices.map { Picture(concept: $0, artist: name, split: part) },
       pixels: loaded.pixels,
       captions: captions
     )
