@@ -49,6 +49,7 @@ import Testing
       (.small(vocabulary: 30_522), 28_763_648 - 512 * 513),
       (.medium(vocabulary: 30_522), 41_373_184 - 512 * 513),
       (.base(vocabulary: 30_522), 109_482_240 - 768 * 769),
+      (.large(vocabulary: 30_522), 335_141_888 - 1024 * 1025),
     ]
     for (configuration, count) in published {
       let encoder = try BERT(configuration, using: Generator(seed: 3))
