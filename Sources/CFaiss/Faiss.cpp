@@ -116,7 +116,9 @@ CFaissCode cfaiss_search(const CFaissIndex *index, const float *queries, ptrdiff
 }
 
 CFaissCode cfaiss_write(const CFaissIndex *index, const char *path) {
-  return guarded([&] { faiss::write_index(index->index.get(), path); });
+  const CFaissCode code = guarded([&] { faiss::write_index(index->index.get(), path); });
+  // What it refuses of an index that is in memory is the file.
+  return code == CFAISS_INVALID_ARGUMENT ? CFAISS_CANNOT_WRITE : code;
 }
 
 CFaissCode cfaiss_read(const char *path, CFaissIndex **out) {

@@ -93,9 +93,10 @@ final class FaissIndex: NeighborProposals {
     let message = String(cString: cfaiss_last_message())
     // What it says of its own source's lines helps nobody.
     let reason = message.split(separator: ": ", maxSplits: 1).last.map(String.init) ?? message
-    throw RetrievalError(
-      code: .invalidArgument,
-      message: "Faiss refuses: \(reason)"
-    )
+    throw switch code {
+    case CFAISS_OUT_OF_MEMORY: TensorError(code: .outOfMemory, message: "Faiss: \(reason)")
+    case CFAISS_CANNOT_WRITE: RetrievalError(code: .cannotWrite, message: "Faiss: \(reason)")
+    default: RetrievalError(code: .invalidArgument, message: "Faiss refuses: \(reason)")
+    }
   }
 }

@@ -28,6 +28,8 @@ typedef enum {
   CFAISS_INVALID_ARGUMENT = 1,
   CFAISS_OUT_OF_MEMORY = 2,
   CFAISS_INTERNAL = 3,
+  /// A file cannot be written.
+  CFAISS_CANNOT_WRITE = 4,
 } CFaissCode;
 
 /// The message of the last failure on this thread. Valid until the next failure.

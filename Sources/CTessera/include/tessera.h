@@ -316,6 +316,22 @@ TESSERA_API TesseraCode tessera_add_squared_distances(const TesseraTensor *x, do
 /// `‖a − b‖²` over all elements, or `‖a‖²` without b.
 TESSERA_API TesseraCode tessera_squared_distance(const TesseraTensor *a, TesseraOptional b, double *out);
 
+// Search -----------------------------------------------------------------------------------------------------
+
+/// The inner product of a row and a query.
+typedef struct {
+  int64_t row;
+  int32_t query;
+  float score;
+} TesseraHit;
+
+/// Is shown products, in ascending order of the rows.
+typedef void (*TesseraVisit)(void *_Nullable context, const TesseraHit *hits, ptrdiff_t count);
+
+/// Shows `visit`, on the calling thread, those products of `[row_count, dimension]` rows with `[query_count, dimension]` queries that are above
+/// the queries' floors, which it may raise meanwhile: rows of one block may still be shown by the floors of before. NaN is above nothing.
+TESSERA_API TesseraCode tessera_visit_products(const float *rows, ptrdiff_t row_count, ptrdiff_t dimension, const float *queries, ptrdiff_t query_count, const float *floors, TesseraVisit visit, void *_Nullable context);
+
 // Processes that compute together -----------------------------------------------------------------------------
 
 /// One of several processes that give one another tensors. All make the same calls in the same order.

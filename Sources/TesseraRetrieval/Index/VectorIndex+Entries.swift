@@ -4,7 +4,7 @@ internal import TesseraRun
 
 extension VectorIndex {
   /// How many entries there are.
-  public func count() throws -> Int { try live().live.count }
+  public func count() throws -> Int { try reading(\.live.count) }
 
   /// Keeps new entries, all or none.
   public func add(_ entries: [VectorEntry]) throws {
@@ -32,31 +32,30 @@ extension VectorIndex {
     _ check: (VectorEntry, IndexDatabase.Place?) throws -> Void
   ) throws {
     try entries.check(dimension: dimension)
-    try writing { isAlone in
-      guard !entries.isEmpty else { return }
-      try database.write { transaction in
-        let committed = try database.state(transaction).rows
-        try vectors.check(rows: committed)
-        let change = try database.nextChange(transaction)
-        let old = try entries.map { entry in
-          let place = try database.place(of: entry.id, transaction)
-          try check(entry, place)
-          return place?.row
-        }
-        let rows = try database.rows(entries.count, mayReuse: isAlone, transaction)
-        // Now, and not before: their own rows are not to be written over before the transaction holds.
-        for case let row? in old { try database.delete(at: row, transaction) }
-        for (entry, row) in zip(entries, rows) {
-          let place = IndexDatabase.Place(
-            row: row,
-            digest: entry.digest,
-            checksum: Self.checksum(entry.vector),
-            change: change
-          )
-          try database.insert(entry, place, transaction)
-        }
-        try vectors.write(entries.map(\.vector), to: rows, committed: committed)
+    try requireWriting()
+    guard !entries.isEmpty else { return }
+    try database.write { transaction in
+      let committed = try database.state(transaction).rows
+      try vectors.check(rows: committed)
+      let change = try database.nextChange(transaction)
+      let old = try entries.map { entry in
+        let place = try database.place(of: entry.id, transaction)
+        try check(entry, place)
+        return place?.row
       }
+      let rows = try database.rows(entries.count, mayReuse: mayReuseRows(), transaction)
+      // Now, and not before: their own rows are not to be written over before the transaction holds.
+      for case let row? in old { try database.delete(at: row, transaction) }
+      for (entry, row) in zip(entries, rows) {
+        let place = IndexDatabase.Place(
+          row: row,
+          digest: entry.digest,
+          checksum: Self.checksum(entry.vector),
+          change: change
+        )
+        try database.insert(entry, place, transaction)
+      }
+      try vectors.write(entries.map(\.vector), to: rows, committed: committed)
     }
   }
 
@@ -67,37 +66,33 @@ extension VectorIndex {
   /// - Throws: ``RetrievalError`` if a file is damaged, or the system refuses.
   @discardableResult
   public func remove(_ ids: [String]) throws -> Int {
-    try writing { _ in
-      try database.write { transaction in
-        var count = 0
-        for id in ids {
-          guard let place = try database.place(of: id, transaction) else { continue }
-          try database.delete(at: place.row, transaction)
-          count += 1
-        }
-        if count > 0 { _ = try database.nextChange(transaction) }
-        return count
+    try requireWriting()
+    return try database.write { transaction in
+      var count = 0
+      for id in ids {
+        guard let place = try database.place(of: id, transaction) else { continue }
+        try database.delete(at: place.row, transaction)
+        count += 1
       }
+      if count > 0 { _ = try database.nextChange(transaction) }
+      return count
     }
   }
 
   /// Entries by their ids; `nil` where there is none.
   public func entries(_ ids: [String]) throws -> [VectorEntry?] {
-    try reading {
-      let (state, _) = try live()
-      return try vectors.tensor(rows: state.rows).withBytes { bytes in
-        try database.read { transaction in
-          try ids.map { id in
-            guard let place = try database.place(of: id, transaction) else { return nil }
-            let vector = try vector(at: place.row, bytes)
-            guard Self.checksum(vector) == place.checksum else { throw damaged(id) }
-            return VectorEntry(
-              id: id,
-              vector: vector,
-              metadata: try database.metadata(at: place.row, transaction),
-              digest: place.digest
-            )
-          }
+    try reading { snapshot in
+      try vectors.tensor(rows: snapshot.state.rows).withBytes { bytes in
+        try ids.map { id in
+          guard let place = try database.place(of: id, snapshot.transaction) else { return nil }
+          let vector = try vector(at: place.row, bytes)
+          guard Self.checksum(vector) == place.checksum else { throw damaged(id) }
+          return VectorEntry(
+            id: id,
+            vector: vector,
+            metadata: try database.metadata(at: place.row, snapshot.transaction),
+            digest: place.digest
+          )
         }
       }
     }
@@ -122,32 +117,28 @@ extension VectorIndex {
   /// - Returns: The ids of the entries whose vectors are damaged.
   /// - Throws: ``RetrievalError`` if the files cannot be read at all.
   public func damagedEntries() throws -> [String] {
-    try reading {
-      let (state, _) = try live()
-      return try vectors.tensor(rows: state.rows).withBytes { bytes in
-        try database.read { transaction in
-          var damaged: [String] = []
-          let rows = try Row.fetchCursor(
-            transaction,
-            sql: "SELECT row, id, checksum FROM entries ORDER BY row"
+    try reading { snapshot in
+      try vectors.tensor(rows: snapshot.state.rows).withBytes { bytes in
+        var damaged: [String] = []
+        let rows = try Row.fetchCursor(
+          snapshot.transaction,
+          sql: "SELECT row, id, checksum FROM entries ORDER BY row"
+        )
+        while let row = try rows.next() {
+          let checksum = UInt32(
+            truncatingIfNeeded: try database.value(row, "checksum") as Int
           )
-          while let row = try rows.next() {
-            let checksum = UInt32(
-              truncatingIfNeeded: try database.value(row, "checksum") as Int
-            )
-            if Self.checksum(try vector(at: database.value(row, "row"), bytes)) != checksum {
-              damaged.append(try database.value(row, "id"))
-            }
+          if Self.checksum(try vector(at: database.value(row, "row"), bytes)) != checksum {
+            damaged.append(try database.value(row, "id"))
           }
-          return damaged
         }
+        return damaged
       }
     }
   }
 
   private func vector(at row: Int, _ bytes: UnsafeRawBufferPointer) throws -> [Float] {
     let size = dimension * MemoryLayout<Float>.size
-    // Of another process's change, the rows may be more than those of a moment ago.
     guard row >= 0, (row + 1) * size <= bytes.count else {
       throw IndexDatabase.damaged(database.path, "an entry has a row that does not exist")
     }

@@ -6,55 +6,59 @@ extension VectorIndex {
   public func search(_ queries: [[Float]], _ search: VectorSearch) throws -> [[VectorMatch]] {
     try search.check(queries, dimension: dimension)
     guard !queries.isEmpty else { return [] }
-    return try reading {
-      let (state, live) = try live()
-      let allowed = try allowed(search.filter, live)
+    return try reading { snapshot in
+      let allowed = try allowed(search.filter, snapshot)
       let exact = ExactSearch(
-        vectors: try vectors.tensor(rows: state.rows),
-        allowed: allowed.count == state.rows ? nil : allowed
+        vectors: try vectors.tensor(rows: snapshot.state.rows),
+        allowed: allowed.count == snapshot.state.rows ? nil : allowed
       )
-      let queries = try Tensor(Array(queries.joined()), shape: [queries.count, dimension])
+      let matrix = try Tensor(Array(queries.joined()), shape: [queries.count, dimension])
       let limit = search.limit + search.offset
-      let hits =
-        try acceleratedBest(exact, queries, limit, allowed: allowed, live: live)
-        ?? exact.best(queries, limit)
-      return try matches(hits, search, state)
+      if let hits = try acceleratedBest(exact, matrix, limit, allowed: allowed, snapshot) {
+        answers.accelerated += queries.count
+        return try matches(hits, search, snapshot)
+      }
+      answers.exact += queries.count
+      return try matches(exact.best(matrix, limit), search, snapshot)
     }
   }
 
   /// The rows that a search may return.
-  private func allowed(_ filter: VectorFilter?, _ live: RowSet) throws -> RowSet {
-    guard let filter else { return live }
-    return try database.read { transaction in
-      var rows = try database.rows(fulfilling: filter, among: live, transaction)
-      rows.formIntersection(live)
-      return rows
-    }
+  private func allowed(_ filter: VectorFilter?, _ snapshot: Snapshot) throws -> RowSet {
+    guard let filter else { return snapshot.live }
+    var rows = try database.rows(
+      fulfilling: filter,
+      among: snapshot.live,
+      snapshot.transaction
+    )
+    rows.formIntersection(snapshot.live)
+    return rows
   }
 
   /// The page of hits, with what the entries say of themselves.
   private func matches(
     _ hits: [[BestRows.Hit]],
     _ search: VectorSearch,
-    _ state: IndexDatabase.State
+    _ snapshot: Snapshot
   ) throws -> [[VectorMatch]] {
-    try database.read { transaction in
-      try hits.map { hits in
-        let page = hits.dropFirst(search.offset).prefix(search.limit)
-        return try page.compactMap { hit in
-          if let threshold = search.threshold, Float(hit.score) < threshold { return nil }
-          // Another process may have removed it meanwhile; its row is nobody else's as long as this reads.
-          guard let (id, place) = try database.entry(at: hit.row, transaction),
-            place.change <= state.change
-          else { return nil }
-          return VectorMatch(
-            id: id,
-            score: Float(hit.score),
-            metadata: try database.metadata(at: hit.row, transaction)
-          )
-        }
+    try hits.map { hits in
+      let page = hits.dropFirst(search.offset).prefix(search.limit)
+      return try page.compactMap { hit in
+        if let threshold = search.threshold, Float(hit.score) < threshold { return nil }
+        return VectorMatch(
+          id: try id(at: hit.row, snapshot),
+          score: Float(hit.score),
+          metadata: try database.metadata(at: hit.row, snapshot.transaction)
+        )
       }
     }
+  }
+
+  private func id(at row: Int, _ snapshot: Snapshot) throws -> String {
+    guard let (id, _) = try database.entry(at: row, snapshot.transaction) else {
+      throw IndexDatabase.damaged(database.path, "a row is neither free nor an entry's")
+    }
+    return id
   }
 
   /// Pairs of entries whose vectors are nearly the same, the most alike first.
@@ -66,33 +70,37 @@ extension VectorIndex {
       )
     }
     guard limit > 0 else { return [] }
-    return try reading {
-      let (state, live) = try live()
+    return try reading { snapshot in
+      let (state, live) = (snapshot.state, snapshot.live)
       let all = try vectors.tensor(rows: state.rows)
       let search = ExactSearch(vectors: all, allowed: live)
       var pairs = BestPairs(limit: limit, atLeast: Double(threshold))
       let block = 256
       for start in stride(from: 0, to: state.rows, by: block) {
         let queries = try all.slices(in: start..<min(state.rows, start + block))
-        var found: [[BestRows.Hit]] = Array(repeating: [], count: queries.shape[0])
-        // A little lower: the second look decides.
-        let floor = threshold - max(1e-4, abs(threshold) * 1e-4)
-        try search.visit(queries, atLeast: floor) { query, row, score in
-          if row > start + query, live.contains(start + query) {
-            found[query].append(BestRows.Hit(row: row, score: Double(score)))
+        // Each pair is seen once: as one of the rows and a later one.
+        let rows = try all.slices(in: start..<state.rows)
+        try search.withProducts(queries) { exactProduct in
+          try rows.visitProducts(
+            with: queries,
+            above: Array(repeating: pairs.floor, count: queries.shape[0])
+          ) { product in
+            let (first, second) = (start + product.query, start + product.row)
+            if second > first, product.score > pairs.floor, live.contains(first),
+              live.contains(second)
+            {
+              pairs.show(first, second, exactProduct(product.query, second))
+            }
+            return pairs.floor
           }
         }
-        for (query, hits) in try search.rescored(found, queries).enumerated() {
-          for hit in hits { pairs.show(start + query, hit.row, hit.score) }
-        }
       }
-      return try database.read { transaction in
-        try pairs.sorted.compactMap { pair in
-          guard let first = try database.entry(at: pair.first, transaction),
-            let second = try database.entry(at: pair.second, transaction)
-          else { return nil }
-          return NearDuplicate(first: first.id, second: second.id, score: Float(pair.score))
-        }
+      return try pairs.sorted.map { pair in
+        NearDuplicate(
+          first: try id(at: pair.first, snapshot),
+          second: try id(at: pair.second, snapshot),
+          score: Float(pair.score)
+        )
       }
     }
   }
@@ -124,8 +132,12 @@ private struct BestPairs {
 
   private mutating func cut() {
     pairs = sorted
-    if pairs.count == limit, let worst = pairs.last { threshold = worst.score.nextUp }
+    // One with the same score and later rows comes after all that are kept.
+    if pairs.count == limit, let worst = pairs.last { threshold = worst.score }
   }
+
+  /// What no pair that counts is up to by the kernel's rounding.
+  var floor: Float { Float(threshold - max(1e-4, abs(threshold) * 1e-4)) }
 
   var sorted: [Pair] {
     Array(

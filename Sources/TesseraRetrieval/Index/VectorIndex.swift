@@ -1,4 +1,5 @@
 internal import Foundation
+internal import GRDB
 public import SystemPackage
 public import TesseraCore
 internal import TesseraRun
@@ -24,6 +25,20 @@ public actor VectorIndex: VectorStore {
     case reading
   }
 
+  /// How queries were answered.
+  public struct Answers: Sendable, Hashable {
+    /// Queries that were compared with all vectors, or with all that a filter leaves.
+    public var exact = 0
+    /// Queries that were compared with what the acceleration proposes, and with what it does not know.
+    public var accelerated = 0
+
+    /// Makes one.
+    public init(exact: Int = 0, accelerated: Int = 0) {
+      self.exact = exact
+      self.accelerated = accelerated
+    }
+  }
+
   /// The folder.
   public nonisolated let folder: FilePath
   /// How many numbers a vector has.
@@ -43,9 +58,12 @@ public actor VectorIndex: VectorStore {
   let identifier: String
   /// What proposes neighbours; searches compare with all vectors if `nil`.
   let acceleration: (any VectorAcceleration)?
-  /// What the acceleration has made, and up to which transaction.
-  var made: (change: Int, proposals: any NeighborProposals)?
-  var hasLookedForMade = false
+  /// What the acceleration has made so far.
+  var made: MadeAcceleration?
+  /// The acceleration's file that was looked at last.
+  var looked: AccelerationFile.Stamp?
+  /// How this index has answered so far.
+  public internal(set) var answers = Answers()
   /// The rows that have an entry, as of a transaction.
   private var known: (state: IndexDatabase.State, live: RowSet)?
 
@@ -173,30 +191,37 @@ public actor VectorIndex: VectorStore {
     }
   }
 
-  /// Reads while no row is written over.
-  func reading<Result>(_ body: () throws -> Result) throws -> Result {
-    // The one who writes is this, and does one thing at a time.
-    access == .writing ? try body() : try locks.reading(body)
+  /// Reads what one transaction has left, while no row of it is written over.
+  func reading<Result>(_ body: (Snapshot) throws -> Result) throws -> Result {
+    try locks.reading {
+      try database.read { transaction in
+        let state = try database.state(transaction)
+        if let known, known.state == state {
+          return try body(Snapshot(transaction: transaction, state: state, live: known.live))
+        }
+        try vectors.check(rows: state.rows)
+        let live = try database.live(transaction)
+        known = (state, live)
+        return try body(Snapshot(transaction: transaction, state: state, live: live))
+      }
+    }
   }
 
-  /// Writes, if this may.
-  func writing<Result>(_ body: (_ isAlone: Bool) throws -> Result) throws -> Result {
+  /// What one transaction has left.
+  struct Snapshot {
+    let transaction: Database
+    let state: IndexDatabase.State
+    /// The rows that have an entry.
+    let live: RowSet
+  }
+
+  /// Refuses to write if this may not.
+  func requireWriting() throws {
     guard access == .writing else {
       throw RetrievalError(code: .cannotWrite, message: "the index \(folder) is open for reading")
     }
-    return try locks.writing(body)
   }
 
-  /// The rows that have an entry now.
-  func live() throws -> (state: IndexDatabase.State, live: RowSet) {
-    let known = known
-    let now = try database.read { database in
-      let state = try self.database.state(database)
-      if let known, known.state == state { return known }
-      try vectors.check(rows: state.rows)
-      return (state, try self.database.live(database))
-    }
-    self.known = now
-    return now
-  }
+  /// Whether rows that are free may be written over: nobody reads what was before they became so.
+  func mayReuseRows() -> Bool { locks.nobodyReads() }
 }

@@ -34,12 +34,17 @@ struct FaissAccelerationTests {
     return Double(hits.reduce(0, +)) / Double(exact.map(\.count).reduce(0, +))
   }
 
-  @Test("keep the laws of stores", arguments: kinds)
-  func laws(kind: FaissAcceleration) async throws {
+  @Test("keep the laws of stores, made anew after each change")
+  func laws() async throws {
     try await withFolder { folder in
-      await expectVectorStoreLaws(
-        try VectorIndex(folder, model: "m", dimension: 8, acceleration: kind, lane: Self.lane)
+      let index = try VectorIndex(
+        folder,
+        model: "m",
+        dimension: 8,
+        acceleration: FaissAcceleration.hnsw(links: 8),
+        lane: Self.lane
       )
+      await expectVectorStoreLaws(AcceleratedStore(index: index))
     }
   }
 
@@ -72,8 +77,16 @@ struct FaissAccelerationTests {
       #expect(known == (1200, 0))
       let found = try await index.search(queries, VectorSearch())
       #expect(recall(found, exact) >= 0.95)
-      let scores = Dictionary(exact[0].map { ($0.id, $0.score) }) { a, _ in a }
-      for match in found[0] { #expect(scores[match.id].map { $0 == match.score } ?? true) }
+      #expect(await index.answers == VectorIndex.Answers(exact: 20, accelerated: 20))
+      for (query, matches) in zip(queries, found) {
+        for match in matches {
+          let number = try #require(Int(match.id.dropFirst()))
+          let score = zip(query, all[number].vector).reduce(0.0) {
+            $0 + Double($1.0) * Double($1.1)
+          }
+          #expect(match.score == Float(score))
+        }
+      }
 
       // Read from its file.
       let reader = try VectorIndex(
@@ -84,13 +97,14 @@ struct FaissAccelerationTests {
         acceleration: kind
       )
       #expect(try await reader.search(queries, VectorSearch()) == found)
+      #expect(await reader.answers == VectorIndex.Answers(accelerated: 20))
     }
   }
 
   @Test("never bring back what is gone, and miss nothing that is new", arguments: kinds)
   func changes(kind: FaissAcceleration) async throws {
     try await withFolder { folder in
-      let all = try heaps(0..<800)
+      let all = try heaps(0..<2400)
       let index = try VectorIndex(
         folder,
         model: "m",
@@ -100,15 +114,15 @@ struct FaissAccelerationTests {
       )
       try await index.add(all)
       try await index.accelerate()
-      let gone = (0..<800).filter { $0 % 3 == 0 }.map { "e\($0)" }
+      let gone = (0..<2400).filter { $0 % 3 == 0 }.map { "e\($0)" }
       try await index.remove(gone)
       // Into the rows of those that are gone, and far from where these were.
-      let new = try heaps(800..<840, seed: 3)
+      let new = try heaps(2400..<2440, seed: 3)
       try await index.add(new)
       var moved = all[1]
       moved.vector = moved.vector.map { -$0 }
       try await index.update([moved])
-      #expect(try #require(try await index.acceleratedEntries()) == (800 - gone.count - 1, 41))
+      #expect(try #require(try await index.acceleratedEntries()) == (2400 - gone.count - 1, 41))
       for _ in 0..<2 {
         for entry in new.prefix(8) + [moved] {
           #expect(
@@ -123,7 +137,8 @@ struct FaissAccelerationTests {
         try await index.accelerate()
         #expect(try #require(try await index.acceleratedEntries()).new == 0)
       }
-      try await index.remove((0..<840).map { "e\($0)" })
+      #expect(await index.answers == VectorIndex.Answers(accelerated: 2 * (9 + 15)))
+      try await index.remove((0..<2440).map { "e\($0)" })
       #expect(try await index.search(all[0].vector, VectorSearch()) == [])
     }
   }
@@ -131,7 +146,7 @@ struct FaissAccelerationTests {
   @Test("filters find as many as are asked for", arguments: kinds)
   func filters(kind: FaissAcceleration) async throws {
     try await withFolder { folder in
-      let all = try heaps(0..<1200)
+      let all = try heaps(0..<2400)
       let index = try VectorIndex(
         folder,
         model: "m",
@@ -142,16 +157,26 @@ struct FaissAccelerationTests {
       try await index.add(all)
       try await index.accelerate()
       let query = all[0].vector
-      // Of another heap than the query's: none is among the proposals. Of half of them: half of the proposals are.
-      for (text, count) in [("heap = 7", 30), ("n < 900", 900), ("n = 5", 1), ("heap = 99", 0)] {
-        let matches = try await index.search(
-          query,
-          VectorSearch(limit: 20, filter: VectorFilter(text))
-        )
-        #expect(matches.count == min(20, count), "\(text)")
-        let filter = try VectorFilter(text)
+      var answers = VectorIndex.Answers()
+      func expect(_ filter: VectorFilter, _ count: Int, isAccelerated: Bool) async throws {
+        let matches = try await index.search(query, VectorSearch(limit: 20, filter: filter))
+        #expect(matches.count == min(20, count), "\(filter)")
         #expect(matches.allSatisfy { filter.isFulfilled(id: $0.id, metadata: $0.metadata) })
+        if isAccelerated { answers.accelerated += 1 } else { answers.exact += 1 }
+        #expect(await index.answers == answers, "\(filter)")
       }
+      // Of three in four, as many of the proposals are left.
+      try await expect(VectorFilter("n < 1800"), 1800, isAccelerated: true)
+      // So few are all looked at.
+      try await expect(VectorFilter("heap = 7"), 60, isAccelerated: false)
+      try await expect(VectorFilter("n = 5"), 1, isAccelerated: false)
+      try await expect(VectorFilter("heap = 99"), 0, isAccelerated: false)
+      // All but those around the query: none of the proposals is left, though most entries are.
+      let near = try await index.search(query, VectorSearch(limit: 250))
+      answers.exact += 1
+      let heaps = Set(near.compactMap { $0.metadata["heap"] })
+      try #require(heaps.count < 20)
+      try await expect(.not(.isIn("heap", Array(heaps))), 1000, isAccelerated: false)
     }
   }
 
@@ -231,5 +256,45 @@ struct FaissAccelerationTests {
       }
       #expect(error?.code == .invalidArgument)
     }
+  }
+}
+
+/// An index whose acceleration knows everything at each search.
+private struct AcceleratedStore: VectorStore {
+  let index: VectorIndex
+
+  var dimension: Int { index.dimension }
+  var model: String { index.model }
+
+  func count() async throws -> Int { try await index.count() }
+
+  func add(_ entries: [VectorEntry]) async throws {
+    try await index.add(entries)
+    try await index.accelerate()
+  }
+
+  func update(_ entries: [VectorEntry]) async throws {
+    try await index.update(entries)
+    try await index.accelerate()
+  }
+
+  func remove(_ ids: [String]) async throws -> Int {
+    let count = try await index.remove(ids)
+    try await index.accelerate()
+    return count
+  }
+
+  func entries(_ ids: [String]) async throws -> [VectorEntry?] { try await index.entries(ids) }
+
+  func digests(after id: String?, limit: Int) async throws -> [(id: String, digest: String)] {
+    try await index.digests(after: id, limit: limit)
+  }
+
+  func search(_ queries: [[Float]], _ search: VectorSearch) async throws -> [[VectorMatch]] {
+    try await index.search(queries, search)
+  }
+
+  func nearDuplicates(atLeast threshold: Float, limit: Int) async throws -> [NearDuplicate] {
+    try await index.nearDuplicates(atLeast: threshold, limit: limit)
   }
 }

@@ -71,6 +71,52 @@ struct VectorIndexTests {
     }
   }
 
+  @Test("answers a query the same beside any others, at any dimension", arguments: [1, 7, 150])
+  func together(dimension: Int) async throws {
+    try await withFolder { folder in
+      let index = try VectorIndex(folder, model: "m", dimension: dimension)
+      try await index.add(randomEntries(0..<1000, dimension: dimension))
+      let queries = try randomEntries(0..<300, dimension: dimension, seed: 9).map(\.vector)
+      let search = VectorSearch(limit: 7)
+      let all = try await index.search(queries, search)
+      // As many as go along the rows, as fill registers in part, and as are too many for one panel.
+      for count in [1, 2, 3, 4, 5, 8, 16, 17, 33, 49, 64, 65, 257] {
+        #expect(
+          try await index.search(Array(queries.prefix(count)), search) == Array(all.prefix(count)),
+          "\(count) queries"
+        )
+      }
+    }
+  }
+
+  @Test("finds the most alike of all pairs, however low the threshold")
+  func nearDuplicates() async throws {
+    try await withFolder { folder in
+      let all = try randomEntries(0..<600)
+      let index = try VectorIndex(folder, model: "m", dimension: 8)
+      try await index.add(all)
+      try await index.remove(["e3", "e300"])
+      let left = all.filter { !["e3", "e300"].contains($0.id) }
+      var pairs: [(first: String, second: String, score: Double)] = []
+      for (number, one) in left.enumerated() {
+        for other in left[(number + 1)...] {
+          let score = zip(one.vector, other.vector).reduce(0.0) {
+            $0 + Double($1.0) * Double($1.1)
+          }
+          pairs.append((one.id, other.id, score))
+        }
+      }
+      pairs.sort { $0.score > $1.score }
+      for limit in [1, 10, 3000] {
+        let found = try await index.nearDuplicates(atLeast: -1, limit: limit)
+        #expect(found.map(\.first) == pairs.prefix(limit).map(\.first))
+        #expect(found.map(\.second) == pairs.prefix(limit).map(\.second))
+      }
+      let high = pairs.prefix { $0.score >= 0.9 }
+      #expect(try await index.nearDuplicates(atLeast: 0.9, limit: 100_000).count == high.count)
+    }
+  }
+
   @Test("belongs to a model, and refuses another")
   func otherModel() async throws {
     try await withFolder { folder in

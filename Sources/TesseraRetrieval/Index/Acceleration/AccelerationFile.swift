@@ -23,6 +23,24 @@ struct AccelerationFile: Codable {
   private static let currentFormat = 1
   private static let name = "nearest.json"
 
+  /// What tells one description from the next: each is a file of its own.
+  struct Stamp: Equatable {
+    var file: UInt64
+    var seconds: Int
+    var nanoseconds: Int
+  }
+
+  /// Which description there is, if there is one.
+  static func stamp(in folder: FilePath) -> Stamp? {
+    var status = stat()
+    guard stat(folder.appending(name).string, &status) == 0 else { return nil }
+    return Stamp(
+      file: UInt64(status.st_ino),
+      seconds: Int(status.st_mtim.tv_sec),
+      nanoseconds: Int(status.st_mtim.tv_nsec)
+    )
+  }
+
   /// Reads what belongs to an index and an acceleration, if it is there and whole.
   static func read(
     in folder: FilePath,

@@ -220,8 +220,7 @@ extension IndexDatabase {
       default:
         RetrievalError(code: .cannotWrite, message: "cannot read or write \(path): \(reason)")
       }
-    } catch let error as RowDecodingError {
-      _ = error
+    } catch is RowDecodingError {
       throw damaged(path, "a value is of another type")
     }
   }

@@ -4,7 +4,7 @@ internal import SystemPackage
 /// Who may do what with an index's folder, among processes.
 ///
 /// One has the right to write, for as long as it has the index open. Who reads says so for the time of a search; rows that became free are
-/// written over only while nobody does, so that no search finds another entry's vector under an id.
+/// written over only once nobody reads what was before, so that no search finds another entry's vector under an id.
 final class IndexLocks {
   private let writer: FileDescriptor?
   private let readers: FileDescriptor
@@ -51,7 +51,7 @@ final class IndexLocks {
     while flock(readers.rawValue, LOCK_SH) != 0 {
       guard errno == EINTR else {
         throw RetrievalError(
-          code: .missingFile,
+          code: .unavailable,
           message: "cannot lock the index: \(Errno(rawValue: errno))"
         )
       }
@@ -60,11 +60,14 @@ final class IndexLocks {
     return try body()
   }
 
-  /// Writes; `body` is told whether rows that became free may be written over: nobody searches then until it returns.
-  func writing<Result>(_ body: (_ isAlone: Bool) throws -> Result) rethrows -> Result {
-    let isAlone = flock(readers.rawValue, LOCK_EX | LOCK_NB) == 0
-    defer { if isAlone { flock(readers.rawValue, LOCK_UN) } }
-    return try body(isAlone)
+  /// Whether nobody searches at this moment.
+  ///
+  /// Whoever begins after it finds the rows free that are free now, and looks at none of them: they may be written over. So the lock is
+  /// given back at once, and no reader ever waits for what is written.
+  func nobodyReads() -> Bool {
+    guard flock(readers.rawValue, LOCK_EX | LOCK_NB) == 0 else { return false }
+    flock(readers.rawValue, LOCK_UN)
+    return true
   }
 
   private static func open(_ path: FilePath, _ isWriting: Bool) throws -> FileDescriptor {
