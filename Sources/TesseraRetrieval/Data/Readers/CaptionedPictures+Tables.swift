@@ -6,7 +6,7 @@ extension CaptionedPictures {
   /// Reads a table of pictures and texts, a text a row.
   ///
   /// A `.csv` file, a `.tsv` file or a `.jsonl` file, each also compressed as `….gz`. Its columns, or its objects' fields, are `picture`
-  /// (or `image`), a path below the folder of the pictures; `text` (or `caption`), which may be empty; and, if there is one, `language`.
+  /// (or `image`, `path`), a path below the folder of the pictures; `text` (or `caption`), which may be empty; and, if there is one, `language`.
   /// The rows of one picture need not follow one another.
   ///
   /// - Parameters:
@@ -22,53 +22,17 @@ extension CaptionedPictures {
     var name = path.lastComponent?.string ?? path.string
     if name.hasSuffix(".gz") { name.removeLast(3) }
     var texts = PictureTexts()
-    func add(_ row: [String: String], _ line: Int) throws {
-      guard let picture = row["picture"] ?? row["image"], !picture.isEmpty else {
-        throw JSONLines.malformed(path, line, "it names no 'picture'")
+    try TableFile.read(path, withOneOf: TableFile.pictureNames) { row in
+      guard let picture = row.text(TableFile.pictureNames), !picture.isEmpty else {
+        throw JSONLines.malformed(path, row.line, "it names no 'picture'")
       }
-      guard let text = row["text"] ?? row["caption"] else {
-        throw JSONLines.malformed(path, line, "it has no 'text'")
-      }
-      let language = row["language"].flatMap { $0.isEmpty ? nil : $0 } ?? undetermined
-      texts.add(text.isEmpty ? nil : Text(language: language, text: text), to: picture) {
+      let text = row.text(TableFile.textNames).flatMap { $0.isEmpty ? nil : $0 }
+      let language = row.text(["language"]).flatMap { $0.isEmpty ? nil : $0 } ?? undetermined
+      texts.add(text.map { Text(language: language, text: $0) }, to: picture) {
         pictures.appending(picture)
       }
     }
-    switch FilePath(name).extension {
-    case "csv": try DelimitedTable.read(path, delimiter: ",", add)
-    case "tsv": try DelimitedTable.read(path, delimiter: "\t", add)
-    case "jsonl":
-      try TextLines.read(path) { line, number in
-        guard !line.isEmpty else { return }
-        try add(fields(of: line, path, number), number)
-      }
-    default:
-      throw RetrievalError(
-        code: .invalidArgument,
-        message: "\(path) is no table: its name ends neither with .csv, .tsv nor .jsonl"
-      )
-    }
     return try CaptionedPictures(name: name, items: texts.items)
-  }
-
-  private static func fields(
-    of line: String,
-    _ path: FilePath,
-    _ number: Int
-  ) throws -> [String: String] {
-    struct Row: Decodable {
-      var picture, image, text, caption, language: String?
-    }
-    do {
-      let row = try JSONDecoder().decode(Row.self, from: Data(line.utf8))
-      let fields = [
-        "picture": row.picture, "image": row.image, "text": row.text, "caption": row.caption,
-        "language": row.language,
-      ]
-      return fields.compactMapValues { $0 }
-    } catch let error as DecodingError {
-      throw JSONLines.malformed(path, number, error.fieldDescription)
-    }
   }
 
   /// Reads a folder of pictures, in it and in folders below it.
@@ -80,14 +44,9 @@ extension CaptionedPictures {
   /// - Returns: The pictures in the order of their paths, which are their identifiers.
   /// - Throws: ``RetrievalError``, naming the file, if the folder cannot be read or holds no picture, or a text is not UTF-8.
   public static func folder(_ folder: FilePath) throws -> CaptionedPictures {
-    guard let files = FileManager.default.subpaths(atPath: folder.string) else {
-      throw RetrievalError(code: .missingFile, message: "cannot read the folder \(folder)")
-    }
-    let visible = files.filter { path in
-      !FilePath(path).components.contains { $0.string.hasPrefix(".") }
-    }
+    let visible = try PictureFolder.files(in: folder)
     var texts: [String: [(language: String, file: String)]] = [:]
-    for file in visible.sorted() where file.hasSuffix(".txt") {
+    for file in visible where file.hasSuffix(".txt") {
       let path = FilePath(file)
       guard var name = path.lastComponent?.stem else { continue }
       let parent = path.removingLastComponent()
@@ -102,11 +61,9 @@ extension CaptionedPictures {
         if !language.isEmpty { add(name, language) }
       }
     }
-    let items = try visible.sorted().compactMap { file -> Item? in
+    let items = try visible.compactMap { file -> Item? in
       let path = FilePath(file)
-      guard ["png", "jpg", "jpeg"].contains(path.extension?.lowercased() ?? ""),
-        let stem = path.stem
-      else { return nil }
+      guard PictureFolder.isPicture(file), let stem = path.stem else { return nil }
       let own = texts[path.removingLastComponent().appending(stem).string] ?? []
       return Item(
         id: file,

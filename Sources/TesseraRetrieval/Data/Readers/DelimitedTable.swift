@@ -10,12 +10,14 @@ enum DelimitedTable {
   /// - Parameters:
   ///   - path: The file, compressed by gzip or not.
   ///   - delimiter: What stands between fields.
+  ///   - required: One of these is to be among the columns, if there are any.
   ///   - body: Takes a row's fields by name, and the number of its first line.
   /// - Throws: ``RetrievalError``, naming the file and the line, if a row has more or fewer fields than names, or a quotation mark is not
   ///   closed; whatever `body` throws.
   static func read(
     _ path: FilePath,
     delimiter: Character,
+    withOneOf required: [String] = [],
     _ body: (_ row: [String: String], _ line: Int) throws -> Void
   ) throws {
     var names: [String]?
@@ -25,6 +27,13 @@ enum DelimitedTable {
       guard let header = names else {
         guard Set(fields).count == fields.count else {
           throw JSONLines.malformed(path, first, "two columns have one name")
+        }
+        if let name = required.first, required.allSatisfy({ !fields.contains($0) }) {
+          throw JSONLines.malformed(
+            path,
+            first,
+            "it names the columns, of which one has to be '\(name)'"
+          )
         }
         names = fields
         return

@@ -1,76 +1,58 @@
 internal import SystemPackage
 
-/// What a table or a list says of pictures or texts: a row of named values for each.
+/// What a table says of pictures or texts that are to be in an index.
 struct ListedRows {
-  /// A row, and the line that it begins on.
-  typealias Row = (line: Int, values: [String: MetadataValue])
-
   let file: FilePath
-  private(set) var rows: [Row] = []
+  private(set) var rows: [TableFile.Row] = []
+  private let names: [String]
   private var ids: Set<String> = []
 
-  /// Reads a `.csv` or `.jsonl` file.
-  ///
-  /// Of a table (RFC 4180, in UTF-8) the first line names the columns; what looks like a number is one, `true` and `false` are booleans, and
-  /// empty fields are nothing. Of a list each line is a JSON object.
+  /// Reads a table.
   ///
   /// - Parameters:
   ///   - file: The file.
-  ///   - name: The column or key that each row has, whose values are texts.
+  ///   - names: What the column or field may be called that each row has, whose values are texts.
   /// - Throws: ``RetrievalError``, naming the file and the line.
-  init(_ file: FilePath, of name: String) throws {
+  init(_ file: FilePath, of names: [String]) throws {
     self.file = file
-    if file.extension?.lowercased() == "csv" {
-      try readTable(name)
-    } else {
-      try JSONLines.read([String: MetadataValue].self, from: file) { values, number in
-        rows.append((line: number, values: values))
-      }
-    }
-  }
-
-  private mutating func readTable(_ name: String) throws {
-    var table = try CommaSeparated(contentsOf: file)
-    guard let columns = try table.next()?.fields, columns.contains(name) else {
-      throw JSONLines.malformed(file, 1, "it names the columns, of which one is '\(name)'")
-    }
-    guard Set(columns).count == columns.count else {
-      throw JSONLines.malformed(file, 1, "a column comes twice")
-    }
-    while let (line, fields) = try table.next() {
-      guard fields.count == columns.count else {
+    self.names = names
+    let isTyped = TableFile.ending(of: file) == "jsonl"
+    var rows: [TableFile.Row] = []
+    try TableFile.read(file, withOneOf: names) { row in
+      if let name = row.others.first {
         throw JSONLines.malformed(
           file,
-          line,
-          "it has \(fields.count) fields; there are \(columns.count) columns"
+          row.line,
+          "the field '\(name)' is neither a text, a number nor a boolean"
         )
       }
-      var values: [String: MetadataValue] = [:]
-      for (column, field) in zip(columns, fields) where !field.isEmpty {
-        values[column] =
-          column == name || column == VectorFilter.idName
-          ? .text(field) : MetadataValue(field: field)
+      var row = row
+      if !isTyped {
+        for (name, value) in row.values where !names.contains(name) && name != VectorFilter.idName {
+          if case .text(let field) = value { row.values[name] = MetadataValue(field: field) }
+        }
       }
-      rows.append((line: line, values: values))
+      rows.append(row)
     }
+    self.rows = rows
   }
 
-  /// The text that a row has under a name, its id, and what else it says.
+  /// A row's path or text, its id, and what else it says.
   ///
   /// - Parameters:
   ///   - row: The row.
-  ///   - name: Of the text.
   ///   - usual: Its id if it says none.
   /// - Returns: The three.
   /// - Throws: ``RetrievalError``, naming the file and the line, if there is no such text, or the id is no text or comes twice.
   mutating func parts(
-    of row: Row,
-    _ name: String,
+    of row: TableFile.Row,
     usualID usual: (_ text: String) -> String
   ) throws -> (text: String, id: String, metadata: [String: MetadataValue]) {
     var metadata = row.values
-    guard case .text(let text)? = metadata.removeValue(forKey: name), !text.isEmpty else {
-      throw JSONLines.malformed(file, row.line, "the field '\(name)' is missing, or no text")
+    guard let name = names.first(where: { metadata[$0] != nil }),
+      case .text(let text)? = metadata.removeValue(forKey: name), !text.isEmpty
+    else {
+      throw JSONLines.malformed(file, row.line, "the field '\(names[0])' is missing, or no text")
     }
     let id: String
     switch metadata.removeValue(forKey: VectorFilter.idName) {

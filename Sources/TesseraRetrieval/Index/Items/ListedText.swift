@@ -1,4 +1,3 @@
-internal import Foundation
 public import SystemPackage
 
 /// A text that is to be in an index.
@@ -19,28 +18,24 @@ public struct ListedText: Sendable, Hashable {
 
   /// The texts of a file, by what it is.
   ///
-  /// A `.csv` or `.jsonl` file has `text` in each row, perhaps `id`, and metadata; any other file a text a line. A text without an id has the
+  /// A `.csv`, `.tsv` or `.jsonl` file has `text` (or `caption`) in each row, perhaps `id`, and metadata; any other file a text a line. A text without an id has the
   /// number of its line for one; empty lines are left out.
   ///
-  /// - Parameter file: In UTF-8.
+  /// - Parameter file: In UTF-8, compressed by gzip or not.
   /// - Returns: The texts, in the order of the lines.
   /// - Throws: ``RetrievalError``, naming the file and the line.
   public static func all(in file: FilePath) throws -> [ListedText] {
-    if let ending = file.extension?.lowercased(), ending == "csv" || ending == "jsonl" {
-      var list = try ListedRows(file, of: "text")
+    if TableFile.ending(of: file) != nil {
+      var list = try ListedRows(file, of: TableFile.textNames)
       return try list.rows.map { row in
-        let (text, id, metadata) = try list.parts(of: row, "text") { _ in "\(row.line)" }
+        let (text, id, metadata) = try list.parts(of: row) { _ in "\(row.line)" }
         return ListedText(id: id, text: text, metadata: metadata)
       }
     }
-    guard let data = FileManager.default.contents(atPath: file.string) else {
-      throw RetrievalError(code: .missingFile, message: "\(file) cannot be read")
+    var texts: [ListedText] = []
+    try TextLines.read(file) { line, number in
+      if !line.isEmpty { texts.append(ListedText(id: "\(number)", text: line)) }
     }
-    guard let text = String(validating: data, as: UTF8.self) else {
-      throw RetrievalError(code: .malformedFile, message: "\(file) is not UTF-8")
-    }
-    return text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated()
-      .filter { !$0.element.isEmpty }
-      .map { ListedText(id: "\($0.offset + 1)", text: String($0.element)) }
+    return texts
   }
 }
