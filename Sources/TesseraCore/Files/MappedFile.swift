@@ -12,7 +12,8 @@ package final class MappedFile: @unchecked Sendable {
   package init(_ path: FilePath) throws {
     kind = .privateFile
     bytes = try AtomicFile.describing("read", path) {
-      let descriptor = try FileDescriptor.open(path, .readOnly)
+      // Without waiting: what is asked for may be a pipe.
+      let descriptor = try FileDescriptor.open(path, .readOnly, options: [.nonBlocking])
       return try descriptor.closeAfter {
         var status = stat()
         guard fstat(descriptor.rawValue, &status) == 0 else { throw Errno(rawValue: errno) }

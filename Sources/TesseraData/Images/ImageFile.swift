@@ -104,14 +104,35 @@ public enum ImageFile {
     let shape = images.shape
     if shape.suffix(2) == [height, width] { return images }
     let batch = shape.count == 3 ? try images.unsqueezed(0) : images
-    // The operator that averages over all pixels a new one covers: plain interpolation would skip some.
-    let resized = try Tensor.call(
+    var numbers: Tensor
+    if batch.shape.count == 4, batch.shape[2] * batch.shape[3] > largestAtOnce,
+      batch.shape[3] > width
+    {
+      // As floats, all of a large picture would take four times its memory: first the widths, by bands, then the heights.
+      let rows = max(1, largestAtOnce / batch.shape[3])
+      let bands = try stride(from: 0, to: batch.shape[2], by: rows).map { start in
+        let band = try batch.slices(in: start..<min(batch.shape[2], start + rows), along: 2)
+        return try averaged(band.to(.float32), height: band.shape[2], width: width)
+      }
+      numbers = try averaged(concatenate(bands, along: 2), height: height, width: width)
+    } else {
+      numbers = try averaged(batch.to(.float32), height: height, width: width)
+    }
+    numbers = try numbers.rounded().clamped(from: 0, to: 255).to(.uint8)
+    return shape.count == 3 ? try numbers.squeezed(0) : numbers
+  }
+
+  /// How many pixels of an image are made floats at a time.
+  private static let largestAtOnce = 1 << 21
+
+  /// The operator that averages over all pixels a new one covers: plain interpolation would skip some.
+  private static func averaged(_ images: Tensor, height: Int, width: Int) throws -> Tensor {
+    try Tensor.call(
       "aten::_upsample_bilinear2d_aa",
-      .tensor(batch.to(.float32)),
+      .tensor(images),
       .ints([height, width]),
       .bool(false)
-    ).single().rounded().clamped(from: 0, to: 255).to(.uint8)
-    return shape.count == 3 ? try resized.squeezed(0) : resized
+    ).single()
   }
 
   /// Writes an image as PNG: completely or not at all.

@@ -102,6 +102,70 @@ struct PictureIndexerTests {
     }
   }
 
+  @Test(
+    "leaves out what is no file, what a link makes too large, and what has no room",
+    .timeLimit(.minutes(2))
+  )
+  func oddFiles() async throws {
+    try await withFolder { folder in
+      let pictures = folder.appending("pictures")
+      try write([1, 2, 3], to: pictures.appending("a.png"))
+      try #require(mkfifo(pictures.appending("pipe.png").string, 0o600) == 0)
+      let large = folder.appending("large").string
+      try #require(FileManager.default.createFile(atPath: large, contents: nil))
+      try #require(truncate(large, 1 << 40) == 0)
+      let files = FileManager.default
+      try files.createSymbolicLink(
+        atPath: pictures.appending("link.png").string,
+        withDestinationPath: large
+      )
+      try files.createSymbolicLink(
+        atPath: pictures.appending("nothing.png").string,
+        withDestinationPath: "/none"
+      )
+      try files.createSymbolicLink(
+        atPath: pictures.appending("same.png").string,
+        withDestinationPath: "a.png"
+      )
+      // A row of pixels that no square has room for.
+      let row = try Tensor([UInt8](repeating: 9, count: 2_700_000), shape: [3, 1, 900_000])
+      try ImageFile.writePNG(row, to: pictures.appending("row.png"))
+      let store = try VectorIndex(folder.appending("index"), model: "m", dimension: 4)
+      let report = try await indexer.index(ListedPicture.all(in: pictures), into: store)
+      #expect(report.skipped.map(\.id) == ["link.png", "nothing.png", "pipe.png", "row.png"])
+      for skipped in report.skipped { #expect(skipped.reason.contains(skipped.id)) }
+      #expect(report.added == 2)
+    }
+  }
+
+  @Test("has the same vector of a large picture, which is made smaller by bands")
+  func largePicture() async throws {
+    try await withFolder { folder in
+      try FileManager.default.createDirectory(
+        atPath: folder.string,
+        withIntermediateDirectories: true
+      )
+      let (height, width) = (1500, 2100)
+      // Darker to the right and below.
+      let pixels = (0..<3).flatMap { plane in
+        (0..<height * width).map { UInt8(($0 / width / 10 + $0 % width / 30 + plane * 9) % 256) }
+      }
+      let image = try Tensor(pixels, shape: [3, height, width])
+      let resized = try ImageFile.resized(image, height: 50, width: 70).to(.float32)
+      for (y, x) in [(0, 0), (25, 30), (49, 69)] {
+        let covered = try image.slices(in: y * 30..<y * 30 + 30, along: 1)
+          .slices(in: x * 30..<x * 30 + 30, along: 2).to(.float32).mean(along: [1, 2])
+        for plane in 0..<3 {
+          let difference = abs(
+            try resized[plane, y, x].item() - covered[plane].item()
+          )
+          // The filter reaches a little beyond.
+          #expect(difference <= 3, "\(plane) \(y) \(x)")
+        }
+      }
+    }
+  }
+
   @Test("goes on where it was stopped")
   func resuming() async throws {
     try await withFolder { folder in
@@ -124,6 +188,30 @@ struct PictureIndexerTests {
       #expect(try await store.count() == 4)
       let report = try await indexer.index(ListedPicture.all(in: pictures), into: store)
       #expect(report.unchanged == 4 && report.added == 6)
+    }
+  }
+
+  @Test("takes the tables that data sets are made of, as any program writes them")
+  func otherTables() async throws {
+    try await withFolder { folder in
+      try FileManager.default.createDirectory(
+        atPath: folder.string,
+        withIntermediateDirectories: true
+      )
+      func listed(_ name: String, _ text: String) throws -> [ListedPicture] {
+        let path = folder.appending(name)
+        try text.write(toFile: path.string, atomically: true, encoding: .utf8)
+        return try ListedPicture.all(in: path)
+      }
+      let expected = ["a.png", "b.png"].map {
+        ListedPicture(id: $0, path: folder.appending($0), metadata: ["text": "x"])
+      }
+      #expect(try listed("a.csv", "picture,text\na.png,x\nb.png,x") == expected)
+      #expect(try listed("a.tsv", "image\ttext\r\na.png\tx\r\nb.png\tx\r\n") == expected)
+      let line = { (name: String) in "{\"picture\": \"\(name)\", \"text\": \"x\", \"none\": null}" }
+      #expect(try listed("a.jsonl", "\(line("a.png"))\r\n\r\n\(line("b.png"))") == expected)
+      let pictures = try CaptionedPictures.table(folder.appending("a.jsonl"))
+      #expect(pictures.items.map(\.id) == expected.map(\.id))
     }
   }
 

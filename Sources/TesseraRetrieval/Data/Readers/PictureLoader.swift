@@ -27,11 +27,13 @@ public struct PictureLoader: Sendable {
   private static let piece = 32
 
   /// The height and width of the squares.
-  public var size: Int
+  public let size: Int
   /// How a picture that is no square becomes one.
   public var fit: Fit
-  /// How many pixels a picture may have: one of 100 million takes 0.3 GB while it is read.
-  public var mostPixels: Int
+  /// How many pixels a picture may have, and as many have all together that are read at a time: 100 million take 0.3 GB, and up to 0.4 GB more
+  /// where they become a square.
+  public let mostPixels: Int
+  private let room: ReadingRoom
 
   /// A loader.
   ///
@@ -50,6 +52,7 @@ public struct PictureLoader: Sendable {
     self.size = size
     self.fit = fit
     self.mostPixels = mostPixels
+    room = ReadingRoom(pixels: max(1, mostPixels))
   }
 
   /// Loads a picture: PNG or JPEG by its first bytes, SVG by its name.
@@ -60,15 +63,29 @@ public struct PictureLoader: Sendable {
     if path.extension?.lowercased() == "svg" {
       return try Tensor(SVGRenderer().render(path, size: size), shape: [3, size, size])
     }
-    let image: Tensor
     do {
-      image = try ImageFile.read(path, channels: .rgb, over: .white, atMost: mostPixels)
+      let file = try JSONLines.open(path)
+      return try withExtendedLifetime(file) {
+        try room.with(pixels: ImageFile.claimedPixels(file.bytes)) {
+          let image = try ImageFile.decode(
+            file.bytes,
+            named: path.string,
+            channels: .rgb,
+            over: .white,
+            atMost: mostPixels
+          )
+          return try square(image)
+        }
+      }
     } catch let error as DataError {
       throw RetrievalError(
         code: error.code == .missingFile ? .missingFile : .malformedFile,
         message: error.message
       )
     }
+  }
+
+  private func square(_ image: Tensor) throws -> Tensor {
     switch fit {
     case .whole: return try PictureShape.square(image, size: size)
     case .center:

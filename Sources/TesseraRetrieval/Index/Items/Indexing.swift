@@ -4,15 +4,21 @@ internal import TesseraData
 internal import TesseraRun
 
 /// Brings a store up to date with a list of things: what is new or has changed since the last time becomes vectors, the rest is left alone.
-struct Indexing<Content> {
+struct Indexing<Content: Sendable> {
   /// A thing of the list.
-  struct Item {
+  struct Item: Sendable {
     /// Its name in the store.
     var id: String
     /// What is known of it.
     var metadata: [String: MetadataValue]
-    /// Its digest, and what it becomes a vector by.
-    var read: () throws -> (digest: String, content: () throws -> Content)
+    /// Its digest, and what it becomes a vector by; called on any thread.
+    var read: @Sendable () throws -> (digest: String, content: () throws -> Content)
+  }
+
+  private enum Outcome: Sendable {
+    case unchanged
+    case changed(digest: String, Content)
+    case unreadable(String)
   }
 
   /// How many become vectors, and are written, at a time.
@@ -26,7 +32,7 @@ struct Indexing<Content> {
   ///   - items: With different ids.
   ///   - store: Of the same model.
   ///   - removesOthers: Whether entries that are not among the items are removed.
-  ///   - progress: Is told after each item.
+  ///   - progress: Is told after each item; several are read at a time.
   /// - Returns: What became of them.
   /// - Throws: What the store throws, ``RetrievalError`` if ids repeat, `CancellationError`; what was written until then is in the store.
   func index(
@@ -62,21 +68,20 @@ struct Indexing<Content> {
       report.updated += old.count
       waiting = []
     }
-    for item in items {
+    for start in stride(from: 0, to: items.count, by: max(1, batch)) {
       try Task.checkCancellation()
-      do {
-        let (own, content) = try item.read()
-        let digest = try Self.digest(own, item.metadata)
-        if known[item.id] == digest {
-          report.unchanged += 1
-        } else {
-          waiting.append((item, digest, try content()))
+      let piece = items[start..<min(items.count, start + max(1, batch))]
+      for (item, outcome) in zip(piece, try Self.read(piece, known)) {
+        switch outcome {
+        case .unchanged: report.unchanged += 1
+        case .changed(let digest, let content):
+          waiting.append((item, digest, content))
+          if waiting.count >= max(1, batch) { try await write() }
+        case .unreadable(let reason):
+          report.skipped.append(IndexingReport.Skipped(id: item.id, reason: reason))
         }
-      } catch let error where error is RetrievalError || error is DataError {
-        report.skipped.append(IndexingReport.Skipped(id: item.id, reason: "\(error)"))
+        note()
       }
-      if waiting.count >= max(1, batch) { try await write() }
-      note()
     }
     try await write()
     if removesOthers {
@@ -88,6 +93,24 @@ struct Indexing<Content> {
     }
     note()
     return report
+  }
+
+  /// Reads some items, on all cores.
+  private static func read(
+    _ items: ArraySlice<Item>,
+    _ known: [String: String]
+  ) throws -> [Outcome] {
+    try ParallelWork.map(items.count, step: "", progress: { _ in }) { number in
+      let item = items[items.startIndex + number]
+      do {
+        let (own, content) = try item.read()
+        let digest = try Self.digest(own, item.metadata)
+        return known[item.id] == digest
+          ? .unchanged : .changed(digest: digest, try content())
+      } catch let error where error is RetrievalError || error is DataError {
+        return .unreadable("\(error)")
+      }
+    }
   }
 
   private func knownDigests(_ store: any VectorStore) async throws -> [String: String] {

@@ -55,46 +55,88 @@ public struct PictureIndexer {
     removesOthers: Bool = false,
     progress: (IndexingReport) -> Void = { _ in }
   ) async throws -> IndexingReport {
+    let reader = PictureReader(
+      resolution: resolution,
+      mostBytes: mostBytes,
+      mostPixels: mostPixels
+    )
     let items = pictures.map { picture in
       Indexing<Tensor>.Item(id: picture.id, metadata: picture.metadata) {
-        let file = try contents(of: picture.path)
-        // The mapping must outlive what reads it.
-        return (
-          withExtendedLifetime(file) { Self.digest(of: file.bytes) },
-          { try withExtendedLifetime(file) { try pixels(file.bytes, picture.path) } }
-        )
+        try reader.read(picture.path)
       }
     }
     return try await Indexing(batch: batch) { try vectors(stack($0)) }
       .index(items, into: store, removesOthers: removesOthers, progress: progress)
   }
+}
+
+/// Reads pictures into squares, from any thread.
+private struct PictureReader: Sendable {
+  let resolution: Int
+  let mostBytes: Int
+  let mostPixels: Int
+  /// Of as many pixels as the largest picture may have.
+  let room: ReadingRoom
+
+  init(resolution: Int, mostBytes: Int, mostPixels: Int) {
+    self.resolution = resolution
+    self.mostBytes = mostBytes
+    self.mostPixels = mostPixels
+    room = ReadingRoom(pixels: mostPixels)
+  }
+
+  /// The digest of a picture's file, and its pixels.
+  ///
+  /// - Throws: ``RetrievalError``, naming the file.
+  func read(_ path: FilePath) throws -> (digest: String, content: () throws -> Tensor) {
+    let file = try contents(of: path)
+    // The mapping must outlive what reads it.
+    return withExtendedLifetime(file) {
+      var hash = SHA256()
+      hash.update(bufferPointer: file.bytes)
+      return (
+        Digest.text(hash.finalize()),
+        { try withExtendedLifetime(file) { try pixels(file.bytes, path) } }
+      )
+    }
+  }
 
   /// A file's bytes, if it is not too large.
   private func contents(of path: FilePath) throws -> MappedFile {
-    let attributes = try? FileManager.default.attributesOfItem(atPath: path.string)
-    if let size = attributes?[.size] as? Int, size > mostBytes {
+    var status = stat()
+    // Of what a link leads to. Opening what is no file, as a pipe, could wait for ever.
+    guard stat(path.string, &status) == 0 else {
+      throw RetrievalError(
+        code: .missingFile,
+        message: "cannot read \(path): \(Errno(rawValue: errno))"
+      )
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw RetrievalError(code: .malformedFile, message: "cannot read \(path): it is no file")
+    }
+    guard Int(status.st_size) <= mostBytes else {
       throw RetrievalError(
         code: .malformedFile,
-        message: "\(path) has \(size) bytes; the limit is \(mostBytes)"
+        message: "\(path) has \(status.st_size) bytes; the limit is \(mostBytes)"
       )
     }
     return try JSONLines.open(path)
   }
 
   private func pixels(_ bytes: UnsafeRawBufferPointer, _ path: FilePath) throws -> Tensor {
-    let picture = try ImageFile.decode(
-      bytes,
-      named: path.string,
-      channels: .rgb,
-      over: .white,
-      atMost: mostPixels
-    )
-    return try PictureShape.square(picture, size: resolution)
-  }
-
-  private static func digest(of bytes: UnsafeRawBufferPointer) -> String {
-    var hash = SHA256()
-    hash.update(bufferPointer: bytes)
-    return Digest.text(hash.finalize())
+    try room.with(pixels: ImageFile.claimedPixels(bytes)) {
+      do {
+        let picture = try ImageFile.decode(
+          bytes,
+          named: path.string,
+          channels: .rgb,
+          over: .white,
+          atMost: mostPixels
+        )
+        return try PictureShape.square(picture, size: resolution)
+      } catch let error as TensorError {
+        throw RetrievalError(code: .malformedFile, message: "cannot read \(path): \(error)")
+      }
+    }
   }
 }
