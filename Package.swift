@@ -28,6 +28,7 @@ let package = Package(
     .library(name: "TesseraFederation", targets: ["TesseraFederation"]),
     .library(name: "TesseraRetrieval", targets: ["TesseraRetrieval"]),
     .library(name: "TesseraRetrievalFaiss", targets: ["TesseraRetrievalFaiss"]),
+    .library(name: "TesseraRetrievalFederation", targets: ["TesseraRetrievalFederation"]),
     .library(name: "TesseraRetrievalTesting", targets: ["TesseraRetrievalTesting"]),
     .library(name: "TesseraProvisioning", targets: ["TesseraProvisioning"]),
     .library(name: "TesseraDeployment", targets: ["TesseraDeployment"]),
@@ -174,6 +175,11 @@ let package = Package(
       swiftSettings: strict
     ),
     .target(
+      name: "TesseraRetrievalFederation",
+      dependencies: ["TesseraCore", "TesseraFederation", "TesseraNN", "TesseraRetrieval", system],
+      swiftSettings: strict
+    ),
+    .target(
       name: "TesseraRetrievalTesting",
       dependencies: ["TesseraRetrieval"],
       swiftSettings: strict
@@ -181,8 +187,8 @@ let package = Package(
     .testTarget(
       name: "TesseraRetrievalTests",
       dependencies: [
-        "TesseraCore", "TesseraNN", "TesseraData", "TesseraRetrieval", "TesseraRetrievalFaiss",
-        "TesseraRun",
+        "TesseraCore", "TesseraNN", "TesseraData", "TesseraFederation", "TesseraRetrieval",
+        "TesseraRetrievalFaiss", "TesseraRetrievalFederation", "TesseraRun",
         "TesseraRetrievalTesting",
         "TesseraTesting", system,
       ],
@@ -230,7 +236,8 @@ let package = Package(
     .executableTarget(
       name: "TesseraRetrievalCLI",
       dependencies: [
-        "TesseraCommandLine", "TesseraRetrieval", "TesseraRun", system,
+        "TesseraCommandLine", "TesseraRetrieval", "TesseraRetrievalFederation", "TesseraRun",
+        system,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict

@@ -30,26 +30,34 @@ struct Quickstart: AsyncParsableCommand {
   )
   var seed: UInt64 = 1
 
+  @OptionGroup var sites: SiteOptions
   @OptionGroup var target: RunTarget
 
   func run() async throws {
     try await reportingErrors {
-      var plan = preset == .standard ? RetrievalPlan.quickstart : .smoke
+      var plan = sites.federating(preset == .standard ? .quickstart : .smoke)
       plan.seeds = [seed]
       let session = RetrievalSession()
       let dataset = try await session.dataset(nil)
-      let experiment = try await session.computing { [plan] in
-        try RetrievalExperiment(plan, dataset)
-      }
+      let experiment = try await session.experiment(plan, dataset)
       let (record, manifest) = try await session.run(
         experiment,
         in: target.output,
         threads: target.threads
       )
       session.output.line("")
-      for track in RetrievalTrack.Standard.allCases {
-        guard let comparison = try experiment.comparison(on: track, of: record) else { continue }
-        session.output.line(Self.text(comparison))
+      for pair in RetrievalExperiment.compared {
+        for track in RetrievalTrack.Standard.allCases {
+          guard
+            let comparison = try experiment.comparison(
+              of: pair.first,
+              with: pair.second,
+              on: track,
+              in: record
+            )
+          else { continue }
+          session.output.line(Self.text(comparison))
+        }
       }
       session.output.line("")
       session.output.line(
@@ -63,11 +71,8 @@ struct Quickstart: AsyncParsableCommand {
       values.isEmpty ? 0 : values.reduce(0, +) / Double(values.count) * 100
     }
     let track = comparison.track.padding(toLength: 18, withPad: " ", startingAt: 0)
-    let recalls = String(
-      format: "ALIGN-style %5.1f %%  MURAL-style %5.1f %%",
-      mean(comparison.first),
-      mean(comparison.second)
-    )
+    let recalls = zip(comparison.names, [comparison.first, comparison.second])
+      .map { $0 + String(format: " %5.1f %%", mean($1)) }.joined(separator: "  ")
     guard let difference = comparison.difference else { return "\(track)\(recalls)" }
     return "\(track)\(recalls)"
       + String(

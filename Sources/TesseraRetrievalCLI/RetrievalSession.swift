@@ -5,6 +5,7 @@ internal import SystemPackage
 internal import TesseraCommandLine
 internal import TesseraCore
 internal import TesseraRetrieval
+internal import TesseraRetrievalFederation
 internal import TesseraRun
 
 /// Work that someone watches: progress, and stopping on Ctrl-C.
@@ -77,6 +78,16 @@ final class RetrievalSession: Sendable {
     let signals = StopSignals { task.cancel() }
     defer { signals.cancel() }
     return try await task.value
+  }
+
+  /// An experiment, whose federated trainings happen in this process.
+  func experiment(
+    _ plan: RetrievalPlan,
+    _ dataset: RetrievalDataset
+  ) async throws -> RetrievalExperiment {
+    try await computing {
+      try RetrievalExperiment(plan, dataset) { try FederatedRetrieval($0) }
+    }
   }
 
   /// What is measured of a data set: the standard tracks, or all of it if no concept is held out.

@@ -16,14 +16,15 @@ struct Train: AsyncParsableCommand {
   @Argument(help: "What is trained, and how.", completion: .file(extensions: ["yml", "yaml"]))
   var config: String
 
+  @OptionGroup var sites: SiteOptions
   @OptionGroup var target: RunTarget
 
   func run() async throws {
     try await reportingErrors {
-      let plan = try RetrievalPlan(contentsOf: FilePath(config))
+      let plan = sites.federating(try RetrievalPlan(contentsOf: FilePath(config)))
       let session = RetrievalSession()
       let dataset = try await session.dataset(plan.data)
-      let experiment = try await session.computing { try RetrievalExperiment(plan, dataset) }
+      let experiment = try await session.experiment(plan, dataset)
       let (record, _) = try await session.run(
         experiment,
         in: target.output,
@@ -33,6 +34,39 @@ struct Train: AsyncParsableCommand {
         "\nReport: \(record.reportFile). The models are in \(record.folder)/models."
       )
     }
+  }
+}
+
+/// Whether a federation trains the same, too.
+struct SiteOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Trains MURAL-style by a federation, too, whose sites hold their own languages, and compares: \(Self.names).",
+      valueName: "division"
+    ),
+    completion: .list(RetrievalPlan.Federation.Division.allCases.map(\.rawValue)),
+    transform: { text in
+      guard let division = RetrievalPlan.Federation.Division(rawValue: text) else {
+        throw ValidationError("'\(text)' is not \(Self.names)")
+      }
+      return division
+    }
+  )
+  var sites: RetrievalPlan.Federation.Division?
+
+  private static let names = RetrievalPlan.Federation.Division.allCases.map(\.rawValue)
+    .joined(separator: " or ")
+
+  /// A plan with the federation.
+  func federating(_ plan: RetrievalPlan) -> RetrievalPlan {
+    guard let sites else { return plan }
+    var plan = plan
+    plan.federation = plan.federation ?? .init()
+    plan.federation?.sites = sites
+    for system in [RetrievalPlan.System.mural, .federated] where !plan.systems.contains(system) {
+      plan.systems.append(system)
+    }
+    return plan
   }
 }
 

@@ -7,28 +7,39 @@ extension RetrievalExperiment {
   /// The languages whose searches the report shows.
   public static let shownLanguages = ["hi", "sw", "fr", "cy", "am", "zu"]
 
-  /// The comparison of MURAL's system with ALIGN's on a track; `nil` if not both are trained.
+  /// What is compared: MURAL's system with ALIGN's, and the same by a federation with it.
+  public static let compared: [(first: RetrievalPlan.System, second: RetrievalPlan.System)] = [
+    (.align, .mural), (.mural, .federated),
+  ]
+
+  /// The comparison of two systems on a track; `nil` if not both are trained, or the data set has nothing of it.
   ///
   /// - Parameters:
+  ///   - first: One system.
+  ///   - second: The other.
   ///   - track: Which.
   ///   - record: Of a run whose trainings are finished.
   /// - Returns: Over all seeds that both have.
   /// - Throws: ``RetrievalError``, naming the file, if results cannot be read.
   public func comparison(
+    of first: RetrievalPlan.System = .align,
+    with second: RetrievalPlan.System = .mural,
     on track: RetrievalTrack.Standard,
-    of record: RunRecord
+    in record: RunRecord
   ) throws -> SystemComparison? {
-    guard plan.systems.contains(.align), plan.systems.contains(.mural) else { return nil }
+    guard plan.systems.contains(first), plan.systems.contains(second) else { return nil }
     func results(_ system: RetrievalPlan.System) throws -> [TrackResult] {
       try trainings.filter { $0.system == system }.compactMap { training in
         try record.results(of: training.name).first { $0.track == track.rawValue }
       }
     }
-    let (align, mural) = (try results(.align), try results(.mural))
-    guard !align.isEmpty, !mural.isEmpty else { return nil }
+    let (one, other) = (try results(first), try results(second))
+    guard !one.isEmpty, !other.isEmpty else { return nil }
     return SystemComparison(
-      from: align,
-      to: mural,
+      of: first.title,
+      one,
+      with: second.title,
+      other,
       key: RandomKey(seed: plan.seeds[0])["comparison"]
     )
   }
@@ -65,11 +76,21 @@ extension RetrievalExperiment {
         model: try RetrievalModel(contentsOf: record.model(of: training.name))
       )
     }
-    let comparisons = try RetrievalTrack.Standard.allCases.compactMap {
-      try comparison(on: $0, of: record)
+    let comparisons = try Self.compared.map { pair in
+      try RetrievalTrack.Standard.allCases.compactMap {
+        try comparison(of: pair.first, with: pair.second, on: $0, in: record)
+      }
     }
     var sections: [ReportPage.Section] = []
-    sections += try recallSections(comparisons, record)
+    for (pair, tracks) in zip(Self.compared, comparisons) where !tracks.isEmpty {
+      sections += Self.recallSections(
+        tracks,
+        pair.second == .federated
+          ? "What it costs to leave texts where they are" : "What translations bring",
+        pair.second == .federated ? Self.aboutFederation : Self.aboutTranslations
+      )
+    }
+    if sections.isEmpty { sections = try singleSections(record) }
     sections += try searchSections(models)
     sections += try mapSections(first, record)
     sections.append(curves(manifest))
@@ -80,7 +101,7 @@ extension RetrievalExperiment {
         \(plan.model.name) on \(dataset.description.name), \(plan.training.steps) steps, \
         \(counted(plan.seeds.count, "seed")); \(manifest.started)
         """,
-      figures: figures(comparisons, manifest),
+      figures: figures(comparisons.first ?? [], manifest),
       sections: sections
     )
   }
@@ -120,36 +141,39 @@ extension RetrievalExperiment {
     return figures
   }
 
-  private func recallSections(
+  private static let aboutTranslations = """
+    Mean recall: the mean of Recall@1, 5 and 10, from texts to pictures and back, on drawings by an artist whom no \
+    model has seen. Both systems had the same pictures with the same texts in well-resourced languages, as often; \
+    MURAL-style had translations besides.
+    """
+
+  private static let aboutFederation = """
+    Each site holds the captions and translations of its own languages alone, and sends what its steps have made of the \
+    model; the next round begins with the mean. One training with all texts in one place had as many steps as each site.
+    """
+
+  private static func recallSections(
     _ comparisons: [SystemComparison],
-    _ record: RunRecord
-  ) throws -> [ReportPage.Section] {
-    guard !comparisons.isEmpty else { return try singleSections(record) }
+    _ title: String,
+    _ text: String
+  ) -> [ReportPage.Section] {
+    let names = comparisons.first?.names ?? ["", ""]
     let rows = comparisons.map { comparison in
       let difference = comparison.difference
       return [
-        comparison.track, Self.measured(comparison.first), Self.measured(comparison.second),
-        difference.map { Self.points($0.difference) } ?? "–",
+        comparison.track, measured(comparison.first), measured(comparison.second),
+        difference.map { points($0.difference) } ?? "–",
         difference.map {
-          "\(Self.points($0.interval.lowerBound)) to \(Self.points($0.interval.upperBound))"
+          "\(points($0.interval.lowerBound)) to \(points($0.interval.upperBound))"
         } ?? "–",
       ]
     }
     var sections = [
       ReportPage.Section(
-        "What translations bring",
+        title,
         [
-          .prose(
-            """
-            Mean recall: the mean of Recall@1, 5 and 10, from texts to pictures and back, on drawings by an artist whom no \
-            model has seen. Both systems had the same pictures with the same texts in well-resourced languages, as often; \
-            MURAL-style had translations besides. No caption of an under-resourced language was ever shown with a picture.
-            """
-          ),
-          .table(
-            header: ["track", "ALIGN-style", "MURAL-style", "difference", "95 % interval"],
-            rows: rows
-          ),
+          .prose(text),
+          .table(header: ["track"] + names + ["difference", "95 % interval"], rows: rows),
         ]
       )
     ]
@@ -159,14 +183,14 @@ extension RetrievalExperiment {
       }
       sections.append(
         ReportPage.Section(
-          "Language by language: \(comparison.track)",
+          "Language by language: \(comparison.track), \(names.joined(separator: " and "))",
           [
             .table(
-              header: ["language", "ALIGN-style", "MURAL-style", "difference"],
+              header: ["language"] + names + ["difference"],
               rows: languages.map { language, pair in
                 [
-                  language, Self.percent(pair.first), Self.percent(pair.second),
-                  Self.points(pair.second - pair.first),
+                  language, percent(pair.first), percent(pair.second),
+                  points(pair.second - pair.first),
                 ]
               }
             )
@@ -233,7 +257,7 @@ extension RetrievalExperiment {
   ) throws -> [ReportPage.Section] {
     var maps: [(title: String, map: LanguageMap)] = []
     var missing: [ReportPage.Content] = []
-    for training in trainings where training.system != .align {
+    for training in trainings where [.mural, .text].contains(training.system) {
       do {
         maps.append((training.system.title, try languageMap(of: training.name, in: record)))
       } catch let error as RetrievalError where error.code == .invalidArgument {

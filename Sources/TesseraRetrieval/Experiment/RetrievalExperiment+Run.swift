@@ -27,13 +27,13 @@ extension RetrievalExperiment {
   @concurrent
   private func runOnLane(
     in record: RunRecord,
-    _ observe: @Sendable (Event) -> Void
+    _ observe: @escaping @Sendable (Event) -> Void
   ) async throws -> RunManifest {
     let run = try OpenRun(record)
     if run.manifest.status == .finished { return run.manifest }
     do {
       for training in trainings {
-        try carryOut(training, in: run, observe)
+        try await carryOut(training, in: run, observe)
       }
       return try run.save { manifest in
         manifest.finished = Date().ISO8601Format()
@@ -52,8 +52,8 @@ extension RetrievalExperiment {
   private func carryOut(
     _ planned: (name: String, system: RetrievalPlan.System, seed: UInt64),
     in run: OpenRun,
-    _ observe: (Event) -> Void
-  ) throws {
+    _ observe: @escaping @Sendable (Event) -> Void
+  ) async throws {
     let name = planned.name
     let record = run.record
     guard let entry = run.manifest.trainings.first(where: { $0.name == name }), !entry.isFinished
@@ -61,7 +61,7 @@ extension RetrievalExperiment {
     let steps = plan.training.steps
     let training = try makeTraining(planned.system, seed: planned.seed)
     if !entry.rounds.isEmpty {
-      try training.load(ModelState(contentsOf: record.checkpoint(name, entry.rounds.count)))
+      try training.load(contentsOf: record.checkpoint(name, entry.rounds.count))
     }
     observe(
       .trainingStarted(
@@ -77,16 +77,10 @@ extension RetrievalExperiment {
       let start = ContinuousClock.now
       let end = min(steps, number * plan.checkpointEvery)
       let begin = training.stepsDone
-      var loss = 0.0
-      while training.stepsDone < end {
-        try Task.checkCancellation()
-        let step = try training.step()
-        loss += step.loss
-        observe(.stepFinished(step, of: steps))
-      }
+      let loss = try await training.advance(to: end) { observe(.stepFinished($0, of: steps)) }
       let seconds = (ContinuousClock.now - start) / .seconds(1)
       // The state is there before the journal says so: what the journal says can be gone on from.
-      try training.state().write(to: record.checkpoint(name, number))
+      try training.write(to: record.checkpoint(name, number))
       // Without pictures there is nothing to recall.
       let recall =
         planned.system == .text
@@ -98,7 +92,7 @@ extension RetrievalExperiment {
         tensors: digest.tensors,
         contributors: [],
         rejected: [],
-        trainingLoss: loss / Double(end - begin),
+        trainingLoss: loss,
         loss: nil,
         accuracy: recall,
         seconds: seconds,
@@ -123,7 +117,7 @@ extension RetrievalExperiment {
   }
 
   private func measure(
-    _ training: RetrievalTraining,
+    _ training: any RetrievalTrainer,
     _ standards: [RetrievalTrack.Standard],
     split: DatasetSplit
   ) throws -> [TrackResult] {

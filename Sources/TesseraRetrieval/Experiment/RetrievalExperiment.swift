@@ -18,6 +18,7 @@ public struct RetrievalExperiment: Sendable {
   /// What it is trained and measured on.
   public let dataset: RetrievalDataset
   private let tokenizer: any Tokenizer
+  private let federating: FederatedTraining?
   private let tokenizerConfiguration: TokenizerConfiguration
 
   /// What happens, for those who watch.
@@ -32,17 +33,71 @@ public struct RetrievalExperiment: Sendable {
     case measured(name: String, track: String, meanRecall: Double)
   }
 
+  /// Makes the training of a federation.
+  public typealias FederatedTraining = @Sendable (Beginning) throws -> any RetrievalTrainer
+
+  /// What the training of a federation begins with.
+  public struct Beginning {
+    /// The model, with its first weights.
+    public let model: DualEncoder
+    /// Turns texts into what it reads.
+    public let tokenizer: any Tokenizer
+    /// What is divided among the sites.
+    public let dataset: RetrievalDataset
+    /// How each site trains; the steps are those of the whole training.
+    public let configuration: RetrievalTraining.Configuration
+    /// How the data set is divided.
+    public let federation: RetrievalPlan.Federation
+
+    /// A beginning.
+    public init(
+      model: DualEncoder,
+      tokenizer: any Tokenizer,
+      dataset: RetrievalDataset,
+      configuration: RetrievalTraining.Configuration,
+      federation: RetrievalPlan.Federation = .init()
+    ) {
+      self.model = model
+      self.tokenizer = tokenizer
+      self.dataset = dataset
+      self.configuration = configuration
+      self.federation = federation
+    }
+  }
+
   /// Makes the tokenizer.
   ///
   /// - Parameters:
   ///   - plan: What is trained, and how.
   ///   - dataset: What it is trained and measured on.
+  ///   - federating: Makes the trainings of ``RetrievalPlan/System/federated``; the library TesseraRetrievalFederation has it.
   /// - Throws: ``RetrievalError`` if a setting cannot be, or a vocabulary cannot be read.
-  public init(_ plan: RetrievalPlan, _ dataset: RetrievalDataset) throws {
+  public init(
+    _ plan: RetrievalPlan,
+    _ dataset: RetrievalDataset,
+    federating: FederatedTraining? = nil
+  ) throws {
     try plan.training.check()
     try plan.model.check()
+    if plan.systems.contains(.federated) {
+      let steps = (plan.federation ?? .init()).localSteps
+      guard federating != nil else {
+        throw RetrievalError(
+          code: .invalidArgument,
+          message: "the system 'federated' needs a federation's runtime"
+        )
+      }
+      guard plan.checkpointEvery.isMultiple(of: steps), plan.training.steps.isMultiple(of: steps)
+      else {
+        throw RetrievalError(
+          code: .invalidArgument,
+          message: "'steps' and 'checkpoint_every' are not multiples of 'local_steps', \(steps)"
+        )
+      }
+    }
     self.plan = plan
     self.dataset = dataset
+    self.federating = federating
     switch plan.tokenizer {
     case .characterNGrams(let buckets, let shortest, let longest):
       tokenizerConfiguration = .characterNGrams(
@@ -149,12 +204,23 @@ public struct RetrievalExperiment: Sendable {
   }
 
   /// A training that begins.
-  func makeTraining(_ system: RetrievalPlan.System, seed: UInt64) throws -> RetrievalTraining {
+  func makeTraining(_ system: RetrievalPlan.System, seed: UInt64) throws -> any RetrievalTrainer {
     var configuration = plan.training
     configuration.seed = seed
     if system == .align { configuration.translations = 0 }
     if system == .text { configuration.pictureWeight = 0 }
     let (encoder, generator) = try makeEncoder(seed: seed)
+    if system == .federated, let federating {
+      return try federating(
+        Beginning(
+          model: encoder,
+          tokenizer: tokenizer,
+          dataset: dataset,
+          configuration: configuration,
+          federation: plan.federation ?? .init()
+        )
+      )
+    }
     return try RetrievalTraining(
       encoder,
       tokenizer,
@@ -165,7 +231,7 @@ public struct RetrievalExperiment: Sendable {
   }
 
   /// The model of a training, to be measured.
-  func model(_ training: RetrievalTraining) throws -> RetrievalModel {
+  func model(_ training: any RetrievalTrainer) throws -> RetrievalModel {
     try RetrievalModel(training.model, tokenizer, tokenizerConfiguration)
   }
 }

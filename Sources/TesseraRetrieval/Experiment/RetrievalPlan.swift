@@ -26,6 +26,30 @@ public struct RetrievalPlan: Sendable, Hashable, Codable {
   public var seeds: [UInt64]
   /// How many steps lie between two checkpoints.
   public var checkpointEvery: Int
+  /// How the federated system is trained; as usual if `nil`.
+  public var federation: Federation?
+
+  /// How languages are divided among sites, each of which trains with its own.
+  public struct Federation: Sendable, Hashable, Codable {
+    /// Who holds which languages.
+    public var sites: Division
+    /// How many steps each site trains in a round.
+    public var localSteps: Int
+
+    /// A federation.
+    public init(sites: Division = .byLanguageFamily, localSteps: Int = 25) {
+      self.sites = sites
+      self.localSteps = localSteps
+    }
+
+    /// Who holds which languages.
+    public enum Division: String, Sendable, Hashable, Codable, CaseIterable {
+      /// A site for each family of languages; one for all that have no relative in the data set.
+      case byLanguageFamily = "by-language-family"
+      /// A site for each language.
+      case byLanguage = "by-language"
+    }
+  }
 
   /// What is trained.
   public enum System: String, Sendable, Hashable, Codable, CaseIterable {
@@ -35,6 +59,8 @@ public struct RetrievalPlan: Sendable, Hashable, Codable {
     case mural
     /// Translations alone, as LaBSE (Feng et al., 2022): for the map of languages.
     case text
+    /// As `mural`, but each site trains with its own languages, and sends what it has learnt (McMahan et al., 2017).
+    case federated
 
     /// What reports call it.
     public var title: String {
@@ -42,6 +68,7 @@ public struct RetrievalPlan: Sendable, Hashable, Codable {
       case .align: "ALIGN-style"
       case .mural: "MURAL-style"
       case .text: "text only"
+      case .federated: "federated MURAL"
       }
     }
   }
@@ -64,7 +91,8 @@ public struct RetrievalPlan: Sendable, Hashable, Codable {
     training: RetrievalTraining.Configuration = .init(),
     systems: [System] = [.mural],
     seeds: [UInt64] = [1],
-    checkpointEvery: Int = 500
+    checkpointEvery: Int = 500,
+    federation: Federation? = nil
   ) {
     self.data = data
     self.model = model
@@ -73,6 +101,7 @@ public struct RetrievalPlan: Sendable, Hashable, Codable {
     self.systems = systems
     self.seeds = seeds
     self.checkpointEvery = checkpointEvery
+    self.federation = federation
   }
 
   /// Reads a file.
@@ -96,7 +125,7 @@ public struct RetrievalPlan: Sendable, Hashable, Codable {
     training = try file.section("training", help: "how it is trained", Self.training)
     systems = try file.optional(
       "systems",
-      .list(of: .choice, count: 1...3),
+      .list(of: .choice, count: 1...4),
       default: [.mural],
       help: "what is trained, and compared"
     )
@@ -112,9 +141,31 @@ public struct RetrievalPlan: Sendable, Hashable, Codable {
       default: 500,
       help: "how many steps lie between two checkpoints"
     )
+    federation = try file.section(
+      "federation",
+      help: "how the federated system is trained",
+      Self.federation
+    )
     guard Set(systems).count == systems.count, Set(seeds).count == seeds.count else {
       throw file.error(at: "systems", "no system and no seed can be trained twice")
     }
+  }
+
+  private static func federation(_ keys: Mapping) throws -> Federation {
+    Federation(
+      sites: try keys.optional(
+        "sites",
+        .choice,
+        default: .byLanguageFamily,
+        help: "who holds which languages"
+      ),
+      localSteps: try keys.optional(
+        "local_steps",
+        .integer(in: 1...100_000),
+        default: 25,
+        help: "how many steps each site trains in a round"
+      )
+    )
   }
 
   private static func isBag(_ model: DualEncoderConfiguration) -> Bool {

@@ -2,6 +2,8 @@ public import TesseraCore
 
 /// Two systems side by side on one track: the means over all seeds, and how sure their difference is.
 public struct SystemComparison: Sendable, Hashable, Codable {
+  /// What the two are called.
+  public var names: [String]
   /// The track's name.
   public var track: String
   /// What the first achieves with each seed: mean recalls, in `0...1`.
@@ -24,10 +26,19 @@ public struct SystemComparison: Sendable, Hashable, Codable {
   /// Compares results of one track.
   ///
   /// - Parameters:
+  ///   - name: What the first system is called.
   ///   - first: Of the first system, one for each seed.
+  ///   - otherName: What the second system is called.
   ///   - second: Of the second system.
   ///   - key: Draws the bootstrap.
-  public init(from first: [TrackResult], to second: [TrackResult], key: RandomKey) {
+  public init(
+    of name: String,
+    _ first: [TrackResult],
+    with otherName: String,
+    _ second: [TrackResult],
+    key: RandomKey
+  ) {
+    names = [name, otherName]
     track = first.first?.track ?? second.first?.track ?? ""
     self.first = first.map(\.meanRecall)
     self.second = second.map(\.meanRecall)

@@ -254,7 +254,7 @@ extension LanguageMap {
     // What even shuffled things share says nothing about a pair.
     let affinities = similarities.map { row in row.map { max(0, $0 - shuffledSimilarity) } }
     let places = try SpectralEmbedding.places(affinities)
-    let families = LanguageFamily.allCases
+    let families = LanguageFamily.mapped
     return ScatterPlot(
       zip(languages, places).map { language, place in
         let family = LanguageFamily(of: language).flatMap { families.firstIndex(of: $0) }

@@ -20,6 +20,8 @@ struct BatchSampler: Sendable {
   private let key: RandomKey
   private let pictureCount: Int
   private let translationCount: Int
+  /// The order of the last round through the pictures.
+  private var order: (round: Int, pictures: [Int])?
 
   /// A sampler.
   ///
@@ -45,7 +47,7 @@ struct BatchSampler: Sendable {
       sum += weight
       return sum / total
     }
-    pictureCount = pictures
+    pictureCount = self.pictures.isEmpty ? 0 : pictures
     translationCount = examples.translations.isEmpty ? 0 : translations
     self.key = key
   }
@@ -53,9 +55,8 @@ struct BatchSampler: Sendable {
   /// The batch of a step.
   ///
   /// Pictures come in rounds: each is used once before one is used again.
-  func batch(_ step: Int) -> RetrievalBatch {
+  mutating func batch(_ step: Int) -> RetrievalBatch {
     var batch = RetrievalBatch()
-    var order: (round: Int, pictures: [Int])?
     for number in step * pictureCount..<(step + 1) * pictureCount {
       let round = number / pictures.count
       if order?.round != round {

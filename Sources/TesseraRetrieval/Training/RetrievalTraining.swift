@@ -19,9 +19,8 @@ public final class RetrievalTraining {
   /// How many steps are done.
   public private(set) var stepsDone = 0
   private let examples: RetrievalExamples
-  private let tokens: [[Int]]
-  private let padding: Int
-  private let sampler: BatchSampler
+  private let tokens: TokenTable
+  private var sampler: BatchSampler
   private let optimizer: any Optimizer
   private let schedule: WarmupSchedule<PolynomialSchedule>
   private let transforms: [any SampleTransform]
@@ -39,10 +38,27 @@ public final class RetrievalTraining {
     public var pictureLoss: Double?
     /// The loss of translations; `nil` without any.
     public var translationLoss: Double?
-    /// The norm of all gradients together, before it is limited.
-    public var gradientNorm: Double
-    /// The step size.
-    public var learningRate: Double
+    /// The norm of all gradients together, before it is limited; `nil` where several sites took the step.
+    public var gradientNorm: Double?
+    /// The step size; `nil` where several sites took the step.
+    public var learningRate: Double?
+
+    /// What was measured.
+    public init(
+      number: Int,
+      loss: Double,
+      pictureLoss: Double? = nil,
+      translationLoss: Double? = nil,
+      gradientNorm: Double? = nil,
+      learningRate: Double? = nil
+    ) {
+      self.number = number
+      self.loss = loss
+      self.pictureLoss = pictureLoss
+      self.translationLoss = translationLoss
+      self.gradientNorm = gradientNorm
+      self.learningRate = learningRate
+    }
   }
 
   /// A training that begins.
@@ -55,13 +71,46 @@ public final class RetrievalTraining {
   ///   - generator: What the model's layers draw from.
   ///   - replicas: The processes that train together, each with the same model and the same settings; `nil` if there is one. Each encodes its part
   ///     of a batch, and compares it with all of it.
-  /// - Throws: ``RetrievalError`` if a setting is outside what is allowed, or a batch cannot be divided evenly.
-  public init(
+  /// - Throws: ``RetrievalError`` if a setting is outside what is allowed, there is nothing to train on, or a batch cannot be divided evenly.
+  public convenience init(
     _ model: DualEncoder,
     _ tokenizer: any Tokenizer,
     _ examples: RetrievalExamples,
     _ configuration: Configuration,
     generator: Generator,
+    replicas: ReplicaGroup? = nil
+  ) throws {
+    let limit = model.configuration.text.limit
+    try self.init(
+      model,
+      TokenTable(examples.texts, by: tokenizer, atMost: limit),
+      examples,
+      configuration,
+      generator: generator,
+      replicas: replicas
+    )
+  }
+
+  /// A training whose texts are tokens already, or that is a part of a longer one.
+  ///
+  /// - Parameters:
+  ///   - model: What is trained, on the device where it shall be trained.
+  ///   - tokens: Those of the examples' texts.
+  ///   - examples: What it is trained on.
+  ///   - configuration: How.
+  ///   - generator: What the model's layers draw from.
+  ///   - key: What all draws derive from; the configuration's seed if `nil`.
+  ///   - step: How many steps of the configuration's were done elsewhere.
+  ///   - replicas: The processes that train together; `nil` if there is one.
+  /// - Throws: ``RetrievalError`` if a setting is outside what is allowed, there is nothing to train on, or a batch cannot be divided evenly.
+  public init(
+    _ model: DualEncoder,
+    _ tokens: TokenTable,
+    _ examples: RetrievalExamples,
+    _ configuration: Configuration,
+    generator: Generator,
+    key: RandomKey? = nil,
+    after step: Int = 0,
     replicas: ReplicaGroup? = nil
   ) throws {
     try configuration.check()
@@ -76,20 +125,35 @@ public final class RetrievalTraining {
         )
       }
     }
+    guard tokens.count == examples.texts.count else {
+      throw RetrievalError(
+        code: .invalidArgument,
+        message: "there are tokens of \(tokens.count) texts, and \(examples.texts.count) texts"
+      )
+    }
+    let showsPictures = configuration.pictureWeight > 0 && examples.hasPictures
+    let translates =
+      configuration.translationWeight > 0 && configuration.translations > 0
+      && !examples.translations.isEmpty
+    guard showsPictures || translates else {
+      throw RetrievalError(
+        code: .invalidArgument,
+        message: "there is nothing to train on: no picture with a text, and no translation"
+      )
+    }
     self.replicas = replicas
     self.model = model
     self.configuration = configuration
     self.examples = examples
-    let limit = model.configuration.text.limit
-    tokens = examples.texts.map { tokenizer.tokens(of: $0, atMost: limit) }
-    padding = tokenizer.padding
-    key = RandomKey(seed: configuration.seed)["retrieval"]
+    self.tokens = tokens
+    stepsDone = step
+    self.key = key ?? RandomKey(seed: configuration.seed)["retrieval"]
     sampler = BatchSampler(
       examples,
-      pictures: configuration.pictures,
-      translations: configuration.translations,
+      pictures: showsPictures ? configuration.pictures : 0,
+      translations: translates ? configuration.translations : 0,
       exponent: configuration.languageExponent,
-      key: key["batches"]
+      key: self.key["batches"]
     )
     let parameters = model.parameters
     optimizer =
@@ -200,14 +264,14 @@ extension RetrievalTraining {
     measuring parts: inout Losses
   ) throws -> (Double, [Tensor]) {
     let device = model.pictureScale.value.device
-    // Of a loss without weight nothing is computed.
-    let showsPictures = configuration.pictureWeight > 0
+    // Of a loss without weight nothing is drawn or computed.
+    let showsPictures = !batch.pictures.isEmpty
     // This process's part of pictures and pairs.
     let shown = showsPictures ? own(batch.pictures.count) : 0..<0
     let paired = own(batch.lefts.count)
     let pixels = showsPictures ? try pixels(of: batch, in: shown).moved(to: device) : nil
     let rows = batch.captions[shown] + batch.lefts[paired] + batch.rights[paired]
-    let texts = TokenBatch(rows.map { tokens[$0] }, padding: padding)
+    let texts = tokens.batch(Array(rows))
     var measured = Losses()
     func loss(_ pictures: Tensor?, _ features: Tensor) throws -> Tensor {
       var total: Tensor?
@@ -287,7 +351,7 @@ extension RetrievalTraining {
   }
 
   private func pixels(of batch: RetrievalBatch, in range: Range<Int>) throws -> Tensor {
-    let places = try Tensor(Array(batch.pictures[range]))
+    let places = try Tensor(batch.pictures[range].map { examples.places[$0] })
     let size = model.configuration.image.resolution
     let stored = try ImageFile.resized(examples.pixels.gathered(places), height: size, width: size)
     var pixels = try stored.to(.float32) * (1.0 / 255)

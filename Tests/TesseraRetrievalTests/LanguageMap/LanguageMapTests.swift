@@ -248,7 +248,10 @@ import Testing
     #expect(LanguageFamily.allLanguages.count == 35)
     #expect(Set(LanguageFamily.allLanguages).count == LanguageFamily.allLanguages.count)
     #expect(LanguageFamily(of: "ga") == .celtic)
-    #expect(LanguageFamily(of: "sw") == nil)
+    let all = LanguageFamily.allCases.flatMap(\.languages)
+    #expect(Set(all).count == all.count)
+    #expect(LanguageFamily(of: "sw") == .atlanticCongo)
+    #expect(LanguageFamily(of: "eu") == nil)
   }
 
   @Test func whatCannotBeMappedIsAnError() throws {
