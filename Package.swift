@@ -236,8 +236,8 @@ let package = Package(
     .executableTarget(
       name: "TesseraRetrievalCLI",
       dependencies: [
-        "TesseraCommandLine", "TesseraRetrieval", "TesseraRetrievalFederation", "TesseraRun",
-        system,
+        "TesseraCommandLine", "TesseraRetrieval", "TesseraRetrievalFaiss",
+        "TesseraRetrievalFederation", "TesseraRun", system,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict

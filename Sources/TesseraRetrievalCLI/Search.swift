@@ -12,15 +12,22 @@ struct Search: AsyncParsableCommand {
     abstract: "Finds pictures or texts in an index by a text in any language, or by a picture.",
     discussion: """
       Several texts are searched for together, each by itself. A filter compares what is known of pictures and texts: \
-      'language = "hi" and size > 100', 'id glob "animals/**"'. docs/retrieval.md has all its forms.
+      'language = "hi" and size > 100', 'id glob "animals/**"'. docs/retrieval-index.md has all its forms.
+
+      With --store, the collection of a Chroma server is searched instead of a folder, and all arguments are texts.
       """
   )
 
-  @Argument(help: "The index's folder.", completion: .directory)
-  var index: String
+  @Argument(help: "The index's folder, and texts to search by, each in any language.")
+  var words: [String] = []
 
-  @Argument(help: "Texts to search by, each in any language.")
-  var texts: [String] = []
+  @Option(
+    help: ArgumentHelp(
+      "A collection of a Chroma server, http://HOST:PORT/COLLECTION, instead of a folder.",
+      valueName: "url"
+    )
+  )
+  var store: String?
 
   @Option(help: "A picture to search by; may be given several times.", completion: .file())
   var image: [String] = []
@@ -39,12 +46,21 @@ struct Search: AsyncParsableCommand {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Which page of them, from 1.", valueName: "1...10000")
+    help: ArgumentHelp(
+      "How many of the best are left out, as they were shown before.",
+      valueName: "0...1000000"
+    )
   )
-  var page = 1
+  var offset = 0
 
-  @Option(parsing: .unconditional, help: "The least similarity, -1 to 1.")
-  var threshold: Double?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The least similarity; 0.95 for near-duplicates.", valueName: "-1...1")
+  )
+  var atLeast: Double?
+
+  @Flag(help: "Show pairs in the index that are nearly the same, instead of searching.")
+  var nearDuplicates = false
 
   @Option(help: "Only what is in this language: what the index knows under 'language'.")
   var language: String?
@@ -56,35 +72,76 @@ struct Search: AsyncParsableCommand {
   var json = false
 
   func validate() throws {
-    guard !texts.isEmpty || !image.isEmpty else {
-      throw ValidationError("Give a text to search by, or a picture by --image")
+    guard store != nil || !words.isEmpty else {
+      throw ValidationError("Name the index's folder, or a collection by --store")
+    }
+    if nearDuplicates {
+      guard texts.isEmpty, image.isEmpty, offset == 0, language == nil, filter == nil else {
+        throw ValidationError(
+          "Near-duplicates are those of the whole index: --limit and --at-least say which"
+        )
+      }
+    } else {
+      guard !texts.isEmpty || !image.isEmpty else {
+        throw ValidationError("Give a text to search by, or a picture by --image")
+      }
+    }
+    for (number, text) in texts.enumerated() where text.allSatisfy(\.isWhitespace) {
+      throw ValidationError("Text \(number + 1) to search by is empty")
     }
     guard (1...10_000).contains(limit) else {
       throw ValidationError("The value '\(limit)' is invalid for '--limit <1...10000>'")
     }
-    guard (1...10_000).contains(page) else {
-      throw ValidationError("The value '\(page)' is invalid for '--page <1...10000>'")
+    guard (0...1_000_000).contains(offset) else {
+      throw ValidationError("The value '\(offset)' is invalid for '--offset <0...1000000>'")
     }
-    if let threshold, !(-1...1).contains(threshold) {
-      throw ValidationError("The value '\(threshold)' is invalid for '--threshold <-1...1>'")
+    if let atLeast, !(-1...1).contains(atLeast) {
+      throw ValidationError("The value '\(atLeast)' is invalid for '--at-least <-1...1>'")
+    }
+  }
+
+  private var texts: [String] { store == nil ? Array(words.dropFirst()) : words }
+
+  private var source: StoreOfVectors {
+    store.map { .server(address: $0) } ?? .folder(FilePath(words.first ?? ""))
+  }
+
+  private func folderOfModel() throws -> FilePath {
+    switch source {
+    case .folder(let index): return try ModelOfIndex(index: index).folder(model)
+    case .server:
+      guard let model else {
+        throw RetrievalError(
+          code: .missingFile,
+          message: "a server does not say where the model lies: name it by --model"
+        )
+      }
+      return FilePath(model)
     }
   }
 
   func run() async throws {
     try await reportingErrors(asJSON: json) {
       let session = RetrievalSession(json: json)
+      let folder = try folderOfModel()
+      if nearDuplicates { return try await showNearDuplicates(folder, session) }
       let search = try self.search()
-      let (index, texts, image) = (FilePath(index), texts, image)
-      let folder = try ModelOfIndex(index: index).folder(model)
+      let (source, texts, image) = (source, texts, image)
       let found = try await session.computing {
         let model = try RetrievalModel(contentsOf: folder)
-        let store = try VectorIndex(
-          index,
-          model: model.digest,
-          dimension: model.encoder.configuration.dimension,
-          access: .reading
+        let store = try await source.open(
+          for: model,
+          .reading,
+          acceleration: source.acceleration
         )
-        var queries = try Self.rows(model.vectors(ofTexts: texts))
+        for (number, text) in texts.enumerated() {
+          for script in model.unknownScripts(of: text) {
+            Self.warn(
+              "the model has learnt no text in \(script) script: what text \(number + 1) finds is chance"
+            )
+          }
+        }
+        var queries = texts.isEmpty ? [] : try Self.rows(model.vectors(ofTexts: texts))
         for file in image {
           let picture = try ImageFile.read(FilePath(file), channels: .rgb, over: .white)
           queries += try Self.rows(model.vectors(ofPictures: model.square(picture).unsqueezed(0)))
@@ -111,16 +168,46 @@ struct Search: AsyncParsableCommand {
     }
   }
 
+  private func showNearDuplicates(_ folder: FilePath, _ session: RetrievalSession) async throws {
+    let (source, atLeast, limit) = (source, atLeast ?? 0.95, limit)
+    let pairs = try await session.computing {
+      let model = try RetrievalModel(contentsOf: folder)
+      return try await source.open(for: model, .reading)
+        .nearDuplicates(atLeast: Float(atLeast), limit: limit)
+    }
+    if json { return print(try PrintedJSON.of(pairs.map(Pair.init))) }
+    if pairs.isEmpty { session.output.line("  nothing") }
+    for pair in pairs {
+      session.output.line(String(format: "  %.3f  ", pair.score) + "\(pair.first)  \(pair.second)")
+    }
+  }
+
+  private struct Pair: Encodable {
+    var first: String
+    var second: String
+    var score: Float
+
+    init(_ pair: NearDuplicate) {
+      first = pair.first
+      second = pair.second
+      score = pair.score
+    }
+  }
+
   private func search() throws -> VectorSearch {
     var parts: [VectorFilter] = []
     if let filter { parts.append(try VectorFilter(filter)) }
     if let language { parts.append(.equals("language", .text(language))) }
     return VectorSearch(
       limit: limit,
-      offset: (page - 1) * limit,
-      threshold: threshold.map { Float($0) },
+      offset: offset,
+      threshold: atLeast.map { Float($0) },
       filter: parts.count > 1 ? .all(parts) : parts.first
     )
+  }
+
+  private static func warn(_ text: String) {
+    FileHandle.standardError.write(Data("tessera: Warning: \(text)\n".utf8))
   }
 
   private static func rows(_ vectors: Tensor) throws -> [[Float]] {

@@ -34,6 +34,22 @@ public enum FaissAcceleration: VectorAcceleration, Hashable {
     }
   }
 
+  /// The kind of a name that ``name`` has given; what only searches depend on is as usual.
+  ///
+  /// - Parameter name: As an index says it.
+  public init?(name: String) {
+    let parts = name.split(separator: " ").map(String.init)
+    guard parts.count == 3 else { return nil }
+    switch parts[0] {
+    case "hnsw":
+      guard let links = Int(parts[1]), let effort = Int(parts[2]) else { return nil }
+      self = .hnsw(links: links, buildEffort: effort)
+    case "ivf-pq": self = .ivfPQ(lists: Int(parts[1]), bytes: Int(parts[2]))
+    default: return nil
+    }
+    guard self.name == name else { return nil }
+  }
+
   /// Learns from vectors, and keeps them.
   ///
   /// - Parameters:

@@ -20,6 +20,8 @@ public struct RetrievalExperiment: Sendable {
   private let tokenizer: any Tokenizer
   private let federating: FederatedTraining?
   private let tokenizerConfiguration: TokenizerConfiguration
+  /// The scripts of all captions.
+  private let scripts: [String]
 
   /// What happens, for those who watch.
   public enum Event: Sendable {
@@ -98,6 +100,7 @@ public struct RetrievalExperiment: Sendable {
     self.plan = plan
     self.dataset = dataset
     self.federating = federating
+    scripts = TextScripts.names(of: dataset.captions.lazy.map(\.text)).sorted()
     switch plan.tokenizer {
     case .characterNGrams(let buckets, let shortest, let longest):
       tokenizerConfiguration = .characterNGrams(
@@ -232,6 +235,6 @@ public struct RetrievalExperiment: Sendable {
 
   /// The model of a training, to be measured.
   func model(_ training: any RetrievalTrainer) throws -> RetrievalModel {
-    try RetrievalModel(training.model, tokenizer, tokenizerConfiguration)
+    try RetrievalModel(training.model, tokenizer, tokenizerConfiguration, scripts: scripts)
   }
 }

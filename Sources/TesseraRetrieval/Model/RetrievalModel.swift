@@ -21,6 +21,8 @@ public final class RetrievalModel {
   public let tokenizerConfiguration: TokenizerConfiguration
   /// The SHA-256 of all that vectors depend on, hexadecimal; an index names the model that it belongs to by it.
   public let digest: String
+  /// The scripts of the texts that it was trained on, as `Latin`; `nil` if that is not known.
+  public let scripts: [String]?
 
   /// A model that was just made or trained.
   ///
@@ -28,12 +30,15 @@ public final class RetrievalModel {
   ///   - encoder: The towers.
   ///   - tokenizer: Its tokenizer.
   ///   - configuration: Which tokenizer that is.
+  ///   - scripts: Those of the texts that it was trained on, if that is known.
   /// - Throws: `TensorError` if memory is short.
   public init(
     _ encoder: DualEncoder,
     _ tokenizer: any Tokenizer,
-    _ configuration: TokenizerConfiguration
+    _ configuration: TokenizerConfiguration,
+    scripts: [String]? = nil
   ) throws {
+    self.scripts = scripts
     self.encoder = encoder
     self.tokenizer = tokenizer
     tokenizerConfiguration = configuration
@@ -68,6 +73,7 @@ public final class RetrievalModel {
       )
     }
     tokenizer = try file.tokenizer.tokenizer(in: folder)
+    scripts = file.scripts
     tokenizerConfiguration = file.tokenizer
     // Any draws: the file's weights take their place.
     encoder = try DualEncoder(
@@ -108,9 +114,26 @@ public final class RetrievalModel {
       metadata: ["producer": "tessera"]
     )
     try AtomicFile.write(
-      Self.text(File(model: encoder.configuration, tokenizer: tokenizerConfiguration)) + "\n",
+      Self.text(
+        File(
+          model: encoder.configuration,
+          tokenizer: tokenizerConfiguration,
+          scripts: scripts
+        )
+      ) + "\n",
       to: folder.appending(Self.configurationFile)
     )
+  }
+
+  /// The scripts of a text that were in no text that the model has learnt from: what is found by it is chance.
+  ///
+  /// - Returns: Their names, as `Devanagari`; none if it is not known what the model has learnt from.
+  public func unknownScripts(of text: String) -> [String] {
+    let known =
+      scripts.map(Set.init)
+      ?? (tokenizer as? WordPiece).map { TextScripts.names(of: $0.vocabulary.tokens) }
+    guard let known else { return [] }
+    return TextScripts.names(of: [text]).subtracting(known).sorted()
   }
 
   /// What texts are compared with.
@@ -200,6 +223,8 @@ extension RetrievalModel {
     var format = File.currentFormat
     var model: DualEncoderConfiguration
     var tokenizer: TokenizerConfiguration
+    /// Of the texts that the model was trained on; vectors do not depend on it.
+    var scripts: [String]?
   }
 
   private static func text(_ file: File) throws -> String {

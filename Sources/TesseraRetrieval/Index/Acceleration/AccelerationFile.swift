@@ -94,6 +94,29 @@ struct AccelerationFile: Codable {
     }
   }
 
+  /// The name of the acceleration that a folder's description is of.
+  static func kind(in folder: FilePath) -> String? {
+    FileManager.default.contents(atPath: folder.appending(name).string).flatMap {
+      try? JSONDecoder().decode(Self.self, from: $0).kind
+    }
+  }
+
+  /// Removes what an acceleration has written.
+  static func remove(in folder: FilePath) throws {
+    let files = FileManager.default
+    do {
+      for file in try files.contentsOfDirectory(atPath: folder.string)
+      where file == name || file.hasPrefix("nearest-") {
+        try files.removeItem(atPath: folder.appending(file).string)
+      }
+    } catch {
+      throw RetrievalError(
+        code: .cannotWrite,
+        message: "cannot remove the acceleration in \(folder)"
+      )
+    }
+  }
+
   private static func synchronize(_ path: FilePath) throws {
     let descriptor = try FileDescriptor.open(path, .readOnly)
     try descriptor.closeAfter {

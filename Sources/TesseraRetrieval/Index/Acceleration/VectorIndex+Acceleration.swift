@@ -1,4 +1,5 @@
 internal import GRDB
+public import SystemPackage
 internal import TesseraCore
 
 /// What an acceleration has made of an index's vectors.
@@ -57,6 +58,20 @@ extension VectorIndex {
       self.made?.isWritten = true
       looked = AccelerationFile.stamp(in: folder)
     }
+  }
+
+  /// Forgets what an acceleration has made, also of another kind than this index's: searches are exact until the next ``accelerate()``.
+  ///
+  /// - Throws: ``RetrievalError`` if the index is open for reading, or the system refuses.
+  public func removeAcceleration() throws {
+    try requireWriting()
+    (made, looked) = (nil, nil)
+    try AccelerationFile.remove(in: folder)
+  }
+
+  /// The ``VectorAcceleration/name`` of what an index is accelerated by; `nil` if it is exact.
+  public static func accelerationName(of folder: FilePath) -> String? {
+    AccelerationFile.kind(in: folder)
   }
 
   /// How many entries the acceleration knows, and how many are newer; `nil` if it has not been made.

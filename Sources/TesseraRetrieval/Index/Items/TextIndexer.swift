@@ -18,7 +18,7 @@ public struct TextIndexer {
   /// An indexer for a model.
   public init(_ model: RetrievalModel) { self.model = model }
 
-  /// Puts texts into a store.
+  /// Puts texts into a store; those of white space alone are left out.
   ///
   /// - Parameters:
   ///   - texts: With different ids.
@@ -37,7 +37,10 @@ public struct TextIndexer {
       var metadata = text.metadata
       metadata[Self.textName] = .text(text.text)
       return Indexing<String>.Item(id: text.id, metadata: metadata) {
-        (Digest.sha256(ofText: text.text), { text.text })
+        guard !text.text.allSatisfy(\.isWhitespace) else {
+          throw RetrievalError(code: .invalidArgument, message: "the text '\(text.id)' is empty")
+        }
+        return (Digest.sha256(ofText: text.text), { text.text })
       }
     }
     return try await Indexing(batch: batch) { try model.vectors(ofTexts: $0) }
