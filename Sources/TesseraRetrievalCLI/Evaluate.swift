@@ -13,7 +13,7 @@ struct Evaluate: AsyncParsableCommand {
       A data set with held-out concepts is measured on three tracks: unseen captions in under-resourced languages, captions that were \
       only ever seen as translations (the bridge), and well-resourced languages. One without is measured as a whole. Mean recall is the \
       mean of Recall@1, 5 and 10 both ways; the interval is that of 95 % of redrawn languages and things. Beside it stands how often a \
-      text's nearest one in English says the same (P@1), and how well translations are mined (F1). With 'emoji', Tux Paint's stamps and \
+      text's nearest one in English says the same (P@1), and how well translations are mined (F1). With the benchmark, Tux Paint's stamps and \
       Art4Apps' drawings are measured, too, where they are on the machine.
       """
   )
@@ -21,7 +21,7 @@ struct Evaluate: AsyncParsableCommand {
   @Argument(help: "The model's folder.", completion: .directory)
   var model: String
 
-  @Argument(help: "The data set's folder, or 'emoji'.", completion: .directory)
+  @Argument(help: "The data set's folder, 'emoji' or 'emoji+names'.", completion: .directory)
   var data: String
 
   @Option(help: "Whose concepts are held out: 'dev' to choose settings by, 'test' to report.")
@@ -39,8 +39,10 @@ struct Evaluate: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors(asJSON: json) {
       let session = RetrievalSession(json: json)
-      let dataset = try await session.dataset(data == "emoji" ? nil : data)
-      let (folder, split, isBenchmark) = (FilePath(model), split, data == "emoji")
+      let dataset = try await session.dataset(data)
+      let (folder, split, isBenchmark) = (
+        FilePath(model), split, RetrievalSession.isBenchmark(data)
+      )
       let summaries = try await session.computing {
         let model = try RetrievalModel(contentsOf: folder)
         var summaries = try Self.measure(

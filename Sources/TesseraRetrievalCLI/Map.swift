@@ -61,7 +61,7 @@ struct Map: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors(asJSON: json) {
       let session = RetrievalSession(json: json)
-      let dataset = try await session.dataset(data == "emoji" ? nil : data)
+      let dataset = try await session.dataset(data)
       let splits: Set<DatasetSplit>? =
         concepts == .all ? Set(DatasetSplit.allCases) : nil
       let (models, shuffles) = (models, shuffles)

@@ -29,9 +29,19 @@ final class RetrievalSession: Sendable {
       } : ProgressOutput()
   }
 
-  /// The data set of a folder; the emoji benchmark, built before if need be, if `nil`.
+  /// The benchmarks that are built when they are asked for, by the names that commands know them by.
+  private static let benchmarks = [EmojiBenchmark(), .withNames]
+
+  /// Whether a name is that of a benchmark; `nil` is the first.
+  static func isBenchmark(_ name: String?) -> Bool {
+    name.map { name in benchmarks.contains { $0.name == name } } ?? true
+  }
+
+  /// The data set of a folder, or the benchmark of that name, the first if `nil`, built before if need be.
   func dataset(_ folder: String?) async throws -> RetrievalDataset {
-    if let folder {
+    let benchmark = Self.benchmarks.first { $0.name == folder ?? Self.benchmarks[0].name }
+    guard let benchmark else {
+      let folder = folder ?? ""
       output.line("Reading \(folder) …")
       return try await computing {
         let dataset = try RetrievalDataset(contentsOf: FilePath(folder))
@@ -47,12 +57,12 @@ final class RetrievalSession: Sendable {
         return dataset
       }
     }
-    let cache = Self.cacheFolder.appending("emoji")
+    let cache = Self.cacheFolder.appending(benchmark.name)
     let display = DatasetProgressDisplay(on: output)
     output.line("Reading the emoji benchmark, which is built when it is first used …")
     defer { output.clear() }
     return try await computing {
-      try EmojiBenchmark().dataset(cachedIn: cache) { progress in
+      try benchmark.dataset(cachedIn: cache) { progress in
         try Task.checkCancellation()
         display.show(progress)
       }
@@ -94,24 +104,14 @@ final class RetrievalSession: Sendable {
   func tracks(of dataset: RetrievalDataset, split: DatasetSplit) -> [RetrievalTrack] {
     let splits = Set(dataset.concepts.map(\.split))
     guard splits.contains(split), splits.contains(.train) else {
-      let languages = dataset.description.languages
-      let kinds = Set(dataset.captions.map(\.kind))
-      return Caption.Kind.allCases.filter(kinds.contains).map { kind in
-        RetrievalTrack(
-          name: "\(dataset.description.name), all by \(kind.rawValue)",
-          concepts: Array(dataset.concepts.indices),
-          pictures: Array(dataset.pictures.indices),
-          languages: (languages.wellResourced + languages.underResourced).sorted(),
-          kind: kind
-        )
-      }
+      return RetrievalTrack.whole(dataset)
     }
     return RetrievalTrack.Standard.allCases.map { RetrievalTrack($0, of: dataset, split: split) }
   }
 
   /// Collections that the benchmark's packages bring with them: sentences of stamps, and words of drawings.
   ///
-  /// What is not on the machine is left out, and said.
+  /// What is not on the machine, or damaged, is left out, and said.
   func otherCollections() throws -> [RetrievalDataset] {
     let readers: [(name: String, read: () throws -> CaptionedPictures)] = [
       ("Tux Paint's stamps", { try .tuxPaintStamps() }),
@@ -128,7 +128,7 @@ final class RetrievalSession: Sendable {
           output.line("\(name): \(counted(skipped.count, "picture")) cannot be read")
         }
         return dataset
-      } catch let error as RetrievalError where error.code == .missingFile {
+      } catch let error as RetrievalError {
         output.line("\(name) are not measured: \(error.message)")
         return nil
       }
@@ -167,8 +167,13 @@ final class RetrievalSession: Sendable {
       )
       throw ExitCode(130)
     }
-    output.status("Writing the report …")
-    let report = try await computing { try experiment.report(manifest, of: record) }
+    let report = try await computing {
+      // A data set of one's own says nothing of these.
+      let isBenchmark = Self.isBenchmark(experiment.plan.data)
+      let others = isBenchmark ? try self.otherCollections() : []
+      self.output.status("Writing the report …")
+      return try experiment.report(manifest, of: record, others: others)
+    }
     try report.write(to: record.reportFile)
     return (record, manifest)
   }

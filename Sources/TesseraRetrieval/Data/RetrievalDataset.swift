@@ -111,6 +111,11 @@ public struct RetrievalDataset: Sendable {
 }
 
 extension RetrievalDataset {
+  /// How many translations are from where.
+  public var pairsBySource: [String: Int] {
+    pairs.reduce(into: [:]) { $0[$1.source, default: 0] += 1 }
+  }
+
   /// The positions of the captions in the given languages, in their order.
   ///
   /// - Parameters:

@@ -12,7 +12,9 @@ public enum LanguageScript {
     let likely = Locale.Language(
       identifier: language.replacing("_", with: "-")
     ).maximalIdentifier.split(separator: "-").dropFirst().first { $0.count == 4 }.map(String.init)
-    guard let code = own ?? likely else { return nil }
+    guard var code = own ?? likely else { return nil }
+    // A style of Arabic letters, with a code of its own for typesetters.
+    if code == "Aran" { code = "Arab" }
     return Locale(identifier: "en").localizedString(forScriptCode: code) ?? code
   }
 }

@@ -28,6 +28,24 @@ public struct RetrievalTrack: Sendable, Hashable {
     self.kind = kind
   }
 
+  /// All of a data set in which nothing is divided: a track for each kind of text.
+  ///
+  /// - Parameter dataset: The data set.
+  /// - Returns: Tracks, called after it.
+  public static func whole(_ dataset: RetrievalDataset) -> [RetrievalTrack] {
+    let languages = dataset.description.languages
+    let kinds = Set(dataset.captions.map(\.kind))
+    return Caption.Kind.allCases.filter(kinds.contains).map { kind in
+      RetrievalTrack(
+        name: "\(dataset.description.name), all by \(kind.rawValue)",
+        concepts: Array(dataset.concepts.indices),
+        pictures: Array(dataset.pictures.indices),
+        languages: (languages.wellResourced + languages.underResourced).sorted(),
+        kind: kind
+      )
+    }
+  }
+
   /// What is measured, and how it is built.
   public enum Standard: String, Sendable, Hashable, CaseIterable, Codable {
     /// Held-out concepts by their names in under-resourced languages: captions that were never seen.

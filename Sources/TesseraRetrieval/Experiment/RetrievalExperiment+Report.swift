@@ -66,9 +66,14 @@ extension RetrievalExperiment {
   /// - Parameters:
   ///   - manifest: What the run did.
   ///   - record: Where its results are.
+  ///   - others: Collections of other kinds that the models are measured on as well, all of each.
   /// - Returns: A page.
   /// - Throws: What is wrong with the run's files.
-  public func report(_ manifest: RunManifest, of record: RunRecord) throws -> ReportPage {
+  public func report(
+    _ manifest: RunManifest,
+    of record: RunRecord,
+    others: [RetrievalDataset] = []
+  ) throws -> ReportPage {
     let first = trainings.filter { $0.seed == plan.seeds[0] }
     let models = try first.filter { $0.system != .text }.map { training in
       (
@@ -91,6 +96,7 @@ extension RetrievalExperiment {
       )
     }
     if sections.isEmpty { sections = try singleSections(record) }
+    sections += try otherSections(models, others)
     sections += try searchSections(models)
     sections += try mapSections(first, record)
     sections.append(curves(manifest))
@@ -316,6 +322,12 @@ extension RetrievalExperiment {
         .table(
           header: ["source", "version", "licence"],
           rows: dataset.description.sources.map { [$0.name, $0.version, $0.licence] }
+        ),
+        .table(
+          header: ["translations from", "how many"],
+          rows: dataset.pairsBySource.sorted { $0.key < $1.key }.map {
+            [$0.key, grouped($0.value)]
+          }
         ),
       ]
     )

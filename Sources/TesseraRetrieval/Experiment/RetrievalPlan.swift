@@ -12,7 +12,7 @@ internal import TesseraConfiguration
 ///
 /// Every key may be left out.
 public struct RetrievalPlan: Sendable, Hashable, Codable {
-  /// The data set's folder; the emoji benchmark if `nil`.
+  /// The data set's folder, or the name of a benchmark that Tessera builds; the emoji benchmark if `nil`.
   public var data: String?
   /// What the model is made of.
   public var model: DualEncoderConfiguration
@@ -113,7 +113,11 @@ public struct RetrievalPlan: Sendable, Hashable, Codable {
 
   /// Reads a file's keys.
   init(_ file: Mapping) throws {
-    data = try file.optional("data", .text, help: "`emoji`, or the folder of a data set")
+    data = try file.optional(
+      "data",
+      .text,
+      help: "`emoji`, `emoji+names`, or the folder of a data set"
+    )
     if data == "emoji" { data = nil }
     model = try file.section("model", help: "what the model is made of", Self.model)
     tokenizer = try file.component(

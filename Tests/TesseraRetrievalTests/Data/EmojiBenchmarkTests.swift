@@ -373,6 +373,11 @@ struct SmallPackages {
     #expect(data.pairs.count { $0.left == "Welsh" } == 1)
     if !isHeldOut { expected.insert("cldr-names zu: miles, parachichi") }
     #expect(found == expected)
+    // Such figures are told from those of the usual set.
+    #expect(data.description.name == "emoji+names")
+    #expect(data.pairsBySource == ["cldr-names": isHeldOut ? 2 : 3, "iso-codes": 3])
+    #expect(EmojiBenchmark().name == "emoji" && EmojiBenchmark.withNames.name == "emoji+names")
+    #expect(EmojiBenchmark.withNames.bitext == Set(EmojiBenchmark.Bitext.allCases))
 
     for (damaged, reason) in [
       (Array(catalogue.dropLast(9)), "truncated"), (Array(catalogue.prefix(9)), "it has 9 bytes"),

@@ -49,6 +49,17 @@ public struct EmojiBenchmark: Sendable {
   /// The benchmark with its usual settings.
   public init() {}
 
+  /// The benchmark with names of languages, countries, currencies and units among its translations: more words, and other figures, which
+  /// are to be reported apart.
+  public static var withNames: Self {
+    var benchmark = Self()
+    benchmark.bitext = Set(Bitext.allCases)
+    return benchmark
+  }
+
+  /// What its data set is called: `emoji`, or `emoji+names` if there are other translations than those of emoji and stamps.
+  public var name: String { bitext.isSubset(of: Self().bitext) ? "emoji" : "emoji+names" }
+
   /// The data set that is in a folder, built there before if it is not, or if it was built from other packages or with other settings.
   ///
   /// - Parameters:
@@ -129,7 +140,7 @@ public struct EmojiBenchmark: Sendable {
     )
     let data = try RetrievalDataset(
       description: DatasetDescription(
-        name: "emoji",
+        name: name,
         pictureSize: pictureSize,
         sources: sources(packages),
         languages: .init(wellResourced: wellResourced, underResourced: underResourced),
