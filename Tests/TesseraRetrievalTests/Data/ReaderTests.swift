@@ -273,11 +273,11 @@ private func message(_ body: () throws -> Void) -> String {
     ("a.csv", "picture,text\na.png,\"x\"y\n", "line 2: text follows a quoted field"),
     ("a.csv", "picture,picture\n", "line 1: two columns have one name"),
     ("a.csv", "", "line 1: the names of the columns are missing"),
-    ("a.csv", "path,text\na.png,x\n", "line 2: it names no 'picture'"),
-    ("a.tsv", "picture\tlanguage\na.png\tde\n", "line 2: it has no 'text'"),
+    ("a.csv", "picture,text\n,x\n", "line 2: it names no 'picture'"),
+    ("a.tsv", "picture\tlanguage\na.png\tde\n", "line 1: no row has a 'text'"),
     (
       "a.jsonl", "{\"picture\":\"a.png\",\"text\":\"x\"}\n{\"picture\":7}\n",
-      "line 2: the field 'picture' has the wrong type"
+      "line 2: it names no 'picture'"
     ),
     ("a.xls", "picture,text\n", "its name ends neither with .csv, .tsv nor .jsonl"),
   ])

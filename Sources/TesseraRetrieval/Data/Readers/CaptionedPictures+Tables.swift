@@ -32,6 +32,9 @@ extension CaptionedPictures {
         pictures.appending(picture)
       }
     }
+    guard texts.items.isEmpty || texts.items.contains(where: { !$0.texts.isEmpty }) else {
+      throw JSONLines.malformed(path, 1, "no row has a 'text'")
+    }
     return try CaptionedPictures(name: name, items: texts.items)
   }
 
