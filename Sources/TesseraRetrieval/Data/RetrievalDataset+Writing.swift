@@ -16,9 +16,12 @@ extension RetrievalDataset {
     try AtomicFolder.write(
       to: folder,
       mayReplace: { names in names.allSatisfy((File.data + [File.manifest]).contains) },
-      writeFiles
+      { neighbour in
+        try writeFiles(to: neighbour)
+        // Before it has its name: there another process may replace it.
+        return try RetrievalDataset(contentsOf: neighbour, isVerified: false)
+      }
     )
-    return try RetrievalDataset(contentsOf: folder, isVerified: false)
   }
 
   private func writeFiles(to folder: FilePath) throws {

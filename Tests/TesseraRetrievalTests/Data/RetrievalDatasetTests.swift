@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import SystemPackage
 import TesseraCore
 import TesseraRetrieval
@@ -76,6 +77,40 @@ enum Menagerie {
       TextPair(language: "sw", source: "cldr", left: "a", right: "b")
     ])
     #expect(try other.write(to: path).digest != read.digest)
+  }
+
+  /// What a killed process has left goes; what another is writing at the moment stays.
+  @Test func whatWasAbandonedIsRemoved() throws {
+    let abandoned = folder.path.appending(".set.abc.partial")
+    let current = folder.path.appending(".set.def.partial")
+    for name in [abandoned, current] {
+      try FileManager.default.createDirectory(
+        atPath: name.string,
+        withIntermediateDirectories: true
+      )
+      try AtomicFile.write("half", to: name.appending("captions.jsonl"))
+    }
+    let lock = try FileDescriptor.open(current, .readOnly, options: .directory)
+    defer { try? lock.close() }
+    try #require(flock(lock.rawValue, LOCK_EX | LOCK_NB) == 0)
+    try Menagerie.dataset().write(to: path)
+    #expect(!FileManager.default.fileExists(atPath: abandoned.string))
+    #expect(FileManager.default.fileExists(atPath: current.string))
+  }
+
+  /// As two first runs at once do, which both build what is not there yet.
+  @Test func severalMayWriteAtOnce() throws {
+    let failures = Mutex<[String]>([])
+    DispatchQueue.concurrentPerform(iterations: 12) { number in
+      do {
+        try Menagerie.dataset(extraPairs: [
+          TextPair(language: "sw", source: "cldr", left: "a", right: "\(number)")
+        ]).write(to: path)
+      } catch { failures.withLock { $0.append("\(error)") } }
+    }
+    #expect(failures.withLock { $0 } == [])
+    #expect(try RetrievalDataset(contentsOf: path).pairs.count == 3)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path.string) == ["set"])
   }
 
   @Test func whatIsNoDataSetIsNotReplaced() throws {
