@@ -290,6 +290,24 @@ struct SmallPackages {
     #expect(!steps.names.isEmpty)
   }
 
+  @Test func aDataSetThatIsThereIsReadWithoutThePackages() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path.appending("emoji")
+    let none = folder.path.appending("none")
+    func read(_ benchmark: EmojiBenchmark) throws -> RetrievalDataset {
+      try benchmark.dataset(cachedIn: path, packages: RetrievalPackages(at: none))
+    }
+    #expect(throws: RetrievalError.self) { try read(small.benchmark) }
+    let built = try small.benchmark.dataset(cachedIn: path, packages: small.packages())
+    #expect(try read(small.benchmark).digest == built.digest)
+    // Nor with other settings, nor a damaged one.
+    var other = small.benchmark
+    other.seed = 5
+    #expect(throws: RetrievalError.self) { try read(other) }
+    try AtomicFile.write("{}\n", to: path.appending("pairs.jsonl"))
+    #expect(throws: RetrievalError.self) { try read(small.benchmark) }
+  }
+
   @Test func whatIsMissingOrDamagedIsNamed() throws {
     func message(_ benchmark: EmojiBenchmark? = nil) -> String {
       do {

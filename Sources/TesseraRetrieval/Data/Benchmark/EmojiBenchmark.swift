@@ -62,26 +62,38 @@ public struct EmojiBenchmark: Sendable {
 
   /// The data set that is in a folder, built there before if it is not, or if it was built from other packages or with other settings.
   ///
+  /// One that is there is read on a machine without the packages, too.
+  ///
   /// - Parameters:
   ///   - folder: The data set's folder.
-  ///   - packages: What it is built from; `nil` for those of this machine.
+  ///   - packages: What it is built from, looked for when it is needed; `nil` for those of this machine.
   ///   - progress: Is told how far the building is, from whichever thread; what it throws ends it.
   /// - Returns: The data set, its pixels mapped from the folder.
   /// - Throws: ``RetrievalError`` if packages are missing or damaged, or the folder cannot be written.
   public func dataset(
     cachedIn folder: FilePath,
-    packages: RetrievalPackages? = nil,
+    packages: @autoclosure () throws -> RetrievalPackages? = nil,
     progress: @Sendable (DatasetProgress) throws -> Void = { _ in }
   ) throws -> RetrievalDataset {
-    let packages = try packages ?? RetrievalPackages()
-    if let manifest = try? RetrievalDataset.manifest(of: folder),
-      try manifest.description.recipe == recipe(),
-      try manifest.description.sources == sources(packages),
+    let built = (try? RetrievalDataset.manifest(of: folder))?.description
+    let found: RetrievalPackages
+    let recipe: [String: String]
+    do {
+      found = try packages() ?? RetrievalPackages()
+      recipe = try self.recipe()
+    } catch let error as RetrievalError {
+      // What is missing is needed to build it, not to read it.
+      guard let built, settings.allSatisfy({ built.recipe[$0.key] == $0.value }),
+        let data = try? RetrievalDataset(contentsOf: folder)
+      else { throw error }
+      return data
+    }
+    if let built, built.recipe == recipe, try built.sources == sources(found),
       let data = try? RetrievalDataset(contentsOf: folder)
     {
       return data
     }
-    return try build(packages: packages, progress: progress).write(to: folder)
+    return try build(packages: found, progress: progress).write(to: folder)
   }
 
   /// Builds the data set, in memory.
@@ -200,10 +212,13 @@ public struct EmojiBenchmark: Sendable {
 
   /// The settings, and what else the data set depends on.
   private func recipe() throws -> [String: String] {
+    try settings.merging(["librsvg": SVGRenderer().version]) { own, _ in own }
+  }
+
+  private var settings: [String: String] {
     [
       // Rises whenever the same packages and settings give another data set.
       "builder": "2",
-      "librsvg": try SVGRenderer().version,
       "pictureSize": "\(pictureSize)",
       "wellResourced": wellResourced.joined(separator: " "),
       "leastNames": "\(leastNames)",
