@@ -12,8 +12,8 @@ struct Map: AsyncParsableCommand {
       "Draws the map of languages: near are those in which a model represents the same things alike.",
     discussion: """
       35 languages of Europe and Western Asia, coloured by family. Similarity is the mean canonical correlation of the vectors of the same \
-      things (SVCCA), placed by spectral embedding. How pure families are, and how near some languages are to those of their area, is \
-      compared with what comes out when the things of each language are shuffled. Of two models, as one trained on translations alone and \
+      things (SVCCA), placed by spectral embedding. How near some languages are to those of their area is compared with what comes out when \
+      the things of each language are shuffled, and how pure families are with families by lot. Of two models, as one trained on translations alone and \
       one on pictures too, the differences are compared, too.
       """
   )

@@ -6,8 +6,9 @@ extension LanguageMap {
     Languages are near where a model represents the same things alike (SVCCA, spectral embedding). Family purity: how often a \
     language's nearest one, or nearest three, are of its family; English, which all translations were learnt against, is left out. \
     Balkan index: by how much Romanian is nearer to Bulgarian, Macedonian and Serbian than Italian is. Finnic–Slavic index: by how \
-    much Estonian and Finnish are nearer to Slavic than to Germanic languages. In brackets is where 95 % of the values lie with the \
-    things of each language in an order of its own, and p: how often such shuffled things give as much. What lies within says nothing.
+    much Estonian and Finnish are nearer to Slavic than to Germanic languages. In brackets is where 95 % of the values lie by \
+    chance, and p: how often chance gives as much. Chance is, for the indices, the things of each language in an order of its own; for \
+    purity, families that languages are dealt to by lot. What lies within says nothing.
     """
 
   /// A table of what maps say: a row each for the purity of families and for the indices, a column each for the maps.

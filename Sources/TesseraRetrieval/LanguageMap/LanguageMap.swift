@@ -8,16 +8,18 @@ public struct LanguageMap: Sendable, Hashable, Codable {
   public var languages: [String]
   /// How alike each two are: the mean canonical correlation of their vectors of the same things, in `0...1`.
   public var similarities: [[Double]]
-  /// The same with the things of each language in an order of its own, the mean over pairs of languages and all draws: what no meaning
-  /// explains; 0 without a draw.
+  /// The same with the things of each language in an order of its own, the mean over pairs of languages: what no meaning explains; 0
+  /// without a draw.
   public var shuffledSimilarity: Double
   /// How many things there are that all languages name.
   public var things: Int
-  /// What the map says of areas and families, each against what shuffled things give.
+  /// What the map says of areas and families, each against what chance gives.
   public var tests: Tests
 
-  /// What a map says, each against what it says with the things of each language in an order of its own; `nil` without the languages, or
-  /// without a draw.
+  /// What a map says, each against what chance gives; `nil` without the languages, or without a draw.
+  ///
+  /// Indices of areas are compared with those of shuffled things, where each language's are in an order of its own; the purity of families
+  /// with that of families which as many languages were dealt to by lot.
   public struct Tests: Sendable, Hashable, Codable {
     /// Of ``LanguageMap/balkanIndex``.
     public var balkanIndex: PermutationTest?
@@ -125,7 +127,13 @@ public struct LanguageMap: Sendable, Hashable, Codable {
       )
     }
     let parts = try vectors.map { try CanonicalCorrelation($0) }
-    self.init(languages: languages, things: things, try Self.similarities(of: parts))
+    self.init(
+      languages: languages,
+      things: things,
+      try Self.similarities(of: parts, among: Self.pairs(parts.count))
+    )
+    // All pairs take seconds; the indices ask for a few.
+    let asked = indexPairs
     let draws = try ParallelWork.map(
       max(0, shuffles),
       step: "shuffling",
@@ -135,14 +143,15 @@ public struct LanguageMap: Sendable, Hashable, Codable {
         var numbers = KeyedRandomNumbers(key: key["shuffled"][draw][index])
         return try parts[index].shuffled(by: (0..<things).shuffled(using: &numbers))
       }
+      let pairs = draw == 0 ? Self.pairs(parts.count) : asked
       return LanguageMap(
         languages: languages,
         things: things,
-        try Self.similarities(of: shuffled)
+        try Self.similarities(of: shuffled, among: pairs)
       )
     }
-    shuffledSimilarity = draws.map(\.meanSimilarity).mean
-    tests = Tests(self, shuffled: draws)
+    shuffledSimilarity = draws.first?.meanSimilarity ?? 0
+    tests = Tests(self, shuffled: draws, key: key)
   }
 
   /// A map that nothing is compared with.
@@ -154,14 +163,21 @@ public struct LanguageMap: Sendable, Hashable, Codable {
     tests = Tests()
   }
 
-  private static func similarities(of parts: [CanonicalCorrelation]) throws -> [[Double]] {
-    var similarities = parts.map { _ in [Double](repeating: 1, count: parts.count) }
-    for row in parts.indices {
-      for column in parts.indices where column > row {
-        let value = try parts[row].mean(with: parts[column])
-        similarities[row][column] = value
-        similarities[column][row] = value
-      }
+  /// All pairs of so many languages.
+  private static func pairs(_ count: Int) -> [(Int, Int)] {
+    (0..<count).flatMap { row in (row + 1..<max(row + 1, count)).map { (row, $0) } }
+  }
+
+  /// Similarities of some pairs; 1 on the diagonal, and 0 for all others.
+  private static func similarities(
+    of parts: [CanonicalCorrelation],
+    among pairs: [(Int, Int)]
+  ) throws -> [[Double]] {
+    var similarities = parts.indices.map { row in parts.indices.map { $0 == row ? 1.0 : 0 } }
+    for (row, column) in pairs {
+      let value = try parts[row].mean(with: parts[column])
+      similarities[row][column] = value
+      similarities[column][row] = value
     }
     return similarities
   }
@@ -173,26 +189,36 @@ public struct LanguageMap: Sendable, Hashable, Codable {
 }
 
 extension LanguageMap.Tests {
-  fileprivate init(_ map: LanguageMap, shuffled draws: [LanguageMap]) {
-    func test(
-      _ alternative: PermutationTest.Alternative,
-      _ statistic: (LanguageMap) -> Double?
-    ) -> PermutationTest? {
-      guard let value = statistic(map) else { return nil }
+  fileprivate init(_ map: LanguageMap, shuffled draws: [LanguageMap], key: RandomKey) {
+    func test(_ index: (LanguageMap) -> Double?) -> PermutationTest? {
+      guard let value = index(map) else { return nil }
+      return PermutationTest(value, shuffled: draws.compactMap(index), alternative: .different)
+    }
+    balkanIndex = test(\.balkanIndex)
+    finnicSlavicIndex = test(\.finnicSlavicIndex)
+    let families = map.languages.map { LanguageFamily(of: $0) }
+    let dealt = draws.indices.map { draw in
+      // Among the languages that count alone, as many to each family as it has.
+      let places = families.indices.filter { !LanguageMap.pivot.contains(map.languages[$0]) }
+      var numbers = KeyedRandomNumbers(key: key["families"][draw])
+      var dealt = families
+      for (place, other) in zip(places, places.shuffled(using: &numbers)) {
+        dealt[place] = families[other]
+      }
+      return dealt
+    }
+    func purity(_ neighbours: Int) -> PermutationTest? {
+      func purity(_ families: [LanguageFamily?]) -> Double {
+        map.purity(of: families, neighbours: neighbours, excluding: LanguageMap.pivot)
+      }
       return PermutationTest(
-        value,
-        shuffled: draws.compactMap(statistic),
-        alternative: alternative
+        purity(families),
+        shuffled: dealt.map(purity),
+        alternative: .greater
       )
     }
-    balkanIndex = test(.different, \.balkanIndex)
-    finnicSlavicIndex = test(.different, \.finnicSlavicIndex)
-    nearestPurity = test(.greater) {
-      $0.familyPurity(neighbours: 1, excluding: LanguageMap.pivot)
-    }
-    nearestThreePurity = test(.greater) {
-      $0.familyPurity(neighbours: 3, excluding: LanguageMap.pivot)
-    }
+    nearestPurity = purity(1)
+    nearestThreePurity = purity(3)
   }
 }
 
@@ -213,38 +239,60 @@ extension LanguageMap {
   ///   - excluding: Languages that are no neighbours: one that all others were trained with is near to all.
   /// - Returns: A share in `0...1`, over the languages that have a relative on the map.
   public func familyPurity(neighbours count: Int, excluding: Set<String> = []) -> Double {
+    purity(
+      of: languages.map { LanguageFamily(of: $0) },
+      neighbours: count,
+      excluding: excluding
+    )
+  }
+
+  fileprivate func purity(
+    of families: [LanguageFamily?],
+    neighbours count: Int,
+    excluding: Set<String>
+  ) -> Double {
     var shares: [Double] = []
     for (row, language) in languages.enumerated() where !excluding.contains(language) {
-      guard let family = LanguageFamily(of: language) else { continue }
+      guard let family = families[row] else { continue }
       let others = languages.indices.filter { $0 != row && !excluding.contains(languages[$0]) }
-      guard others.contains(where: { LanguageFamily(of: languages[$0]) == family }) else {
-        continue
-      }
+      guard others.contains(where: { families[$0] == family }) else { continue }
       let nearest = others.sorted {
         (-similarities[row][$0], $0) < (-similarities[row][$1], $1)
       }.prefix(count)
-      let own = nearest.count { LanguageFamily(of: languages[$0]) == family }
+      let own = nearest.count { families[$0] == family }
       shares.append(Double(own) / Double(max(1, nearest.count)))
     }
-    return shares.isEmpty ? 0 : shares.reduce(0, +) / Double(shares.count)
+    return shares.mean
   }
+
+  private static let balkan = ["bg", "mk", "sr"]
+  private static let finnic = ["et", "fi"]
 
   /// By how much Romanian is nearer to its Balkan neighbours than Italian is; `nil` without these languages.
   public var balkanIndex: Double? {
-    let balkan = ["bg", "mk", "sr"]
-    guard let romanian = similarity(of: ["ro"], to: balkan),
-      let italian = similarity(of: ["it"], to: balkan)
+    guard let romanian = similarity(of: ["ro"], to: Self.balkan),
+      let italian = similarity(of: ["it"], to: Self.balkan)
     else { return nil }
     return romanian - italian
   }
 
   /// By how much Estonian and Finnish are nearer to Slavic than to Germanic languages; `nil` without these languages.
   public var finnicSlavicIndex: Double? {
-    let finnic = ["et", "fi"]
-    guard let slavic = similarity(of: finnic, to: LanguageFamily.slavic.languages),
-      let germanic = similarity(of: finnic, to: LanguageFamily.germanic.languages)
+    guard let slavic = similarity(of: Self.finnic, to: LanguageFamily.slavic.languages),
+      let germanic = similarity(of: Self.finnic, to: LanguageFamily.germanic.languages)
     else { return nil }
     return slavic - germanic
+  }
+
+  /// The pairs of languages that the indices look at.
+  private var indexPairs: [(Int, Int)] {
+    let groups = [
+      (["ro", "it"], Self.balkan),
+      (Self.finnic, LanguageFamily.slavic.languages + LanguageFamily.germanic.languages),
+    ]
+    return groups.flatMap { some, others in
+      places(some).flatMap { row in places(others).map { (row, $0) } }
+    }
   }
 
   /// The map, languages coloured by their family.
