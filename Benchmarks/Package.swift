@@ -52,6 +52,7 @@ let package = Package(
         .product(name: "TesseraData", package: "tessera"),
         .product(name: "TesseraNN", package: "tessera"),
         .product(name: "TesseraFederation", package: "tessera"),
+        .product(name: "TesseraRetrieval", package: "tessera"),
       ],
       swiftSettings: [.treatAllWarnings(as: .error)]
     ),

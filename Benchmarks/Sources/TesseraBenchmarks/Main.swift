@@ -25,6 +25,11 @@ struct Main {
         writing: arguments.dropFirst(2).first ?? "/dev/null",
         rounds: rounds
       )
+    case "retrieval-step":
+      try await RetrievalStep.run(
+        steps: rounds,
+        threads: arguments.dropFirst(2).first.flatMap { Int($0) } ?? 2
+      )
     case "step-ours": try TrainingStep.ours(rounds)
     case "step-theirs": TrainingStep.theirs(rounds)
     case "add-ours": try Additions.ours(rounds)
@@ -37,6 +42,7 @@ struct Main {
           step-ours|step-theirs|add-ours|add-theirs [rounds]
                  TesseraBenchmarks encrypt-symmetric|encrypt-public [weights] [primes]
                  TesseraBenchmarks training [rounds] [file of the division]
+                 TesseraBenchmarks retrieval-step [steps] [threads]
 
           """.utf8
         )
