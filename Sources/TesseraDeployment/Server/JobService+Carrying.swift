@@ -8,6 +8,8 @@ internal import TesseraRun
 extension JobService {
   /// Carries a job out to its end, or until somebody ends it.
   func carryOut(_ id: String) async {
+    // How many rounds were saved when there was no room for an answer.
+    var withoutRoom: Int?
     while !Task.isCancelled {
       var result: Result<Void, any Error>?
       // Once it is aborted, all that is left to do is to note that.
@@ -20,21 +22,35 @@ extension JobService {
       }
       guard let reason = await end(id, result) else { break }
       pause(id, because: reason)
-      let missing: MissingRoom? =
+      var missing: MissingRoom? =
         if case .failure(let error)? = result { error as? MissingRoom } else { nil }
+      if let count = missing?.count {
+        let rounds = savedRounds(of: id)
+        // Answers that are whole are kept, too, where an aggregate needs all of them: what did not do is not waited for again.
+        if withoutRoom == rounds, let sites = try? store.job(id)?.sites.count {
+          missing?.count = max(count, sites)
+        }
+        withoutRoom = rounds
+      }
       // Nobody says when there is room on a disk.
-      let interval = retryInterval
+      let (interval, room) = (retryInterval, missing)
       if aborted[id] == nil {
         _ = await untilStopped(id) {
           repeat {
             try? await ContinuousClock().sleep(for: interval)
-          } while !Task.isCancelled && !self.hasRoom(for: id, missing)
+          } while !Task.isCancelled && !self.hasRoom(for: id, room)
         }
       } else {
         try? await ContinuousClock().sleep(for: interval)
       }
     }
     lookAgain()
+  }
+
+  /// How many rounds of a job are saved; 0 if its record cannot be read.
+  private func savedRounds(of id: String) -> Int {
+    let manifest = try? RunRecord.open(at: runFolder(of: id)).manifest()
+    return manifest?.trainings.reduce(0) { $0 + $1.rounds.count } ?? 0
   }
 
   /// Whether there is room for what a round of a job writes, and for as many answers as were under way, if one found none: sites do not

@@ -42,10 +42,10 @@ public final class SiteJobs: SiteTaskHandler {
   private let folder: FilePath
   private let surroundings: SiteJob.Surroundings
   private let known = Mutex<[String: SiteJob]>([:])
-  /// Which deployment has a job's folder, held while a folder is made.
-  ///
-  /// One that is withdrawn leaves the folder of its repetition alone.
+  /// Which deployment has a job's folder: one that is withdrawn leaves the folder of its repetition alone.
   private let deployments = Mutex<[String: UUID]>([:])
+  /// A job's folder is unpacked and read for one deployment at a time. Whoever ends a job does not wait for that.
+  private let turns = Turns()
   private let taken: TakenJobs
   private let takenOperations: TakenOperations
   /// What somebody has asked the site to do, by the numbers of the tasks: it is done when the answer has arrived.
@@ -199,17 +199,12 @@ public final class SiteJobs: SiteTaskHandler {
     deployments.withLock { $0[job] = nil }
     let known = known.withLock { $0.removeValue(forKey: job) }
     surroundings.gpus.ends(job)
-    var gone: FilePath?
-    if Self.isID(job) {
-      // Out of the way at once: a job may come under the same name.
-      let place = folder.appending("jobs").appending("\(Self.gone)\(UUID().uuidString)")
-      if rename(folder(of: job).string, place.string) == 0 { gone = place }
-    }
+    let gone = Self.isID(job) ? putAside(job) : nil
     refusals.forget(job)
     try? observe(.forgotten(job: job))
     let logs = SiteJob.trainerLogs(of: kit)
     let others = self.known.withLock { Set($0.keys) }
-    return { [gone] in
+    return {
       await known?.end(isAborted: isAborted)
       if let gone { try? FileManager.default.removeItem(atPath: gone.string) }
       Self.removeOldest(in: logs, keeping: 100, and: others)
@@ -275,15 +270,11 @@ public final class SiteJobs: SiteTaskHandler {
     let bundle = try JobBundle(task.data)
     let deployment = UUID()
     // A server that was killed, or did not hear the answer, sends it again.
-    let kept = deployments.withLock { deployments -> SiteJob? in
-      let kept = try? site(id)
-      if kept?.isSame(as: bundle) == true { deployments[id] = deployment }
-      return kept
-    }
-    if let known = kept {
+    if let known = await turns.take(id, { try? site(id) }) {
       guard known.isSame(as: bundle) else {
         throw DeploymentError(code: .notAllowed, message: "another job is known as \(id) here")
       }
+      deployments.withLock { $0[id] = deployment }
       try observe(.given(job: id, task))
       return try answer(known.offer(progress: progress))
     }
@@ -292,7 +283,10 @@ public final class SiteJobs: SiteTaskHandler {
       let job = try await job(id, bundle, of: deployment, progress)
       try observe(.given(job: id, task))
       try observe(.accepted(job: id, by: job.submitter))
-      known.withLock { $0[id] = job }
+      try deployments.withLock { deployments in
+        guard deployments[id] == deployment else { throw CancellationError() }
+        known.withLock { $0[id] = job }
+      }
       return try answer(job.offer(progress: progress))
     } catch is CancellationError {
       // Nobody waits for it; it is as if it had never come.
@@ -306,14 +300,23 @@ public final class SiteJobs: SiteTaskHandler {
     }
   }
 
-  /// Removes what a deployment has made, unless another one has come for the same job.
+  /// Removes what a deployment has made, also of a job that was ended meanwhile, unless another one has come for the same job.
   private func remove(_ id: String, of deployment: UUID) {
-    deployments.withLock { deployments in
-      guard deployments[id] == deployment else { return }
+    let gone = deployments.withLock { deployments -> FilePath? in
+      guard deployments[id] == deployment || deployments[id] == nil else { return nil }
       deployments[id] = nil
       known.withLock { $0[id] = nil }
-      try? FileManager.default.removeItem(atPath: folder(of: id).string)
+      return putAside(id)
     }
+    if let gone { try? FileManager.default.removeItem(atPath: gone.string) }
+  }
+
+  /// Moves a job's folder out of the way, at once: a job may come under the same name.
+  ///
+  /// - Returns: Where it is now, to be removed; `nil` if there was none.
+  private func putAside(_ id: String) -> FilePath? {
+    let place = folder.appending("jobs").appending("\(Self.gone)\(UUID().uuidString)")
+    return rename(folder(of: id).string, place.string) == 0 ? place : nil
   }
 
   /// A job that has arrived, once there are GPUs for it that jobs have which are just ending.
@@ -323,11 +326,13 @@ public final class SiteJobs: SiteTaskHandler {
     of deployment: UUID,
     _ progress: () -> Void
   ) async throws -> SiteJob {
+    deployments.withLock { $0[id] = deployment }
     while true {
       do {
-        return try deployments.withLock { deployments -> SiteJob in
+        return try await turns.take(id) {
           try Task.checkCancellation()
-          deployments[id] = deployment
+          // Another one may have come for the same job, or its end.
+          guard deployments.withLock({ $0[id] == deployment }) else { throw CancellationError() }
           // Nothing that is not signed lies beside what is.
           try? FileManager.default.removeItem(atPath: folder(of: id).string)
           return try SiteJob(id, bundle, in: folder(of: id), at: surroundings)

@@ -4,11 +4,12 @@ internal import TesseraFederation
 ///
 /// A server that was killed does the round again that was under way, from the memory as of before it, whether answers of it were taken or
 /// not: receipts settle nothing. It has saved a round when it asks for something in the next. What it used in that round may have been
-/// asked for before (FedBuff's tasks are under way from round to round), so the last task that has left something in an earlier round may
-/// be repeated, too, whatever was asked for after it that leaves nothing: evaluations, phases of secure aggregation.
+/// asked for before (FedBuff's tasks are under way from round to round), so the last task that has left something by the end of an earlier
+/// round may be repeated, too, whatever was asked for after it: evaluations and phases of secure aggregation, which leave nothing, and
+/// tasks of the round that is not saved.
 struct TaskHistory: Sendable {
-  /// The last round of each task's name, of this process: a workflow in a chain may count its rounds anew, and others count otherwise.
-  private var rounds: [TaskName: Int] = [:]
+  /// The last task of each name, of this process: a workflow in a chain may count its rounds anew, and others count otherwise.
+  private var last: [TaskName: (round: Int, step: Int)] = [:]
   /// The earliest step that a server may ask for again, as far as this process knows.
   private var repeated: Int?
 
@@ -23,11 +24,13 @@ struct TaskHistory: Sendable {
   ///   - memories: The site's.
   mutating func settle(before task: SiteTask, in memories: FolderSiteMemories) {
     // A process that has just started does not know what was asked before.
-    if let last = rounds[task.name], last != task.round {
-      repeated = memories.lastStep(of: task.site, before: task.step) ?? repeated
+    if let last = last[task.name], last.round != task.round,
+      let step = memories.lastStep(of: task.site, before: last.step + 1)
+    {
+      repeated = max(repeated ?? step, step)
     }
-    if rounds.count >= Self.largestCount { rounds = [:] }
-    rounds[task.name] = task.round
+    if last.count >= Self.largestCount { last = [:] }
+    last[task.name] = (task.round, task.step)
     guard let repeated else { return }
     memories.discard(before: min(repeated, task.unusedSince ?? repeated), from: task.step)
   }

@@ -24,7 +24,7 @@ public struct SiteDesk: Sendable {
     /// Room was taken for an answer that was announced, or there was none.
     case reserved(TaskID, Parcel, Result<IncomingParcel, any Error>)
     /// There is no room for a usual answer of a job: whoever has taken more than is usual gives it back.
-    case roomIsWanted(job: String, MissingRoom)
+    case roomIsWanted(MissingRoom)
   }
 
   /// What is to be done.
@@ -40,7 +40,7 @@ public struct SiteDesk: Sendable {
     /// Tell the job.
     case report(TaskID, SiteEvent)
     /// Take room for an answer, which may take the system a while; what comes of it is told by ``Event/reserved(_:_:_:)``. Before there
-    /// is said to be none for one that is as usual, others are told by ``Event/roomIsWanted(job:_:)``.
+    /// is said to be none for one that is as usual, others are told by ``Event/roomIsWanted(_:)``.
     case reserve(TaskID, IncomingParcel, isUsual: Bool)
     /// Close the connection: the site does not keep to the protocol.
     case close(reason: String)
@@ -54,12 +54,13 @@ public struct SiteDesk: Sendable {
     var answer: IncomingParcel?
     /// The answer for which room is being taken.
     var announced: Parcel?
-    /// How many different answers this connection has announced.
+    /// How many different answers were announced, over all connections.
     var announcements = 0
   }
 
-  /// How many different answers to a task a connection may announce: the one before a task was asked for again may be on its way.
-  private static let largestAnnouncements = 4
+  /// How many different answers to a task may be announced: a site that was killed does its work again, with what it draws anew. A
+  /// connection that ends does not begin to count anew, as each announcement may take room on the disk.
+  private static let largestAnnouncements = 64
 
   /// The site's name, for messages.
   public let name: String
@@ -127,7 +128,6 @@ public struct SiteDesk: Sendable {
       connection = .opened
       for id in assignments.keys {
         assignments[id]?.isKnown = false
-        assignments[id]?.announcements = 0
       }
       return []
     case .disconnected:
@@ -141,7 +141,7 @@ public struct SiteDesk: Sendable {
       return received(message)
     case .chunk(let id, let chunk): return took(chunk, of: id)
     case .reserved(let id, let parcel, let result): return reserved(id, parcel, result)
-    case .roomIsWanted(let job, let missing): return giveBack(job, missing)
+    case .roomIsWanted(let missing): return giveBack(missing)
     }
   }
 
@@ -265,15 +265,16 @@ public struct SiteDesk: Sendable {
     }
   }
 
-  /// Ends what takes more room than is usual, where the room is wanted for what is usual.
-  private mutating func giveBack(_ job: String, _ missing: MissingRoom) -> [Action] {
+  /// Ends what takes more room than is usual, of whichever job, where the room is wanted for what is usual.
+  private mutating func giveBack(_ missing: MissingRoom) -> [Action] {
     var actions: [Action] = []
-    for (id, assignment) in assignments.sorted(by: { $0.key.step < $1.key.step })
-    where id.job == job {
+    for (id, assignment) in assignments.sorted(by: {
+      ($0.key.job, $0.key.step) < ($1.key.job, $1.key.step)
+    }) {
       guard let answer = assignment.answer, let usual = assignment.task.usualAnswer,
         answer.byteCount > usual
       else { continue }
-      actions += fail(id, unusual(assignment.task, job, answer.byteCount, usual, missing))
+      actions += fail(id, unusual(assignment.task, id.job, answer.byteCount, usual, missing))
     }
     return actions
   }
@@ -285,7 +286,8 @@ public struct SiteDesk: Sendable {
     ]
   }
 
-  /// Whose fault it is that there is no room for an answer: the site's, if it is larger than answers are, and one that is not would fit.
+  /// Whose fault it is that there is no room for an answer: the site's, if it is larger than answers are. Others say by theirs whether
+  /// there is room for what is usual.
   private func withoutRoom(
     for task: AnnouncedTask,
     of job: String,
@@ -293,7 +295,7 @@ public struct SiteDesk: Sendable {
   ) -> any Error {
     guard var missing = error as? MissingRoom, let usual = task.usualAnswer else { return error }
     missing.usual = usual
-    guard missing.bytes > usual, let free = missing.free, free > usual else { return missing }
+    guard missing.bytes > usual else { return missing }
     return unusual(task, job, missing.bytes, usual, missing)
   }
 

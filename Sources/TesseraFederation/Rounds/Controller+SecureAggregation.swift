@@ -63,9 +63,10 @@ extension Controller {
     var sum: SecureSum?
     // Of all phases, the one in which sites work, and may remember something of it; whether it is used, the sum says.
     var masked: (step: Int, sites: [Site])?
+    var used: [Int] = []
     defer {
       // Of a sum that came to nothing, too: a workflow may go on without it.
-      if let masked { note(masked.step, of: masked.sites, usedFrom: sum?.contributors ?? []) }
+      if let masked { note(masked.step, of: masked.sites, usedFrom: used) }
     }
     while sum == nil {
       var requests: [Int: SecureAggregationRequest] = [:]
@@ -126,7 +127,9 @@ extension Controller {
       if sink.server.phase == phase { actions += sink.server.handle(.deadlinePassed) }
     }
     guard let sum else { throw FederationError(code: .tooFewSites, message: "there is no sum") }
-    return try aggregate(sum, terms, data, byIndex)
+    let result = try aggregate(sum, terms, data, byIndex)
+    used = sum.contributors
+    return result
   }
 
   /// Notes whose answers to a task are used.

@@ -31,14 +31,15 @@ public struct AnswerLimit: Sendable, Hashable {
   ///
   /// - Parameters:
   ///   - task: The bytes of the task's own content.
-  ///   - name: What is asked for: with ``TaskName/initialize``, the first model if sites make it. Later tasks hold it.
+  ///   - name: What is asked for: a model of which the task says nothing, with ``TaskName/initialize`` and ``TaskName/submitModel``.
   /// - Returns: The largest number of bytes.
   public func bytes(forTaskOf task: Int, named name: TaskName) -> Int {
     let larger = max(model ?? 0, task)
     let (product, overflow) = larger.multipliedReportingOverflow(by: factor)
     let (sum, isTooMuch) = product.addingReportingOverflow(allowance)
     guard !overflow, !isTooMuch else { return .max }
-    return model == nil && name == .initialize ? max(sum, firstModel) : sum
+    let isUnknown = model == nil && [.initialize, .submitModel].contains(name)
+    return isUnknown ? max(sum, firstModel) : sum
   }
 
   /// How many bytes the answer to a task has as a rule, at most: those of an update with 8 bytes in the place of 4.

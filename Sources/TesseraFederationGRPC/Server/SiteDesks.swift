@@ -21,8 +21,8 @@ final class SiteDesks: Sendable {
         self?.observer.withLock { $0 }()
       } holds: { [weak self] jobs in
         self?.holdings.withLock { $0 }(site, jobs)
-      } makeRoom: { [weak self] job, missing in
-        self?.makeRoom(for: job, missing)
+      } makeRoom: { [weak self] missing in
+        self?.makeRoom(missing)
       } answersUnderWay: { [weak self] job in
         self?.answersUnderWay(of: job) ?? 0
       }
@@ -41,11 +41,9 @@ final class SiteDesks: Sendable {
     holdings.withLock { $0 = observer }
   }
 
-  /// Has those who take more room than is usual for a job's answers give it back.
-  private func makeRoom(for job: String, _ missing: MissingRoom) {
-    for desk in desks.withLock({ Array($0.values) }) {
-      desk.handle(.roomIsWanted(job: job, missing))
-    }
+  /// Has those who take more room than is usual for answers give it back.
+  private func makeRoom(_ missing: MissingRoom) {
+    for desk in desks.withLock({ Array($0.values) }) { desk.handle(.roomIsWanted(missing)) }
   }
 
   /// How many answers to tasks of a job are under way.
@@ -91,14 +89,14 @@ final class Desk: Sendable {
 
   private let didChange: @Sendable () -> Void
   private let holds: @Sendable ([String]) -> Void
-  private let makeRoom: @Sendable (_ job: String, MissingRoom) -> Void
+  private let makeRoom: @Sendable (MissingRoom) -> Void
   private let answersOfAll: @Sendable (_ job: String) -> Int
 
   init(
     _ machine: SiteDesk,
     didChange: @escaping @Sendable () -> Void,
     holds: @escaping @Sendable ([String]) -> Void,
-    makeRoom: @escaping @Sendable (_ job: String, MissingRoom) -> Void,
+    makeRoom: @escaping @Sendable (MissingRoom) -> Void,
     answersUnderWay: @escaping @Sendable (_ job: String) -> Int
   ) {
     state = Mutex(State(machine: machine))
@@ -281,7 +279,7 @@ final class Desk: Sendable {
     }
     var result = attempt()
     if isUsual, case .failure(let error as MissingRoom) = result {
-      makeRoom(id.job, error)
+      makeRoom(error)
       result = attempt()
     }
     if case .failure(var missing as MissingRoom) = result {

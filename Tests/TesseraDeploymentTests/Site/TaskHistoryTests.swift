@@ -61,6 +61,22 @@ import Testing
     #expect(try found(memories.contents(of: site, forgettingFrom: 10)) == 7)
   }
 
+  /// The server was killed before it saved the round that the answer of a task from an earlier one is used in.
+  @Test func whatCameBeforeATaskOfAnEarlierRoundOutlivesThoseOfTheNext() throws {
+    var history = TaskHistory()
+    history.settle(before: task(5, .evaluate, round: 1), in: memories)
+    history.settle(before: task(6, .train, round: 2), in: memories)
+    try keep(after: 6)
+    history.settle(before: task(7, .train, round: 2), in: memories)
+    history.settle(before: task(8, .evaluate, round: 2), in: memories)
+    try keep(after: 7)
+    history.settle(before: task(9, .train, round: 3), in: memories)
+    try keep(after: 9)
+    history.settle(before: task(11, .evaluate, round: 3), in: memories)
+    history.settle(before: task(10, .train, round: 3, unusedSince: 7), in: memories)
+    #expect(try found(memories.contents(of: site, forgettingFrom: 7)) == 6)
+  }
+
   /// Its phases leave nothing, but for the one that is answered with a vector.
   @Test func whatCameBeforeASumOutlivesThePhasesOfTheNext() throws {
     var history = TaskHistory()
