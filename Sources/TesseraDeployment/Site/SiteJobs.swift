@@ -44,7 +44,9 @@ public final class SiteJobs: SiteTaskHandler {
   private let known = Mutex<[String: SiteJob]>([:])
   /// Which deployment has a job's folder: one that is withdrawn leaves the folder of its repetition alone.
   private let deployments = Mutex<[String: UUID]>([:])
-  /// A job's folder is unpacked and read for one deployment at a time. Whoever ends a job does not wait for that.
+  /// A job's folder is unpacked and read for one deployment at a time.
+  ///
+  /// Whoever ends a job does not wait for that.
   private let turns = Turns()
   private let taken: TakenJobs
   private let takenOperations: TakenOperations

@@ -58,8 +58,10 @@ public struct SiteDesk: Sendable {
     var announcements = 0
   }
 
-  /// How many different answers to a task may be announced: a site that was killed does its work again, with what it draws anew. A
-  /// connection that ends does not begin to count anew, as each announcement may take room on the disk.
+  /// How many different answers to a task may be announced.
+  ///
+  /// A site that was killed does its work again, with what it draws anew. A connection that ends does not begin to count anew, as each
+  /// announcement may take room on the disk.
   private static let largestAnnouncements = 64
 
   /// The site's name, for messages.
@@ -286,8 +288,9 @@ public struct SiteDesk: Sendable {
     ]
   }
 
-  /// Whose fault it is that there is no room for an answer: the site's, if it is larger than answers are. Others say by theirs whether
-  /// there is room for what is usual.
+  /// Whose fault it is that there is no room for an answer: the site's, if it is larger than answers are.
+  ///
+  /// Others say by theirs whether there is room for what is usual.
   private func withoutRoom(
     for task: AnnouncedTask,
     of job: String,
