@@ -141,7 +141,8 @@ final class RetrievalSession: Sendable {
   func run(
     _ experiment: RetrievalExperiment,
     in folder: String?,
-    threads: Int?
+    threads: Int?,
+    replicas: RetrievalReplicas? = nil
   ) async throws -> (record: RunRecord, manifest: RunManifest) {
     let record = try record(experiment, folder)
     output.line(
@@ -151,7 +152,9 @@ final class RetrievalSession: Sendable {
       """
     )
     let task = Task {
-      try await experiment.run(in: record, threads: threads) { self.show($0) }
+      try await experiment.run(in: record, threads: threads, replicas: replicas) {
+        self.show($0)
+      }
     }
     let signals = StopSignals { task.cancel() }
     defer {

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Foundation
 internal import SystemPackage
 internal import TesseraCommandLine
 internal import TesseraRetrieval
@@ -17,18 +18,28 @@ struct Train: AsyncParsableCommand {
   var config: String
 
   @OptionGroup var sites: SiteOptions
+  @OptionGroup var processes: ReplicaOptions
   @OptionGroup var target: RunTarget
 
   func run() async throws {
     try await reportingErrors {
       let plan = sites.federating(try RetrievalPlan(contentsOf: FilePath(config)))
-      let session = RetrievalSession()
+      let session = RetrievalSession(json: processes.rank ?? 0 > 0)
       let dataset = try await session.dataset(plan.data)
       let experiment = try await session.experiment(plan, dataset)
+      let replicas = try processes.processes()
+      if let replicas, replicas.rank > 0 {
+        return try await session.computing {
+          try await experiment.assist(replicas, threads: processes.threads(target.threads))
+        }
+      }
+      let others = try replicas.map { try processes.start(besides: $0) } ?? []
+      defer { for process in others where process.isRunning { process.terminate() } }
       let (record, _) = try await session.run(
         experiment,
         in: target.output,
-        threads: target.threads
+        threads: processes.threads(target.threads),
+        replicas: replicas
       )
       session.output.line(
         "\nReport: \(record.reportFile). The models are in \(record.folder)/models."

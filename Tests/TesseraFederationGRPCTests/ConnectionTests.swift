@@ -123,6 +123,7 @@ import Testing
       await #expect(throws: DeploymentError.self) { try await impatient.port }
       let next = try loopback.server(port: port, observe: observe)
       group.addTask { try await next.run(waitingForPort: .seconds(300)) }
+      try await self.first(of: events) { $0 == .portIsTaken(port) ? () : nil }
       first.stopListening()
       #expect(try await next.port == port)
       let site = try loopback.site("site-1", port: port, Drawing())

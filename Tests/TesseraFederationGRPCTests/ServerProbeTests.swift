@@ -27,11 +27,16 @@ import Testing
     let revoked = try federation.kit("site-2")
     try authority.revoke("site-2", because: "lost")
     try await serving(federation) { port in
-      func contact(_ kit: StartupKit) async throws -> ServerContact {
+      func probe(_ kit: StartupKit) async throws -> ServerContact {
         try await ServerProbe(kit, patience: .seconds(60)).contact(host: "127.0.0.1", port: port)
       }
       for name in ["site-1", "ada"] {
-        let contact = try await contact(federation.kit(name))
+        var contact = try await probe(federation.kit(name))
+        // On a machine that is busy enough the server gives up a connection before the clock is asked for.
+        for _ in 0..<10 {
+          guard case .welcomed(_, _, nil) = contact else { break }
+          contact = try await probe(federation.kit(name))
+        }
         let server = try federation.kit("server")
         guard case .welcomed("server", server.expires, let difference?) = contact else {
           Issue.record("\(contact)")
@@ -42,12 +47,12 @@ import Testing
       }
       // The server is not one that a server connects to, and says who it is all the same.
       for kit in [revoked, try federation.kit("server")] {
-        guard case .refused("server", _) = try await contact(kit) else {
+        guard case .refused("server", _) = try await probe(kit) else {
           Issue.record("\(kit.participant.name) was taken in")
           continue
         }
       }
-      guard case .untrusted(let reason) = try await contact(foreign.kit("site-1")) else {
+      guard case .untrusted(let reason) = try await probe(foreign.kit("site-1")) else {
         Issue.record("a server of another authority was trusted")
         return
       }

@@ -142,7 +142,9 @@ public final class FederationServer: Sendable {
       )
     }
     let transport = HTTP2ServerTransport.Posix(
-      listeningSocketDescriptor: try await socket.open(waitingForPort: patience),
+      listeningSocketDescriptor: try await socket.open(waitingForPort: patience) {
+        observe(.portIsTaken($0))
+      },
       transportSecurity: .plaintext,
       config: configuration
     )

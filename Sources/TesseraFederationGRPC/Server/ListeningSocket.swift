@@ -37,12 +37,15 @@ final class ListeningSocket: Sendable {
 
   /// Begins to listen.
   ///
-  /// - Parameter patience: For how long a port that another has is waited for.
+  /// - Parameters:
+  ///   - patience: For how long a port that another has is waited for.
+  ///   - isTaken: Is called once if another has the port, and it is waited for.
   /// - Returns: The descriptor, which belongs to the caller until ``end(because:)``.
   /// - Throws: ``DeploymentError`` with code ``DeploymentError/Code/unavailable`` if it cannot; `CancellationError` if the task is
   ///   cancelled, or the socket has been opened before.
-  func open(waitingForPort patience: Duration) async throws -> Int {
+  func open(waitingForPort patience: Duration, isTaken: (Int) -> Void) async throws -> Int {
     let end = ContinuousClock.now + patience
+    var isFirst = true
     while true {
       try Task.checkCancellation()
       do {
@@ -65,6 +68,8 @@ final class ListeningSocket: Sendable {
             message: "cannot listen at \(host), port \(number): \(error)"
           )
         }
+        if isFirst { isTaken(number) }
+        isFirst = false
         // The system tells nobody when a port becomes free.
         try await ContinuousClock().sleep(for: .milliseconds(20))
       }

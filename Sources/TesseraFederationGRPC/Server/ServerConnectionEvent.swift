@@ -13,6 +13,8 @@ public enum ServerConnectionEvent: Sendable, Hashable, CustomStringConvertible {
   case revocations(number: Int)
   /// The list of revoked certificates was changed, and cannot be used; the one before it stays in force.
   case unusableRevocations(reason: String)
+  /// Another program listens at the port; it is waited for.
+  case portIsTaken(Int)
 
   /// The event in words.
   public var description: String {
@@ -24,6 +26,7 @@ public enum ServerConnectionEvent: Sendable, Hashable, CustomStringConvertible {
     case .revocations(let number): "list \(number) of revoked certificates is in force"
     case .unusableRevocations(let reason):
       "a changed list of revoked certificates is not used: \(reason)"
+    case .portIsTaken(let port): "another program listens at port \(port): waiting for it to end"
     }
   }
 
@@ -35,7 +38,7 @@ public enum ServerConnectionEvent: Sendable, Hashable, CustomStringConvertible {
     case .disconnected(let site, let reason):
       .disconnected(name: site, reason: reason ?? "it has ended")
     case .refused(let peer, let reason): .connectionRefused(address: peer, reason: reason)
-    case .revocations, .unusableRevocations: nil
+    case .revocations, .unusableRevocations, .portIsTaken: nil
     }
   }
 }

@@ -132,6 +132,7 @@ final class ProgramLog: Sendable {
     case .connected, .revocations: logger.info("\(event)")
     case .disconnected(_, nil): logger.info("\(event)")
     case .disconnected: logger.warning("\(event)")
+    case .portIsTaken: logger.warning("\(event)")
     case .unusableRevocations: logger.error("\(event)")
     case .refused(let peer, _):
       metrics.refusedConnections.add()

@@ -10,31 +10,37 @@ extension RetrievalExperiment {
   /// - Parameters:
   ///   - record: Where to save; a new record, or that of an interrupted run of the same experiment.
   ///   - threads: How many threads compute; all cores if `nil`. Results may differ in their last bits with another number.
+  ///   - replicas: The processes that train together, this one the first; the others ``assist(_:threads:)``. `nil` if there is one.
   ///   - observe: Is told what happens.
   /// - Returns: The finished manifest, which is saved too; of a run that is finished already, its manifest.
   /// - Throws: `CancellationError` if the task was cancelled. The record then says `interrupted` and can be gone on with.
   public func run(
     in record: RunRecord,
     threads: Int? = nil,
+    replicas: RetrievalReplicas? = nil,
     observe: @escaping @Sendable (Event) -> Void = { _ in }
   ) async throws -> RunManifest {
     let lane = ComputeLane(threads: threads)
     return try await withTaskExecutorPreference(lane) {
-      try await runOnLane(in: record, observe)
+      try await runOnLane(in: record, replicas, observe)
     }
   }
 
   @concurrent
   private func runOnLane(
     in record: RunRecord,
+    _ replicas: RetrievalReplicas?,
     _ observe: @escaping @Sendable (Event) -> Void
   ) async throws -> RunManifest {
     let run = try OpenRun(record)
     if run.manifest.status == .finished { return run.manifest }
     do {
-      for training in trainings {
-        try await carryOut(training, in: run, observe)
+      let group = try replicas?.join()
+      if let group { try checkAgreement(in: group) }
+      for number in trainings.indices {
+        try await carryOut(number, in: run, group, observe)
       }
+      if let group { _ = try next(nil, in: group) }
       return try run.save { manifest in
         manifest.finished = Date().ISO8601Format()
         manifest.status = .finished
@@ -50,19 +56,23 @@ extension RetrievalExperiment {
   }
 
   private func carryOut(
-    _ planned: (name: String, system: RetrievalPlan.System, seed: UInt64),
+    _ training: Int,
     in run: OpenRun,
+    _ group: ReplicaGroup?,
     _ observe: @escaping @Sendable (Event) -> Void
   ) async throws {
+    let planned = trainings[training]
     let name = planned.name
     let record = run.record
     guard let entry = run.manifest.trainings.first(where: { $0.name == name }), !entry.isFinished
     else { return }
     let steps = plan.training.steps
-    let training = try makeTraining(planned.system, seed: planned.seed)
+    if let group { _ = try next(training, in: group) }
+    let training = try makeTraining(planned.system, seed: planned.seed, in: group)
     if !entry.rounds.isEmpty {
       try training.load(contentsOf: record.checkpoint(name, entry.rounds.count))
     }
+    if let group { try share(training, in: group) }
     observe(
       .trainingStarted(
         name: name,

@@ -207,13 +207,23 @@ public struct RetrievalExperiment: Sendable {
   }
 
   /// A training that begins.
-  func makeTraining(_ system: RetrievalPlan.System, seed: UInt64) throws -> any RetrievalTrainer {
+  func makeTraining(
+    _ system: RetrievalPlan.System,
+    seed: UInt64,
+    in group: ReplicaGroup? = nil
+  ) throws -> any RetrievalTrainer {
     var configuration = plan.training
     configuration.seed = seed
     if system == .align { configuration.translations = 0 }
     if system == .text { configuration.pictureWeight = 0 }
     let (encoder, generator) = try makeEncoder(seed: seed)
     if system == .federated, let federating {
+      guard group == nil else {
+        throw RetrievalError(
+          code: .invalidArgument,
+          message: "the sites of a federation are trained in one process"
+        )
+      }
       return try federating(
         Beginning(
           model: encoder,
@@ -229,7 +239,8 @@ public struct RetrievalExperiment: Sendable {
       tokenizer,
       RetrievalExamples(dataset, translates: system != .align),
       configuration,
-      generator: generator
+      generator: generator,
+      replicas: group
     )
   }
 
