@@ -78,6 +78,7 @@ struct ReplicaOptions: ParsableArguments {
   ///
   /// - Parameter first: This process.
   /// - Returns: Them; none if each is started by hand.
+  /// - Throws: What keeps a program from being started.
   func start(besides first: RetrievalReplicas) throws -> [Process] {
     guard rank == nil else { return [] }
     let threads = threads(nil).map { ["--threads", "\($0)"] } ?? []

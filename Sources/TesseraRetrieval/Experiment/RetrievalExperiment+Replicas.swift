@@ -6,7 +6,7 @@ internal import TesseraRun
 
 /// The processes that train one model together, and which of them this one is.
 public struct RetrievalReplicas: Sendable, Hashable {
-  /// The number of this process, from 0. The first records the run.
+  /// The number of this process, from 0: the first records the run.
   public var rank: Int
   /// How many processes there are.
   public var size: Int
@@ -63,6 +63,7 @@ extension RetrievalExperiment {
   ///   - number: Which it is, in the first process; `nil` there if there is none, and in the others.
   ///   - group: The processes.
   /// - Returns: Which it is; `nil` if there is none.
+  /// - Throws: `TensorError` if one of the processes has ended.
   func next(_ number: Int?, in group: ReplicaGroup) throws -> Int? {
     let own = [Int64(number ?? -1)]
     let place = try Int(group.first(Tensor(own)).reshaped(to: []).itemAsInteger())
