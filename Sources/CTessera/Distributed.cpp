@@ -1,9 +1,13 @@
-// Processes that compute together: LibTorch's c10d over Gloo.
+// Processes that compute together: LibTorch's c10d over Gloo, and NCCL between GPUs.
 
 #include "Failure.hpp"
+#include "Nccl.hpp"
 
-#include <ATen/ops/cat.h>
-#include <ATen/ops/empty_like.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/full.h>
+
+#include <memory>
 
 // LibTorch is built with it, and its header asks.
 #define USE_C10D_GLOO
@@ -20,7 +24,44 @@ using namespace tessera;
 
 struct TesseraReplicas {
   c10::intrusive_ptr<c10d::ProcessGroupGloo> group;
+  int rank;
   int size;
+  /// Between the GPUs of the tensors, once some have come; none if NCCL cannot be had.
+  std::unique_ptr<Nccl> gpus;
+  bool has_asked_for_gpus = false;
+
+  /// Whether something holds in all processes.
+  bool agree(bool holds) {
+    std::vector<at::Tensor> answer{at::full({}, holds ? 1 : 0, at::kInt)};
+    c10d::AllreduceOptions least;
+    least.reduceOp = c10d::ReduceOp::MIN;
+    group->allreduce(answer, least)->wait();
+    return answer[0].item<int>() == 1;
+  }
+
+  /// What passes tensors of that kind on between GPUs; null if they go through the machine's memory.
+  ///
+  /// All processes ask with their first tensor that lies on a GPU, and get the same answer.
+  Nccl *between(const at::Tensor &x) {
+    if (x.is_cpu()) return nullptr;
+    if (!has_asked_for_gpus) {
+      has_asked_for_gpus = true;
+      if (agree(Nccl::is_there())) {
+        bool has_met = true;
+        try {
+          gpus = std::make_unique<Nccl>(rank, size, x.device(), [this](Nccl::Identifier &identifier) {
+            std::vector<at::Tensor> bytes{at::from_blob(identifier.data(), {int64_t{sizeof identifier}}, at::kByte)};
+            group->broadcast(bytes, {})->wait();
+          });
+        } catch (const c10::Error &) {
+          // As where two processes share a GPU.
+          has_met = false;
+        }
+        if (!agree(has_met)) gpus.reset();
+      }
+    }
+    return gpus.get();
+  }
 };
 
 TesseraCode tessera_replicas(const char *host, uint16_t port, int32_t rank, int32_t size, double patience, TesseraReplicas **out) {
@@ -37,36 +78,58 @@ TesseraCode tessera_replicas(const char *host, uint16_t port, int32_t rank, int3
     settings->devices.push_back(std::string(host) == "127.0.0.1" ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
                                                                  : c10d::ProcessGroupGloo::createDefaultDevice());
     settings->threads = 1;
-    *out = new TesseraReplicas{c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, size, settings), size};
+    *out = new TesseraReplicas{c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, size, settings), rank, size, nullptr};
   });
 }
 
 void tessera_replicas_release(TesseraReplicas *replicas) { delete replicas; }
 
-TesseraCode tessera_replicas_sum(const TesseraReplicas *replicas, const TesseraTensor *x, TesseraOut out) {
+TesseraCode tessera_replicas_sum(TesseraReplicas *replicas, const TesseraTensor *x, TesseraOut out) {
   return guarded([&] {
-    std::vector<at::Tensor> tensors{borrowed(x).contiguous().clone()};
-    replicas->group->allreduce(tensors)->wait();
-    *out = released(std::move(tensors[0]));
+    at::Tensor total = borrowed(x).contiguous().clone();
+    if (const Nccl *gpus = replicas->between(total)) {
+      gpus->sum(total);
+    } else {
+      std::vector<at::Tensor> tensors{total.cpu()};
+      replicas->group->allreduce(tensors)->wait();
+      total = tensors[0].to(total.device());
+    }
+    *out = released(std::move(total));
   });
 }
 
-TesseraCode tessera_replicas_gather(const TesseraReplicas *replicas, const TesseraTensor *x, TesseraOut out) {
+TesseraCode tessera_replicas_gather(TesseraReplicas *replicas, const TesseraTensor *x, TesseraOut out) {
   return guarded([&] {
-    std::vector<at::Tensor> own{borrowed(x).contiguous()};
-    std::vector<std::vector<at::Tensor>> all(1);
-    for (int rank = 0; rank < replicas->size; ++rank) all[0].push_back(at::empty_like(own[0]));
-    replicas->group->allgather(all, own)->wait();
-    *out = released(at::cat(all[0]));
+    const at::Tensor own = borrowed(x).contiguous();
+    TORCH_CHECK_VALUE(own.dim() > 0, "what is gathered has no first dimension");
+    auto shape = own.sizes().vec();
+    shape[0] *= replicas->size;
+    if (const Nccl *gpus = replicas->between(own)) {
+      at::Tensor all = at::empty(shape, own.options().requires_grad(false));
+      gpus->gather(own, all);
+      *out = released(std::move(all));
+      return;
+    }
+    at::Tensor all = at::empty(shape, own.options().requires_grad(false).device(at::kCPU));
+    std::vector<at::Tensor> parts{own.cpu()};
+    std::vector<std::vector<at::Tensor>> places{all.chunk(replicas->size)};
+    if (own.numel() > 0) replicas->group->allgather(places, parts)->wait();
+    *out = released(all.to(own.device()));
   });
 }
 
-TesseraCode tessera_replicas_first(const TesseraReplicas *replicas, const TesseraTensor *x, TesseraOut out) {
+TesseraCode tessera_replicas_first(TesseraReplicas *replicas, const TesseraTensor *x, TesseraOut out) {
   return guarded([&] {
-    std::vector<at::Tensor> tensors{borrowed(x).contiguous().clone()};
-    c10d::BroadcastOptions from;
-    from.rootRank = 0;
-    replicas->group->broadcast(tensors, from)->wait();
-    *out = released(std::move(tensors[0]));
+    at::Tensor copy = borrowed(x).contiguous().clone();
+    if (const Nccl *gpus = replicas->between(copy)) {
+      gpus->first(copy);
+    } else {
+      std::vector<at::Tensor> tensors{copy.cpu()};
+      c10d::BroadcastOptions from;
+      from.rootRank = 0;
+      replicas->group->broadcast(tensors, from)->wait();
+      copy = tensors[0].to(copy.device());
+    }
+    *out = released(std::move(copy));
   });
 }

@@ -50,6 +50,10 @@ struct RecordedRun: ParsableArguments {
       return try session.reading("the data of \(job.name)") {
         try JobRun(job, lanes: lanes?.value, progress: $0)
       }
+    case "retrieval":
+      throw ValidationError(
+        "\(run) is a run of retrieval: 'tessera retrieval verify' repeats it, and 'tessera retrieval train CONFIG --output' goes on with it"
+      )
     default:
       let configuration = try ImageExperiment.Configuration(of: manifest, lanes: lanes?.value)
       return try session.reading("\(configuration.dataFolder)") {

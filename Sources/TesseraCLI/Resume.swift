@@ -37,7 +37,7 @@ struct Resume: AsyncParsableCommand {
         throw RunError(
           code: .cannotResume,
           message: """
-            the rest would not be bit for bit what it should be\(Session.versionNote(manifest)); \
+            the rest would not be bit for bit what it should be\(manifest.versionNote); \
             --across-versions goes on all the same
             """
         )
@@ -48,7 +48,7 @@ struct Resume: AsyncParsableCommand {
           code: .cannotResume,
           message: """
             cannot resume \(record.folder): \(difference) is not what the run began with\
-            \(Session.versionNote(manifest))
+            \(manifest.versionNote)
             """
         )
       }

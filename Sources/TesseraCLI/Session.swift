@@ -125,17 +125,6 @@ final class Session: Sendable {
     output.line("Next, prove that the result can be repeated, bit for bit:")
     output.line("\n    ./tessera verify \(record.folder.quoted)\n")
   }
-
-  /// What differs between the versions that a run was made with and these, as the end of a message.
-  static func versionNote(_ manifest: RunManifest) -> String {
-    let used = [manifest.versions] + manifest.laterVersions
-    let differences = Versions.current.sorted { $0.key < $1.key }.compactMap { name, now in
-      let others = Set(used.map { $0[name] ?? "unknown" }).subtracting([now]).sorted()
-      return others.isEmpty
-        ? nil : "\(name) \(others.joined(separator: " and ")) (here \(now))"
-    }
-    return differences.isEmpty ? "" : "; it was made with \(differences.joined(separator: ", "))"
-  }
 }
 
 extension FilePath {

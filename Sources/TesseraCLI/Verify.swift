@@ -42,30 +42,15 @@ struct Verify: AsyncParsableCommand {
         let difference = try await session.watch(work) { observe in
           try await experiment.verify(record, observe: observe)
         }
+        let verification = Verification(
+          of: record.folder.string,
+          difference: difference.map { "\($0)\(manifest.versionNote)" },
+          notCompared: manifest.notCompared
+        )
         if recorded.json {
-          print(
-            try PrintedJSON.of(
-              VerificationResult(
-                folder: record.folder.string,
-                isIdentical: difference == nil,
-                difference: difference.map { "\($0)\(Session.versionNote(manifest))" },
-                notCompared: manifest.notCompared
-              )
-            )
-          )
-        } else if let difference {
-          session.output.line("not identical: \(difference)\(Session.versionNote(manifest))")
+          print(try PrintedJSON.of(verification))
         } else {
-          session.output.line("identical")
-          let missing = manifest.notCompared
-          if !missing.isEmpty {
-            session.output.line(
-              """
-              Not compared, as the version that made this run did not note it: \
-              \(missing.joined(separator: "; ")).
-              """
-            )
-          }
+          for line in verification.lines { session.output.line(line) }
         }
         if difference != nil { throw ExitCode(2) }
       } catch is CancellationError {
@@ -74,12 +59,4 @@ struct Verify: AsyncParsableCommand {
       }
     }
   }
-}
-
-/// Whether a run could be repeated, for a program.
-private struct VerificationResult: Encodable {
-  var folder: String
-  var isIdentical: Bool
-  var difference: String?
-  var notCompared: [String]
 }

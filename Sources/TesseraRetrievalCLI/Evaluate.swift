@@ -27,6 +27,8 @@ struct Evaluate: AsyncParsableCommand {
   @Option(help: "Whose concepts are held out: 'dev' to choose settings by, 'test' to report.")
   var split: DatasetSplit = .test
 
+  @OptionGroup var computer: DeviceOptions
+
   @Flag(help: "Print the result as JSON; progress goes to standard error.")
   var json = false
 
@@ -39,12 +41,13 @@ struct Evaluate: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors(asJSON: json) {
       let session = RetrievalSession(json: json)
+      let device = try computer.device()
       let dataset = try await session.dataset(data)
       let (folder, split, isBenchmark) = (
         FilePath(model), split, RetrievalSession.isBenchmark(data)
       )
       let summaries = try await session.computing {
-        let model = try RetrievalModel(contentsOf: folder)
+        let model = try RetrievalModel(contentsOf: folder, on: device)
         var summaries = try Self.measure(
           model,
           dataset,

@@ -47,6 +47,8 @@ struct Index: AsyncParsableCommand {
   )
   var accelerate: Acceleration?
 
+  @OptionGroup var computer: DeviceOptions
+
   @Flag(help: "The file lists texts.")
   var texts = false
 
@@ -82,12 +84,13 @@ struct Index: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors(asJSON: json) {
       let session = RetrievalSession(json: json)
+      let device = try computer.device()
       let (source, folder) = (FilePath(items), FilePath(model))
       let (target, acceleration) = (target, acceleration)
       let isExact = accelerate == Optional(Acceleration.none)
       let (texts, removes) = (texts, removeMissing)
       let report = try await session.computing {
-        let model = try RetrievalModel(contentsOf: folder)
+        let model = try RetrievalModel(contentsOf: folder, on: device)
         let index = try await target.open(for: model, .writing, acceleration: acceleration)
         if case .folder(let path) = target {
           try ModelOfIndex(index: path).note(folder.string)

@@ -46,6 +46,8 @@ struct Map: AsyncParsableCommand {
   )
   var output = "language-map.html"
 
+  @OptionGroup var computer: DeviceOptions
+
   @Flag(help: "Print similarities and indices as JSON; progress goes to standard error.")
   var json = false
 
@@ -61,6 +63,7 @@ struct Map: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors(asJSON: json) {
       let session = RetrievalSession(json: json)
+      let device = try computer.device()
       let dataset = try await session.dataset(data)
       let splits: Set<DatasetSplit>? =
         concepts == .all ? Set(DatasetSplit.allCases) : nil
@@ -68,7 +71,7 @@ struct Map: AsyncParsableCommand {
       let maps = try await session.computing {
         try models.map { folder in
           try LanguageMap(
-            of: RetrievalModel(contentsOf: FilePath(folder)),
+            of: RetrievalModel(contentsOf: FilePath(folder), on: device),
             on: dataset,
             ofConceptsIn: splits,
             shuffles: shuffles

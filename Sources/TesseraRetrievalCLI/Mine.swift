@@ -40,6 +40,8 @@ struct Mine: AsyncParsableCommand {
   @Option(parsing: .unconditional, help: "The least score of a pair.")
   var threshold: Double?
 
+  @OptionGroup var computer: DeviceOptions
+
   @Flag(
     help:
       "Print the pairs as JSON, with the numbers of their lines; progress goes to standard error."
@@ -56,12 +58,13 @@ struct Mine: AsyncParsableCommand {
     try await reportingErrors(asJSON: json) {
       // Standard output has the pairs alone.
       let session = RetrievalSession(json: true)
+      let device = try computer.device()
       let lefts = try Self.lines(of: first)
       let rights = try Self.lines(of: second)
       let mining = BitextMining(scoring: scoring, retrieval: retrieval, neighbours: neighbours)
       let (folder, least) = (FilePath(model), threshold ?? -.infinity)
       let pairs = try await session.computing {
-        let model = try RetrievalModel(contentsOf: folder)
+        let model = try RetrievalModel(contentsOf: folder, on: device)
         session.output.line("\(grouped(lefts.count)) and \(grouped(rights.count)) texts …")
         return try mining.pairs(
           model.vectors(ofTexts: lefts, for: .texts),

@@ -31,15 +31,17 @@ struct Quickstart: AsyncParsableCommand {
   var seed: UInt64 = 1
 
   @OptionGroup var sites: SiteOptions
+  @OptionGroup var computer: DeviceOptions
   @OptionGroup var target: RunTarget
 
   func run() async throws {
     try await reportingErrors {
+      let device = try computer.device()
       var plan = sites.federating(preset == .standard ? .quickstart : .smoke)
       plan.seeds = [seed]
       let session = RetrievalSession()
       let dataset = try await session.dataset(nil)
-      let experiment = try await session.experiment(plan, dataset)
+      let experiment = try await session.experiment(plan, dataset, on: device)
       let (record, manifest) = try await session.run(
         experiment,
         in: target.output,

@@ -76,20 +76,23 @@ struct ReplicaOptions: ParsableArguments {
 
   /// Starts the others on this machine, by the same command.
   ///
-  /// - Parameter first: This process.
+  /// - Parameters:
+  ///   - first: This process.
+  ///   - arguments: What else they are told.
   /// - Returns: Them; none if each is started by hand.
   /// - Throws: What keeps a program from being started.
-  func start(besides first: RetrievalReplicas) throws -> [Process] {
+  func start(besides first: RetrievalReplicas, telling arguments: [String] = []) throws -> [Process]
+  {
     guard rank == nil else { return [] }
-    let threads = threads(nil).map { ["--threads", "\($0)"] } ?? []
     return try (1..<first.size).map { rank in
       let process = Process()
       process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
       // What is given twice counts as given last.
       process.arguments =
         CommandLine.arguments.dropFirst() + [
-          "--rank", "\(rank)", "--rendezvous", "\(first.host):\(first.port)",
-        ] + (CommandLine.arguments.contains("--threads") ? [] : threads)
+          "--replicas", "\(first.size)", "--rank", "\(rank)",
+          "--rendezvous", "\(first.host):\(first.port)",
+        ] + arguments
       process.standardInput = FileHandle.nullDevice
       process.standardOutput = FileHandle.nullDevice
       try process.run()

@@ -9,8 +9,8 @@ struct RetrievalCommand: CommandLineProgram {
     abstract: "Finds pictures by texts in many languages, and texts by pictures.",
     version: Versions.tessera,
     subcommands: [
-      Quickstart.self, Train.self, Evaluate.self, Import.self, Index.self, Search.self, Map.self,
-      Mine.self,
+      Quickstart.self, Train.self, Verify.self, Evaluate.self, Import.self, Index.self, Search.self,
+      Map.self, Mine.self,
     ]
   )
 

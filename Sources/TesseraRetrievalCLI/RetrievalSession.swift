@@ -93,10 +93,11 @@ final class RetrievalSession: Sendable {
   /// An experiment, whose federated trainings happen in this process.
   func experiment(
     _ plan: RetrievalPlan,
-    _ dataset: RetrievalDataset
+    _ dataset: RetrievalDataset,
+    on device: Device
   ) async throws -> RetrievalExperiment {
     try await computing {
-      try RetrievalExperiment(plan, dataset) { try FederatedRetrieval($0) }
+      try RetrievalExperiment(plan, dataset, on: device) { try FederatedRetrieval($0) }
     }
   }
 
@@ -179,6 +180,22 @@ final class RetrievalSession: Sendable {
     }
     try report.write(to: record.reportFile)
     return (record, manifest)
+  }
+
+  /// Repeats a run, and compares.
+  ///
+  /// - Returns: The first difference; `nil` if there is none.
+  /// - Throws: `CancellationError` if it was stopped.
+  func repeating(
+    _ experiment: RetrievalExperiment,
+    _ record: RunRecord,
+    _ replicas: RetrievalReplicas?
+  ) async throws -> RunDifference? {
+    output.line("Repeating \(record.folder). Ctrl-C stops.")
+    defer { output.clear() }
+    return try await computing {
+      try await experiment.verify(record, replicas: replicas) { self.show($0) }
+    }
   }
 
   private func record(_ experiment: RetrievalExperiment, _ folder: String?) throws -> RunRecord {

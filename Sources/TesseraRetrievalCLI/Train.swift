@@ -19,26 +19,32 @@ struct Train: AsyncParsableCommand {
 
   @OptionGroup var sites: SiteOptions
   @OptionGroup var processes: ReplicaOptions
+  @OptionGroup var computer: DeviceOptions
   @OptionGroup var target: RunTarget
 
   func run() async throws {
     try await reportingErrors {
+      let device = try computer.device(rank: processes.rank ?? 0)
       let plan = sites.federating(try RetrievalPlan(contentsOf: FilePath(config)))
       let session = RetrievalSession(json: processes.rank ?? 0 > 0)
       let dataset = try await session.dataset(plan.data)
-      let experiment = try await session.experiment(plan, dataset)
+      let experiment = try await session.experiment(plan, dataset, on: device)
       let replicas = try processes.processes()
+      let threads = processes.threads(target.threads)
       if let replicas, replicas.rank > 0 {
         return try await session.computing {
-          try await experiment.assist(replicas, threads: processes.threads(target.threads))
+          try await experiment.assist(replicas, threads: threads)
         }
       }
-      let others = try replicas.map { try processes.start(besides: $0) } ?? []
+      let others =
+        try replicas.map {
+          try processes.start(besides: $0, telling: threads.map { ["--threads", "\($0)"] } ?? [])
+        } ?? []
       defer { for process in others where process.isRunning { process.terminate() } }
       let (record, _) = try await session.run(
         experiment,
         in: target.output,
-        threads: processes.threads(target.threads),
+        threads: threads,
         replicas: replicas
       )
       session.output.line(

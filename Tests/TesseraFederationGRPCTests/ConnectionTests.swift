@@ -10,7 +10,7 @@ import TesseraProvisioning
 import Testing
 
 /// Connections that break, are taken over, are refused or are ended.
-@Suite(.timeLimit(.minutes(10))) struct ConnectionTests {
+@Suite(.timeLimit(.minutes(20))) struct ConnectionTests {
   /// A server's events, one after the other.
   private func events() -> (
     AsyncStream<ServerConnectionEvent>, @Sendable (ServerConnectionEvent) -> Void

@@ -10,7 +10,7 @@ import TesseraTesting
 import Testing
 
 /// Jobs of a deployment whose sites train with a program in Python that comes with the job.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct DeployedTrainerTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct DeployedTrainerTests {
   private static let script = """
     import os
     import numpy as np

@@ -4,7 +4,7 @@ import TesseraFederationGRPC
 import TesseraProvisioning
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct NetworkRoundTests {
+@Suite(.timeLimit(.minutes(20))) struct NetworkRoundTests {
   private func start(elements: Int) throws -> WorkflowState {
     WorkflowState(
       model: try ModelState([

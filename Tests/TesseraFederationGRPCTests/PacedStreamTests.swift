@@ -4,7 +4,7 @@ import Testing
 @testable import TesseraFederationGRPC
 
 /// What is followed over the wire waits for who reads it.
-@Suite(.timeLimit(.minutes(10))) struct PacedStreamTests {
+@Suite(.timeLimit(.minutes(20))) struct PacedStreamTests {
   @Test func whatFillsItIsNotFurtherThanTheReaderByMoreThanTheBacklog() async throws {
     let passed = Mutex(0)
     let most = PacedStream<Int>.backlog

@@ -5,7 +5,7 @@ import Testing
 @testable import TesseraFederationGRPC
 
 /// Calls that a connection does not take, though it says that it is there.
-@Suite(.timeLimit(.minutes(10))) struct PatientTransportTests {
+@Suite(.timeLimit(.minutes(20))) struct PatientTransportTests {
   private struct NoRequests: ClosableRPCWriterProtocol {
     func write(_ element: RPCRequestPart<[UInt8]>) async throws {}
     func write(contentsOf elements: some Sequence<RPCRequestPart<[UInt8]>>) async throws {}

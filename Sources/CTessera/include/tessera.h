@@ -341,11 +341,11 @@ typedef struct TesseraReplicas TesseraReplicas;
 TESSERA_API TesseraCode tessera_replicas(const char *host, uint16_t port, int32_t rank, int32_t size, double patience, TesseraReplicas *_Nullable *_Nonnull out);
 TESSERA_API void tessera_replicas_release(TesseraReplicas *replicas);
 /// The sum of all processes' tensors, which are of one shape.
-TESSERA_API TesseraCode tessera_replicas_sum(const TesseraReplicas *replicas, const TesseraTensor *x, TesseraOut out);
+TESSERA_API TesseraCode tessera_replicas_sum(TesseraReplicas *replicas, const TesseraTensor *x, TesseraOut out);
 /// All processes' tensors, which are of one shape, one after the other along the first dimension.
-TESSERA_API TesseraCode tessera_replicas_gather(const TesseraReplicas *replicas, const TesseraTensor *x, TesseraOut out);
+TESSERA_API TesseraCode tessera_replicas_gather(TesseraReplicas *replicas, const TesseraTensor *x, TesseraOut out);
 /// The first process's tensor; that of the others is of its shape.
-TESSERA_API TesseraCode tessera_replicas_first(const TesseraReplicas *replicas, const TesseraTensor *x, TesseraOut out);
+TESSERA_API TesseraCode tessera_replicas_first(TesseraReplicas *replicas, const TesseraTensor *x, TesseraOut out);
 
 #pragma clang assume_nonnull end
 

@@ -1,12 +1,13 @@
 internal import CTessera
 
-/// Several processes that compute one thing together, each with a copy of the model: LibTorch's c10d, over Gloo.
+/// Several processes that compute one thing together, each with a copy of the model: LibTorch's c10d, over Gloo, and NCCL between GPUs.
 ///
 /// All make the same calls in the same order; a call returns when all have made it. If one of them ends, the others' calls fail.
 ///
 ///     let group = try ReplicaGroup(rank: 1, of: 4, host: "10.0.0.7", port: 29_500)
 ///     let total = try group.sum(gradient)
 ///
+/// What lies on GPUs goes from one to another by NCCL where each process has one of its own, and through the machine's memory otherwise.
 /// A group belongs to one task at a time, and is not `Sendable`.
 public final class ReplicaGroup {
   /// The number of this process, from 0.

@@ -78,7 +78,12 @@ extension Module {
     for case let module as any ModeDependent in descendants { module.mode = mode }
   }
 
-  /// Moves all parameters and buffers to a device, and the draws of ``Dropout`` layers.
+  /// Has all layers that draw while they are trained, such as ``Dropout``, draw from a generator.
+  public func draw(from generator: Generator) {
+    for case let layer as any DrawingLayer in descendants { layer.generator = generator }
+  }
+
+  /// Moves all parameters and buffers to a device, and the draws of ``Dropout`` and ``StochasticDepth`` layers.
   ///
   /// Make optimisers afterwards. A generator cannot leave its device: layers that drop get new ones, seeded by theirs, and
   /// those that shared one share one again. Layers without random weights are made on the CPU whatever generator their
@@ -88,7 +93,7 @@ extension Module {
   public func move(to device: Device) throws {
     let moved = try slots.map { (slot: $0, tensor: try $0.tensor?.detached().moved(to: device)) }
     var generators: [ObjectIdentifier: Generator] = [:]
-    let layers = descendants.compactMap { $0 as? Dropout }
+    let layers = descendants.compactMap { $0 as? any DrawingLayer }
     for generator in layers.map(\.generator) where generators[ObjectIdentifier(generator)] == nil {
       generators[ObjectIdentifier(generator)] = try generator.moved(to: device)
     }

@@ -20,25 +20,51 @@ extension RetrievalExperiment {
     replicas: RetrievalReplicas? = nil,
     observe: @escaping @Sendable (Event) -> Void = { _ in }
   ) async throws -> RunManifest {
+    try await run(
+      in: record,
+      threads: threads,
+      replicas: replicas,
+      repeating: nil,
+      observe: observe
+    )
+  }
+
+  /// As ``run(in:threads:replicas:observe:)``, or repeats another run as far as that has come.
+  func run(
+    in record: RunRecord,
+    threads: Int?,
+    replicas: RetrievalReplicas?,
+    repeating repetition: Repetition?,
+    observe: @escaping @Sendable (Event) -> Void
+  ) async throws -> RunManifest {
     let lane = ComputeLane(threads: threads)
     return try await withTaskExecutorPreference(lane) {
-      try await runOnLane(in: record, replicas, observe)
+      try await runOnLane(
+        in: record,
+        RecordedComputation(threads: lane.threads, processes: replicas?.size ?? 1, device: device),
+        replicas,
+        repetition,
+        observe
+      )
     }
   }
 
   @concurrent
   private func runOnLane(
     in record: RunRecord,
+    _ computation: RecordedComputation,
     _ replicas: RetrievalReplicas?,
+    _ repetition: Repetition?,
     _ observe: @escaping @Sendable (Event) -> Void
   ) async throws -> RunManifest {
     let run = try OpenRun(record)
     if run.manifest.status == .finished { return run.manifest }
     do {
+      try run.save { computation.note(in: &$0) }
       let group = try replicas?.join()
       if let group { try checkAgreement(in: group) }
       for number in trainings.indices {
-        try await carryOut(number, in: run, group, observe)
+        try await carryOut(number, in: run, group, repetition, observe)
       }
       if let group { _ = try next(nil, in: group) }
       return try run.save { manifest in
@@ -59,6 +85,7 @@ extension RetrievalExperiment {
     _ training: Int,
     in run: OpenRun,
     _ group: ReplicaGroup?,
+    _ repetition: Repetition?,
     _ observe: @escaping @Sendable (Event) -> Void
   ) async throws {
     let planned = trainings[training]
@@ -66,6 +93,8 @@ extension RetrievalExperiment {
     let record = run.record
     guard let entry = run.manifest.trainings.first(where: { $0.name == name }), !entry.isFinished
     else { return }
+    let last = repetition?.rounds(of: name) ?? .max
+    guard last > 0 else { return }
     let steps = plan.training.steps
     if let group { _ = try next(training, in: group) }
     let training = try makeTraining(planned.system, seed: planned.seed, in: group)
@@ -82,7 +111,7 @@ extension RetrievalExperiment {
       )
     )
     var number = entry.rounds.count
-    while training.stepsDone < steps {
+    while training.stepsDone < steps, number < last {
       number += 1
       let start = ContinuousClock.now
       let end = min(steps, number * plan.checkpointEvery)
@@ -112,9 +141,16 @@ extension RetrievalExperiment {
       try run.append(.roundFinished(training: name, result: round))
       if number > 1 { record.remove(checkpoint: number - 1, of: name) }
       observe(.checkpointFinished(round, steps: end))
+      try repetition?.check(run.manifest)
     }
+    guard repetition?.isWhole(name) ?? true else { return }
     let model = try model(training)
     try model.write(to: record.model(of: name))
+    try run.save { manifest in
+      for index in manifest.trainings.indices where manifest.trainings[index].name == name {
+        manifest.trainings[index].modelDigest = model.digest
+      }
+    }
     let results =
       planned.system == .text
       ? [] : try measure(training, RetrievalTrack.Standard.allCases, split: .test)

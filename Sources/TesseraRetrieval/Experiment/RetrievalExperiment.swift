@@ -1,6 +1,6 @@
 internal import Foundation
 internal import SystemPackage
-internal import TesseraCore
+public import TesseraCore
 internal import TesseraNN
 public import TesseraRun
 
@@ -17,6 +17,8 @@ public struct RetrievalExperiment: Sendable {
   public let plan: RetrievalPlan
   /// What it is trained and measured on.
   public let dataset: RetrievalDataset
+  /// Where models are trained and measured.
+  public let device: Device
   private let tokenizer: any Tokenizer
   private let federating: FederatedTraining?
   private let tokenizerConfiguration: TokenizerConfiguration
@@ -72,15 +74,31 @@ public struct RetrievalExperiment: Sendable {
   /// - Parameters:
   ///   - plan: What is trained, and how.
   ///   - dataset: What it is trained and measured on.
+  ///   - device: Where models are trained and measured.
   ///   - federating: Makes the trainings of ``RetrievalPlan/System/federated``; the library TesseraRetrievalFederation has it.
-  /// - Throws: ``RetrievalError`` if a setting cannot be, or a vocabulary cannot be read.
+  /// - Throws: ``RetrievalError`` if a setting cannot be, a vocabulary cannot be read, or the device is not there.
   public init(
     _ plan: RetrievalPlan,
     _ dataset: RetrievalDataset,
+    on device: Device = .cpu,
     federating: FederatedTraining? = nil
   ) throws {
     try plan.training.check()
     try plan.model.check()
+    if case .cuda(let index) = device {
+      guard (0..<Device.cudaCount).contains(index) else {
+        throw RetrievalError(
+          code: .invalidArgument,
+          message: "LibTorch finds \(counted(Device.cudaCount, "GPU")) here, and no \(device)"
+        )
+      }
+      guard !plan.systems.contains(.federated) else {
+        throw RetrievalError(
+          code: .invalidArgument,
+          message: "the sites of a federation are trained on the CPU"
+        )
+      }
+    }
     if plan.systems.contains(.federated) {
       let steps = (plan.federation ?? .init()).localSteps
       guard federating != nil else {
@@ -99,6 +117,7 @@ public struct RetrievalExperiment: Sendable {
     }
     self.plan = plan
     self.dataset = dataset
+    self.device = device
     self.federating = federating
     scripts = TextScripts.names(of: dataset.captions.lazy.map(\.text)).sorted()
     switch plan.tokenizer {
@@ -216,7 +235,7 @@ public struct RetrievalExperiment: Sendable {
     configuration.seed = seed
     if system == .align { configuration.translations = 0 }
     if system == .text { configuration.pictureWeight = 0 }
-    let (encoder, generator) = try makeEncoder(seed: seed)
+    var (encoder, generator) = try makeEncoder(seed: seed)
     if system == .federated, let federating {
       guard group == nil else {
         throw RetrievalError(
@@ -233,6 +252,11 @@ public struct RetrievalExperiment: Sendable {
           federation: plan.federation ?? .init()
         )
       )
+    }
+    if device != .cpu {
+      generator = try Generator(key: RandomKey(seed: seed)["retrieval"]["layers"], on: device)
+      try encoder.move(to: device)
+      encoder.draw(from: generator)
     }
     return try RetrievalTraining(
       encoder,

@@ -29,6 +29,9 @@ public final class DualEncoder: Module {
   /// What it is made of.
   public let configuration: DualEncoderConfiguration
 
+  /// Where it computes.
+  public var device: Device { pictureScale.value.device }
+
   /// A temperature does not fall below one over this (Radford et al., 2021).
   public static let greatestScale = 100.0
 

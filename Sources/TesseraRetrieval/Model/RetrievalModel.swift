@@ -177,7 +177,7 @@ public final class RetrievalModel {
   /// - Throws: ``RetrievalError`` if they are no squares, `TensorError` if memory is short.
   public func vectors(ofPictures pixels: Tensor, batch: Int = 128) throws -> Tensor {
     let size = encoder.configuration.image.resolution
-    let device = encoder.pictureScale.value.device
+    let device = encoder.device
     guard pixels.rank == 4, pixels.shape[1] == 3, pixels.shape[2] == pixels.shape[3] else {
       throw RetrievalError(
         code: .invalidArgument,

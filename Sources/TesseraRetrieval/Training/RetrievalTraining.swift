@@ -68,7 +68,7 @@ public final class RetrievalTraining {
   ///   - tokenizer: Turns texts into what the model reads.
   ///   - examples: What it is trained on.
   ///   - configuration: How.
-  ///   - generator: What the model's layers draw from.
+  ///   - generator: What the model's layers draw from, on the model's device.
   ///   - replicas: The processes that train together, each with the same model and the same settings; `nil` if there is one. Each encodes its part
   ///     of a batch, and compares it with all of it.
   /// - Throws: ``RetrievalError`` if a setting is outside what is allowed, there is nothing to train on, or a batch cannot be divided evenly.
@@ -98,7 +98,7 @@ public final class RetrievalTraining {
   ///   - tokens: Those of the examples' texts.
   ///   - examples: What it is trained on.
   ///   - configuration: How.
-  ///   - generator: What the model's layers draw from.
+  ///   - generator: What the model's layers draw from, on the model's device.
   ///   - key: What all draws derive from; the configuration's seed if `nil`.
   ///   - step: How many steps of the configuration's were done elsewhere.
   ///   - replicas: The processes that train together; `nil` if there is one.
@@ -190,12 +190,17 @@ public final class RetrievalTraining {
   /// - Throws: ``RetrievalError`` with code ``RetrievalError/Code/diverged`` if the loss is no number: then nothing has changed.
   public func step() throws -> Step {
     let batch = sampler.batch(stepsDone)
-    try cache.generator.restore(Generator(key: key["layers"][stepsDone]).state())
+    try cache.generator.restore(
+      Generator(key: key["layers"][stepsDone], on: model.device).state()
+    )
+    // Encoding changes running means and variances.
+    let before = try cache.buffers.map { try $0.value.copied() }
     var parts = Losses()
     let (loss, raw) = try gradients(of: batch, measuring: &parts)
     let limit = configuration.gradientNorm ?? .infinity
     let (gradients, norm) = try raw.clipped(toNorm: limit)
     guard loss.isFinite, norm.isFinite else {
+      for (buffer, value) in zip(cache.buffers, before) { try buffer.assign(value) }
       throw RetrievalError(
         code: .diverged,
         message: "the loss of step \(stepsDone + 1) is no number: lower the learning rate"
@@ -263,7 +268,7 @@ extension RetrievalTraining {
     of batch: RetrievalBatch,
     measuring parts: inout Losses
   ) throws -> (Double, [Tensor]) {
-    let device = model.pictureScale.value.device
+    let device = model.device
     // Of a loss without weight nothing is drawn or computed.
     let showsPictures = !batch.pictures.isEmpty
     // This process's part of pictures and pairs.
@@ -364,7 +369,7 @@ extension RetrievalTraining {
   private func computing(_ body: () throws -> Tensor) throws -> Tensor {
     switch configuration.precision {
     case .float32: try body()
-    case .bfloat16: try withAutocast(on: model.pictureScale.value.device, body)
+    case .bfloat16: try withAutocast(on: model.device, body)
     }
   }
 

@@ -30,3 +30,16 @@ public enum Versions {
     ]
   }
 }
+
+extension RunManifest {
+  /// What differs between the versions that the run was made with and these, as the end of a message.
+  public var versionNote: String {
+    let used = [versions] + laterVersions
+    let differences = Versions.current.sorted { $0.key < $1.key }.compactMap { name, now in
+      let others = Set(used.map { $0[name] ?? "unknown" }).subtracting([now]).sorted()
+      return others.isEmpty
+        ? nil : "\(name) \(others.joined(separator: " and ")) (here \(now))"
+    }
+    return differences.isEmpty ? "" : "; it was made with \(differences.joined(separator: ", "))"
+  }
+}

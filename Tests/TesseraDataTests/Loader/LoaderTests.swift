@@ -73,7 +73,7 @@ private final class Failing: SampleTransform {
     await #expect(throws: CancellationError.self) { try await loop.value }
   }
 
-  @Test(.timeLimit(.minutes(10))) func cancellationEndsALoopWhoseBatchesAreReady() async throws {
+  @Test(.timeLimit(.minutes(20))) func cancellationEndsALoopWhoseBatchesAreReady() async throws {
     let counter = Failing()
     let plan = try images(3).batches(of: 1, transforms: [counter])
     let loop = Task {
@@ -90,7 +90,7 @@ private final class Failing: SampleTransform {
     await #expect(throws: CancellationError.self) { try await loop.value }
   }
 
-  @Test(.timeLimit(.minutes(10))) func theNextBatchIsPreparedWhileOneIsInUse() async throws {
+  @Test(.timeLimit(.minutes(20))) func theNextBatchIsPreparedWhileOneIsInUse() async throws {
     let counter = Failing()
     let plan = try images(3).batches(of: 1, transforms: [counter])
     let iterator = plan.prefetched(ahead: 1).makeAsyncIterator()

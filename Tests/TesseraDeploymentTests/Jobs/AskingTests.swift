@@ -5,7 +5,7 @@ import Testing
 @testable import TesseraDeployment
 
 /// What a server asks of sites outside of rounds, and how long it waits.
-@Suite(.timeLimit(.minutes(10))) struct AskingTests {
+@Suite(.timeLimit(.minutes(20))) struct AskingTests {
   /// One site that answers and talks on, and one that says nothing.
   private struct Sites: SiteNetwork, Transport {
     let sites = ["north", "south"].enumerated().map {

@@ -9,7 +9,7 @@ import Testing
 @testable import TesseraDeployment
 
 /// What a server's jobs are asked while other things happen.
-@Suite(.timeLimit(.minutes(10))) struct JobServiceTests {
+@Suite(.timeLimit(.minutes(20))) struct JobServiceTests {
   /// No site is there.
   private struct Nobody: SiteNetwork, Transport {
     let sites: [Site] = []

@@ -3,7 +3,7 @@ import Testing
 @testable import TesseraDeployment
 
 /// Which job has which GPU, and for how long.
-@Suite(.timeLimit(.minutes(10))) struct GPUPoolTests {
+@Suite(.timeLimit(.minutes(20))) struct GPUPoolTests {
   @Test func aShareIsGivenBackOnceWithTheLastWhoHoldsIt() throws {
     let pool = GPUPool([0, 1, 2])
     var first: GPUPool.Share? = try pool.take(2, for: "a")

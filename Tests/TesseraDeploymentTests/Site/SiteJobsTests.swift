@@ -118,7 +118,7 @@ import Testing
   }
 
   /// A server gives up a site that says nothing while a job is prepared.
-  @Test(.timeLimit(.minutes(10))) func aSiteThatWaitsForGPUsSaysSo() async throws {
+  @Test(.timeLimit(.minutes(20))) func aSiteThatWaitsForGPUsSaysSo() async throws {
     let (site, end) = try await busySite()
     let task = try deployment(bundle("# another\n", gpus: 1))
     let (signs, sign) = AsyncStream<Void>.makeStream()
@@ -129,7 +129,7 @@ import Testing
   }
 
   /// A job that pauses is withdrawn, and comes again under the same name while the first still waits.
-  @Test(.timeLimit(.minutes(10)))
+  @Test(.timeLimit(.minutes(20)))
   func aDeploymentThatIsWithdrawnLeavesItsRepetitionAlone() async throws {
     let (site, end) = try await busySite()
     let task = try deployment(bundle("# another\n", gpus: 1))

@@ -5,7 +5,7 @@ import TesseraTesting
 import Testing
 
 /// Everything is over within moments; what hangs fails after a while.
-@Suite(.timeLimit(.minutes(10))) struct ControllerTests {
+@Suite(.timeLimit(.minutes(20))) struct ControllerTests {
   struct Unreachable: Error {}
 
   static func federation(

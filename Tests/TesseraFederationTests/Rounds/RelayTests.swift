@@ -3,7 +3,7 @@ import TesseraFederation
 import TesseraTesting
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct RelayTests {
+@Suite(.timeLimit(.minutes(20))) struct RelayTests {
   @Test func aSiteMaySayWhyItHasNothing() async throws {
     let transport = ManualTransport(sites: 2)
     let federation = ControllerTests.federation(transport) { state, controller in

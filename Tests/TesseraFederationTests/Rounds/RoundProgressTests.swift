@@ -5,7 +5,7 @@ import TesseraFederation
 import Testing
 
 /// What the first half of a round came to, in a process that goes on with the second half.
-@Suite(.timeLimit(.minutes(10))) struct RoundProgressTests {
+@Suite(.timeLimit(.minutes(20))) struct RoundProgressTests {
   /// What outlives the process.
   private final class Disk: Sendable {
     private let data = Mutex<Data?>(nil)

@@ -5,7 +5,7 @@ import TesseraTesting
 import Testing
 
 /// Sites remember what the server has used.
-@Suite(.timeLimit(.minutes(10))) struct UnusedAnswersTests {
+@Suite(.timeLimit(.minutes(20))) struct UnusedAnswersTests {
   /// The second answer of the second site has a tensor too many; each tells how often it was asked as far as it remembers.
   private static let executor = Doing { (task: SiteTask, site: SiteContext) -> Exchange in
     let asked: Double = try site.memory["asked"]?["count"].map { try $0.item() } ?? 0

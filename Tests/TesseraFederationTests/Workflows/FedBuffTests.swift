@@ -6,7 +6,7 @@ import TesseraFederation
 import TesseraTesting
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct FedBuffTests {
+@Suite(.timeLimit(.minutes(20))) struct FedBuffTests {
   static let sites = (0..<12).map { Site(index: $0, name: "site-\($0 + 1)", exampleCount: 5) }
 
   /// Moves each weight by a drawn number and by what the site remembers.

@@ -23,6 +23,19 @@ import Testing
     #expect(try !mask.isIdentical(to: first(x)))
   }
 
+  @Test func allLayersThatDropDrawFromOneGenerator() throws {
+    let model = Sequential(
+      try Dropout(0.5, using: Generator(seed: 1)),
+      try StochasticDepth(0.5, using: Generator(seed: 2))
+    )
+    let x = try Tensor.ones([64, 8])
+    model.draw(from: try Generator(seed: 7))
+    let y = try model(x)
+    #expect(try !y.isIdentical(to: model(x)))
+    model.draw(from: try Generator(seed: 7))
+    #expect(try y.isIdentical(to: model(x)))
+  }
+
   @Test func evaluationDropsNothing() throws {
     let dropout = try Dropout(0.5, using: Generator(seed: 7))
     dropout.setMode(.evaluation)

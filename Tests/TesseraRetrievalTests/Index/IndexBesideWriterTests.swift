@@ -5,7 +5,7 @@ import TesseraCore
 import TesseraRetrieval
 import Testing
 
-@Suite("An index that is searched while it is written", .timeLimit(.minutes(5)))
+@Suite("An index that is searched while it is written", .timeLimit(.minutes(20)))
 struct IndexBesideWriterTests {
   static func lane() -> ComputeLane { ComputeLane(threads: 1) }
 

@@ -104,7 +104,7 @@ struct PictureIndexerTests {
 
   @Test(
     "leaves out what is no file, what a link makes too large, and what has no room",
-    .timeLimit(.minutes(2))
+    .timeLimit(.minutes(20))
   )
   func oddFiles() async throws {
     try await withFolder { folder in

@@ -55,7 +55,7 @@ struct VectorIndexDamageTests {
 
   @Test(
     "after kills at random moments, what was told is there once, and nothing else",
-    .timeLimit(.minutes(5))
+    .timeLimit(.minutes(20))
   )
   func kills() async throws {
     try await withFolder { folder in
@@ -197,7 +197,7 @@ struct VectorIndexDamageTests {
 
   @Test(
     "a database of which bytes were changed ends in errors, never in a crash",
-    .timeLimit(.minutes(2))
+    .timeLimit(.minutes(20))
   )
   func mutatedDatabase() async throws {
     try await withFolder { folder in

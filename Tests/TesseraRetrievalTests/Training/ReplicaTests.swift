@@ -6,7 +6,7 @@ import TesseraTesting
 import Testing
 
 /// Several processes that train one model.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct ReplicaTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct ReplicaTests {
   /// Settings under which nothing depends on which texts are encoded together; pictures in parts of a process's share, by which batches are
   /// normalised.
   static func training(_ replicas: ReplicaGroup?) throws -> RetrievalTraining {

@@ -192,7 +192,11 @@ import Testing
       $0.warmup = 0
     }
     try diverging.model.textProjection.weight.assign(.full(.infinity, shape: [16, 32]))
+    let before = try ModelState(
+      diverging.model.state().entries.map { (name: $0.name, tensor: try $0.tensor.copied()) }
+    )
     let error = #expect(throws: RetrievalError.self) { try diverging.step() }
+    #expect(try diverging.model.state().isIdentical(to: before))
     #expect(error?.code == .diverged)
     #expect(diverging.stepsDone == 0)
   }

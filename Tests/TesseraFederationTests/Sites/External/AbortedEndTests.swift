@@ -6,7 +6,7 @@ import Testing
 @testable import TesseraFederation
 
 /// Programs that were told that their job is over when it is aborted.
-@Suite(.timeLimit(.minutes(10))) struct AbortedEndTests {
+@Suite(.timeLimit(.minutes(20))) struct AbortedEndTests {
   /// It has all the time that it likes for its end; the abort arrives while it takes it.
   @Test func anAbortThatArrivesWhileAProgramEndsShortensIt() async throws {
     let testing = try TrainerTesting(

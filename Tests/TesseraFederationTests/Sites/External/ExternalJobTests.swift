@@ -8,7 +8,7 @@ import TesseraTesting
 import Testing
 
 /// Jobs whose sites train with programs.
-@Suite(.timeLimit(.minutes(10))) struct ExternalJobTests {
+@Suite(.timeLimit(.minutes(20))) struct ExternalJobTests {
   private static let script = """
     import os
     import numpy as np

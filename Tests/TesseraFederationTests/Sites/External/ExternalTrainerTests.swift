@@ -7,7 +7,7 @@ import TesseraTesting
 import Testing
 
 /// Programs in Python as the trainers of sites.
-@Suite(.timeLimit(.minutes(10))) struct ExternalTrainerTests {
+@Suite(.timeLimit(.minutes(20))) struct ExternalTrainerTests {
   /// Each site steps towards its own numbers.
   private static let stepping = """
     import numpy as np

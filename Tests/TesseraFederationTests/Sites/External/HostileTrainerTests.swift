@@ -5,7 +5,7 @@ import TesseraTesting
 import Testing
 
 /// Trainers that break the protocol, or give what is not asked.
-@Suite(.timeLimit(.minutes(10))) struct HostileTrainerTests {
+@Suite(.timeLimit(.minutes(20))) struct HostileTrainerTests {
   /// What a program does by hand, and what others are told of it.
   struct Case: Sendable, CustomTestStringConvertible {
     var name: String

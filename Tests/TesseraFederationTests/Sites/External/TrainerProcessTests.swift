@@ -21,9 +21,9 @@ import Testing
 
   /// A program with children of its own: in its group, in a session of their own, and without a parent.
   private static let family = """
-    sleep 60 & echo $! > child
-    setsid sh -c 'echo $$ > session; sleep 60 & echo $! > grandchild; wait' &
-    (setsid sh -c 'echo $$ > orphan; exec sleep 60' &)
+    sleep 600 & echo $! > child
+    setsid sh -c 'echo $$ > session; sleep 600 & echo $! > grandchild; wait' &
+    (setsid sh -c 'echo $$ > orphan; exec sleep 600' &)
     while [ ! -s grandchild ] || [ ! -s orphan ]; do sleep 0.01; done
     echo $$ > self.new; mv self.new self
     """
@@ -32,6 +32,23 @@ import Testing
   /// The numbers of a family's processes, once all are there.
   private static func family(in folder: FilePath) async throws -> [pid_t] {
     try await onOwnThread { try waitForFamily(in: folder) }
+  }
+
+  /// As ``family(in:)``; if they do not come, the program is ended: whoever waits for all children would find it for ever.
+  private static func family(
+    of process: TrainerProcess,
+    in folder: FilePath
+  ) async throws -> [pid_t] {
+    do { return try await family(in: folder) } catch {
+      end(process)
+      throw error
+    }
+  }
+
+  private static func end(_ process: TrainerProcess) {
+    process.signal(SIGKILL)
+    TrainerProcess.waitForEnd(of: process.id)
+    _ = process.reap()
   }
 
   /// As ``family(in:)``, on this thread.
@@ -58,7 +75,7 @@ import Testing
   @Test func aSignalEndsAProgramWithAllThatItHasStarted() async throws {
     let folder = try TemporaryFolder()
     let process = try Self.start(["sh", "-c", Self.family + "\nwait"], in: folder.path)
-    let family = try await Self.family(in: folder.path)
+    let family = try await Self.family(of: process, in: folder.path)
     #expect(family.allSatisfy(isAlive))
     let start = ContinuousClock.now
     process.signal(SIGKILL)
@@ -104,11 +121,10 @@ import Testing
     memset(memory, 1, size)
     defer { memory.deallocate() }
     let process = try Self.start(["sh", "-c", Self.family + "\nwait"], in: folder.path)
-    _ = try await Self.family(in: folder.path)
-    let (own, guards) = try (Self.memory(of: "self"), Self.memory(of: "\(process.id)"))
-    process.signal(SIGKILL)
-    TrainerProcess.waitForEnd(of: process.id)
-    _ = process.reap()
+    _ = try await Self.family(of: process, in: folder.path)
+    let memories = Result { try (Self.memory(of: "self"), Self.memory(of: "\(process.id)")) }
+    Self.end(process)
+    let (own, guards) = try memories.get()
     #expect(own - guards > size / 2, "\(own) and \(guards)")
   }
 

@@ -4,7 +4,7 @@ import TesseraRetrieval
 import TesseraRetrievalTesting
 import Testing
 
-@Suite("A collection of a Chroma server", .timeLimit(.minutes(5)))
+@Suite("A collection of a Chroma server", .timeLimit(.minutes(20)))
 struct ChromaStoreTests {
   private let chroma: TestChroma
 
