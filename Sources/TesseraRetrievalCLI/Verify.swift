@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Foundation
 internal import SystemPackage
 internal import TesseraCommandLine
 internal import TesseraRetrieval
