@@ -2,8 +2,8 @@ extension RetrievalPlan {
   /// What `tessera retrieval quickstart` trains: both systems, and translations alone for the map of languages.
   public static var quickstart: RetrievalPlan {
     var training = adamW
-    training.steps = 4_000
-    training.warmup = 200
+    training.steps = 3_000
+    training.warmup = 150
     return RetrievalPlan(
       training: training,
       systems: [.align, .mural, .text],
