@@ -5,7 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <array>
-#include <functional>
+#include <chrono>
 
 namespace tessera {
 
@@ -14,30 +14,35 @@ namespace tessera {
 /// Its library comes with LibTorch's CUDA part. Its functions are looked up when they are first needed: no program has to link it.
 class Nccl {
  public:
-  /// Whether the library is on this machine.
-  static bool is_there();
-
   /// What the first process names a group by.
   using Identifier = std::array<char, 128>;
 
+  /// Whether the library is on this machine.
+  static bool is_there();
+  /// A new group's name. Returns false if NCCL has no network.
+  static bool identify(Identifier &identifier);
+
   /// Meets the other processes, each with the GPU of its tensors. Throws if there is none for each.
-  ///
-  /// `share` gives all processes the first one's identifier.
-  Nccl(int rank, int size, c10::Device device, const std::function<void(Identifier &)> &share);
+  Nccl(const Identifier &identifier, int rank, int size, c10::Device device, std::chrono::milliseconds patience);
   ~Nccl();
   Nccl(const Nccl &) = delete;
   Nccl &operator=(const Nccl &) = delete;
 
+  /// Whether tensors of that dtype can be passed on.
+  static bool has(c10::ScalarType type);
   /// The sum of all processes' tensors, in its place.
-  void sum(at::Tensor &x) const;
+  void sum(at::Tensor &x);
   /// All processes' tensors, one after the other along the first dimension.
-  void gather(const at::Tensor &x, at::Tensor &all) const;
+  void gather(const at::Tensor &x, at::Tensor &all);
   /// The first process's tensor, in its place.
-  void first(at::Tensor &x) const;
+  void first(at::Tensor &x);
 
  private:
+  void finish(int code);
+
   void *communicator_ = nullptr;
   c10::Device device_;
+  std::chrono::milliseconds patience_;
 };
 
 }  // namespace tessera

@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import TesseraCore
-internal import TesseraRetrieval
 
 /// Where tensors are computed.
 struct DeviceOptions: ParsableArguments {
@@ -37,19 +36,12 @@ struct DeviceOptions: ParsableArguments {
     }
   }
 
-  /// What repeats a computation.
-  static func of(_ computation: RecordedComputation, rank: Int) throws -> Device {
-    try device(computation.usesGPU ? .gpu : .cpu, rank: rank)
-  }
-
   /// The device.
   ///
   /// - Parameter rank: Which of several processes of a machine this is.
   /// - Returns: The device.
   /// - Throws: `ValidationError` if it is not there.
-  func device(rank: Int = 0) throws -> Device { try Self.device(device, rank: rank) }
-
-  private static func device(_ device: Wanted, rank: Int) throws -> Device {
+  func device(rank: Int = 0) throws -> Device {
     let count = Device.cudaCount
     func checked(_ index: Int) throws -> Device {
       guard index < count else {

@@ -44,9 +44,8 @@ struct Verify: AsyncParsableCommand {
       }
       let replicas = try processes.processes()
       let session = RetrievalSession(json: json || replicas?.rank ?? 0 > 0)
-      let device = try DeviceOptions.of(computation, rank: replicas?.rank ?? 0)
       let dataset = try await session.dataset(data ?? plan.data)
-      let experiment = try await session.experiment(plan, dataset, on: device)
+      let experiment = try await session.experiment(plan, dataset, on: .cpu)
       if let replicas, replicas.rank > 0 {
         return try await session.computing {
           try await experiment.assist(replicas, threads: computation.threads)

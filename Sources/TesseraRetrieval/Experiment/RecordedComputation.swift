@@ -31,40 +31,37 @@ public struct RecordedComputation: Sendable, Hashable {
   /// What a record says.
   ///
   /// - Parameter manifest: The record's.
-  /// - Throws: ``RetrievalError`` with code ``RetrievalError/Code/invalidArgument`` if it says nothing, being of an earlier version, or if the run
-  ///   went on with other numbers than it began with: nothing repeats that.
+  /// - Throws: ``RetrievalError`` with code ``RetrievalError/Code/invalidArgument`` if nothing repeats the run bit for bit: if it says too little,
+  ///   being of an earlier version; if there were several numbers, of a run that went on with others, or of processes on unlike machines; or if
+  ///   GPUs computed, whose sums have no fixed order.
   public init(of manifest: RunManifest) throws {
+    func unrepeatable(_ why: String) -> RetrievalError {
+      RetrievalError(
+        code: .invalidArgument,
+        message: "the run cannot be repeated bit for bit: \(why)"
+      )
+    }
     func setting(_ key: String) throws -> String {
       guard let text = manifest.configuration[key] else {
-        throw RetrievalError(
-          code: .invalidArgument,
-          message:
-            "the run does not say on how many threads it was computed: it cannot be repeated bit for bit"
-        )
+        throw unrepeatable("its record does not say with which '\(key)' it was computed")
       }
       guard !text.contains(",") else {
-        throw RetrievalError(
-          code: .invalidArgument,
-          message:
-            "the run went on with other '\(key)' than it began with (\(text)): it cannot be repeated bit for bit"
-        )
+        throw unrepeatable("it was computed with several '\(key)': \(text)")
       }
       return text
     }
-    let device = try setting(Self.deviceKey)
+    guard try setting(Self.deviceKey) == "cpu" else {
+      throw unrepeatable("a GPU's sums have no fixed order")
+    }
     guard let threads = Int(try setting(Self.threadsKey)), threads > 0,
-      let processes = Int(try setting(Self.processesKey)), processes > 0,
-      ["cpu", "cuda"].contains(device)
+      let processes = Int(try setting(Self.processesKey)), processes > 0
     else {
       throw RetrievalError(
         code: .malformedFile,
-        message:
-          "the record's '\(Self.threadsKey)', '\(Self.processesKey)' or '\(Self.deviceKey)' is damaged"
+        message: "the record's '\(Self.threadsKey)' or '\(Self.processesKey)' is damaged"
       )
     }
-    self.threads = threads
-    self.processes = processes
-    usesGPU = device == "cuda"
+    self.init(threads: threads, processes: processes)
   }
 
   /// Adds to what a record says that it is computed so from here on.
@@ -72,11 +69,12 @@ public struct RecordedComputation: Sendable, Hashable {
     // What an earlier version has begun was computed nobody knows how.
     let isNew = manifest.trainings.allSatisfy(\.rounds.isEmpty)
     for (key, now) in settings {
-      let before = isNew ? nil : manifest.configuration[key] ?? "unknown"
-      if let before, before.split(separator: " ").last.map(String.init) != now {
-        manifest.configuration[key] = "\(before), \(now)"
-      } else if before == nil {
+      guard let before = manifest.configuration[key] ?? (isNew ? nil : "unknown") else {
         manifest.configuration[key] = now
+        continue
+      }
+      if !before.split(separator: ", ").contains(Substring(now)) {
+        manifest.configuration[key] = "\(before), \(now)"
       }
     }
   }

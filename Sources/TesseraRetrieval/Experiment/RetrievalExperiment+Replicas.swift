@@ -40,15 +40,17 @@ extension RetrievalExperiment {
     guard replicas.rank > 0 else {
       throw RetrievalError(code: .invalidArgument, message: "the first process records the run")
     }
-    try await withTaskExecutorPreference(ComputeLane(threads: threads)) {
-      try await assistOnLane(replicas)
+    let lane = ComputeLane(threads: threads)
+    try await withTaskExecutorPreference(lane) {
+      try await assistOnLane(replicas, threads: lane.threads)
     }
   }
 
   @concurrent
-  private func assistOnLane(_ replicas: RetrievalReplicas) async throws {
+  private func assistOnLane(_ replicas: RetrievalReplicas, threads: Int) async throws {
     let group = try replicas.join()
     try checkAgreement(in: group)
+    _ = try Self.threads(of: group, threads)
     while let number = try next(nil, in: group) {
       let planned = trainings[number]
       let training = try makeTraining(planned.system, seed: planned.seed, in: group)
@@ -70,11 +72,17 @@ extension RetrievalExperiment {
     return trainings.indices.contains(place) ? place : nil
   }
 
+  /// On how many threads each of the processes computes.
+  static func threads(of group: ReplicaGroup, _ own: Int) throws -> [Int] {
+    try group.gathered(Tensor([Int64(own)])).array(of: Int64.self).map { Int($0) }
+  }
+
   /// Refuses processes that would not compute the same.
   func checkAgreement(in group: ReplicaGroup) throws {
     let manifest = try newManifest()
     let own =
-      manifest.configuration.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+      [device == .cpu ? "cpu" : "cuda"]
+      + manifest.configuration.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
       + manifest.datasets.map(\.digest) + [manifest.initialModel]
     let digest = SHA256.hash(data: Data(own.joined(separator: "\n").utf8))
     let start = digest.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
@@ -82,7 +90,8 @@ extension RetrievalExperiment {
     guard let other = all.firstIndex(where: { $0 != all[0] }) else { return }
     throw RetrievalError(
       code: .invalidArgument,
-      message: "process \(other) was given another plan or other data than process 0"
+      message:
+        "process \(other) was given another plan, other data or another kind of device than process 0"
     )
   }
 

@@ -60,9 +60,19 @@ extension RetrievalExperiment {
     let run = try OpenRun(record)
     if run.manifest.status == .finished { return run.manifest }
     do {
-      try run.save { computation.note(in: &$0) }
       let group = try replicas?.join()
-      if let group { try checkAgreement(in: group) }
+      var threads = [computation.threads]
+      if let group {
+        try checkAgreement(in: group)
+        threads = try Self.threads(of: group, computation.threads)
+      }
+      try run.save { manifest in
+        for count in Set(threads).sorted() {
+          var computation = computation
+          computation.threads = count
+          computation.note(in: &manifest)
+        }
+      }
       for number in trainings.indices {
         try await carryOut(number, in: run, group, repetition, observe)
       }

@@ -29,17 +29,14 @@ extension RetrievalExperiment {
     func require(_ holds: Bool, _ message: String) throws {
       if !holds { throw RetrievalError(code: .invalidArgument, message: message) }
     }
+    try require(device == .cpu, "runs are repeated on the CPU")
     try require(
       original.trainings.contains { !$0.rounds.isEmpty },
       "\(record.folder) has no checkpoint to repeat"
     )
     try require(
       computation.processes == replicas?.size ?? 1,
-      "\(record.folder) was computed by \(counted(computation.processes, "process"))"
-    )
-    try require(
-      computation.usesGPU == (device != .cpu),
-      "\(record.folder) was computed \(computation.usesGPU ? "by GPU" : "without a GPU")"
+      "\(record.folder) was computed by \(counted(computation.processes, "process")), and is repeated by as many"
     )
     try require(
       replicas == nil || original.status == .finished,
