@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import SystemPackage
 internal import TesseraCommandLine
+internal import TesseraCore
 internal import TesseraRetrieval
 internal import TesseraRun
 
